@@ -1,0 +1,87 @@
+/** The configuration as the rooms see it: typed, complete and frozen. load.ts makes it; nothing else reads the environment. */
+
+/** One set of mirrors of the same content. */
+export interface Origin {
+  /** `registry` for the default one, else the <name> of UPSTREAM_<c>_<name>. Part of every key. */
+  readonly name: string;
+  /** Base URLs without trailing slash, in order of preference; may carry a path. Empty: not configured. */
+  readonly bases: readonly string[];
+  /** True when the operator named it (may be on any address); false for a library's default. */
+  readonly operatorNamed: boolean;
+  /** Value of the Authorization header for it, from UPSTREAM_<c>_AUTH_FILE. Secret. */
+  readonly authorization?: string;
+}
+
+export interface CacheConfig {
+  /** The module's name. */
+  readonly name: string;
+  readonly port: number;
+  /** The default origin first, then the named ones, each served at `/<name>/`. */
+  readonly origins: readonly Origin[];
+  /** Overrides every document route's freshness lifetime, in seconds. */
+  readonly ttlSeconds?: number;
+  readonly clientAuth: 'strip' | 'forward';
+  /** External base URL without trailing slash, if the operator fixed it. */
+  readonly publicUrl?: string;
+  /** What to do when a released file's promised digest changes. */
+  readonly changed: 'refuse' | 'keep' | 'follow';
+  /** Most bytes this cache may hold, if limited by itself. */
+  readonly sizeBytes?: number;
+}
+
+export interface Config {
+  /** Every cache of this appliance (CACHES). */
+  readonly caches: readonly CacheConfig[];
+  /** Where bytes are: cacache's folders, spool/, run/, epoch/. */
+  readonly cacheDir: string;
+  /** Where the log and what must survive are: log/, ledger. */
+  readonly stateDir: string;
+  /** Addresses to listen on. */
+  readonly listen: readonly string[];
+  readonly domain: string;
+  /** Host names (lower case, without port) under which clients may come, besides addresses, localhost and cache-<c>.<domain>. */
+  readonly allowHosts: readonly string[];
+  /** CIDRs whose X-Forwarded-* are believed. */
+  readonly trustedProxies: readonly string[];
+  /** CIDRs that may connect. */
+  readonly clientNets: readonly string[];
+  /** CIDRs that a redirect or document may lead to although they are private. */
+  readonly allowNets: readonly string[];
+  /** Proxy for all upstream requests, `http://host:port`; may carry credentials. Secret. */
+  readonly upstreamProxy?: string;
+  /** Hosts reached without the proxy, as NO_PROXY has it. */
+  readonly noProxy: readonly string[];
+  /** PEM file of extra certificate authorities; the system's bundle is used in any case. */
+  readonly upstreamCaFile?: string;
+  readonly offline: boolean;
+  /** Seconds a 404 or 410 is remembered. */
+  readonly negativeTtlSeconds: number;
+  /** Longest age at which a document is still served while the upstream fails; undefined: for ever. */
+  readonly staleMaxSeconds?: number;
+  /** Most bytes the store may hold. */
+  readonly sizeBytes: number;
+  /** Free bytes of the file system below which nothing new is stored. */
+  readonly minFreeBytes: number;
+  /** Largest document that is parsed, in bytes. */
+  readonly maxDocumentBytes: number;
+  /** Bytes of ready responses kept in memory. */
+  readonly memoryBytes: number;
+  /** Render workers at most. */
+  readonly workers: number;
+  readonly timeouts: Timeouts;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+  readonly logFormat: 'text' | 'json';
+}
+
+export interface Timeouts {
+  /** TCP and TLS connect, ms. */
+  readonly connectMs: number;
+  /** From the request sent to the response's headers, ms. */
+  readonly headersMs: number;
+  /** Longest silence between two chunks of a body, ms. */
+  readonly idleMs: number;
+  /** How long a finished file waits for the document that pins it, ms. */
+  readonly pinWaitMs: number;
+  /** How long a client waits for a revalidation before it gets the stale copy, ms. */
+  readonly staleWaitMs: number;
+}

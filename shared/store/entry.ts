@@ -1,0 +1,53 @@
+/**
+ * The versioned record of one held object, kept as the metadata of a cacache index line. The index is the truth for
+ * entries; the catalogue can be rebuilt from it.
+ */
+
+/** Bytes per checksum in `Entry.chunks`. */
+export const CHUNK_BYTES = 256 * 1024;
+
+/** The format written by this version; other versions are kept, counted and evictable, never served. */
+export const ENTRY_VERSION = 1;
+
+export interface EntryFacts {
+  readonly module: string;
+  /** `file` immutable · `document` mutable · `derived` a rendering that can be made again. */
+  readonly kind: 'file' | 'document' | 'derived';
+  /** Upstream URL without credentials; '' for derived ones. */
+  readonly url: string;
+  readonly contentType?: string;
+  /** Content-Encoding of the bytes held, as the upstream (or, for derived, we) made them. */
+  readonly contentEncoding?: string;
+  /** The upstream's ETag; for derived entries our own. */
+  readonly etag?: string;
+  readonly lastModified?: string;
+  /** When these bytes came, ms since the epoch. */
+  readonly storedAt: number;
+  /** When the upstream last confirmed them, ms since the epoch. */
+  readonly checkedAt: number;
+  /** Marked stale by a write through us: revalidate before the next answer. */
+  readonly stale?: boolean;
+  /** The pin (SRI) that these bytes were verified against; absent: stored unpinned. */
+  readonly pin?: string;
+  /** A newer pin that contradicts these bytes (digest change). */
+  readonly contradicted?: string;
+  /** Derived: integrity of the document it was made from. */
+  readonly source?: string;
+}
+
+export interface Entry extends EntryFacts {
+  readonly v: typeof ENTRY_VERSION;
+  readonly key: string;
+  /** SRI of the bytes with exactly one algorithm: the content address. */
+  readonly integrity: string;
+  readonly size: number;
+  /** base64 of little-endian CRC-32s, one per CHUNK_BYTES; '' for empty bodies. */
+  readonly chunks: string;
+}
+
+/** What a caller hands over with the bytes; the store adds key and version. */
+export interface NewEntry extends EntryFacts {
+  readonly integrity: string;
+  readonly size: number;
+  readonly chunks: string;
+}

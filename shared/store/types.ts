@@ -1,0 +1,73 @@
+/**
+ * What the rest of the house sees of the store. Readers lock nothing and write nothing; every change goes through the
+ * committer (one worker thread, one SQLite write transaction a batch), which is the store's only lock, over processes
+ * and containers.
+ */
+import type { Pin } from '../../caches/module';
+import type { Entry, NewEntry } from './entry';
+
+/** A pinned target whose held bytes disagree with what a newer document promises. */
+export interface PinConflict {
+  readonly key: string;
+  readonly target: string;
+  /** What the held bytes are or were verified against (SRI). */
+  readonly held: string;
+  /** What the document promises now (SRI). */
+  readonly promised: string;
+}
+
+/** A body to be committed: a whole, verified spool file (it is renamed away), or a small buffer. */
+export type Body = { readonly file: string } | { readonly buffer: Buffer };
+
+export interface StoreCounts {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly freeBytes: number;
+}
+
+/** What happened to keys of a module: by us or by another process. */
+export interface StoreChange {
+  readonly module: string;
+  /** Keys that changed; undefined: unknown (another process), so everything of the module may have. */
+  readonly keys?: readonly string[];
+}
+
+export interface Store {
+  /** The entry of a key, or undefined. Reads one index bucket; no lock. Never throws: an unreadable index is a miss (logged by the caller through `trouble()`). */
+  find(key: string): Promise<Entry | undefined>;
+  /** Absolute path of the bytes of a content address. */
+  contentPath(integrity: string): string;
+  /**
+   * Makes the bytes visible under the key, replacing what was there. When it resolves, every process can read them.
+   * @throws NodeJS.ErrnoException ENOSPC/EDQUOT/EROFS/EACCES… after one eviction and retry: the caller serves on without storing
+   */
+  commit(key: string, entry: NewEntry, body: Body): Promise<Entry>;
+  /** Rewrites the record of a held key (freshness, validators, marks) if its bytes are still `integrity`. @returns the entry now held */
+  amend(key: string, integrity: string, patch: Partial<Omit<Entry, 'v' | 'key' | 'integrity' | 'size' | 'chunks'>>): Promise<Entry | undefined>;
+  /** Removes keys, and bytes that no key refers to any more. @returns how many entries were there */
+  remove(keys: readonly string[]): Promise<number>;
+  /** Removes every key that begins with a prefix. @returns how many entries were there */
+  removePrefix(prefix: string): Promise<number>;
+  /** A chunk of these bytes was bad: removes every entry that refers to them, and the file (moved aside to quarantine/). */
+  quarantine(integrity: string): Promise<void>;
+  /** Notes that a key was served; written in batches. Cheap, synchronous. */
+  used(key: string): void;
+  /**
+   * Keeps what a revision of a document promises, and compares with what it promised before and with what is held.
+   * `keyOf` is the key prefix: a pin's key is `keyPrefix + pin.target`.
+   * Held entries that were unpinned and agree get their pin; disagreeing ones are marked `contradicted` and returned.
+   */
+  learn(documentKey: string, revision: string, keyPrefix: string, pins: readonly Pin[]): Promise<readonly PinConflict[]>;
+  /** The pin for a target by the newest document learnt, or undefined. `revision` says which document revision it is from. */
+  pin(documentKey: string, target: string): Promise<{ readonly pin?: Pin; readonly revision: string } | undefined>;
+  /** Removes least recently used entries until all limits hold. @returns what was removed */
+  gc(): Promise<{ removed: number; bytes: number }>;
+  counts(module: string): Promise<StoreCounts>;
+  /** Why nothing new is stored now (`disk` below MIN_FREE, `error` unwritable), or undefined. Cheap, synchronous. */
+  notStoring(): { reason: string; remedy: string } | undefined;
+  /** Whether another process changed this module since the last call; at most one 8-byte read. Synchronous. */
+  changed(module: string): boolean;
+  /** Called for changes made through this process, after they are visible. */
+  onChange(listener: (change: StoreChange) => void): void;
+  close(): Promise<void>;
+}

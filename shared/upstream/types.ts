@@ -1,0 +1,50 @@
+/** What the rest of the house sees of the upstream room. */
+import type { Readable } from 'node:stream';
+import type { Origin } from '../config/config';
+
+export interface UpstreamRequest {
+  readonly origin: Origin;
+  /** Canonical path and query, appended to a mirror's base; or an absolute URL named by a document (checked like a redirect). */
+  readonly path: string;
+  readonly method?: string;
+  /** Lower-case names. The room adds User-Agent, Via, Accept-Encoding: identity (unless given) and the origin's Authorization (mirrors of the origin only, never over a redirect to another host). */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Readable | Buffer;
+  /** Mirrors (base URLs) not to be asked again for this object. */
+  readonly skip?: ReadonlySet<string>;
+  /** Only the first mirror, no redirect followed (requests that carry a client's credentials). */
+  readonly single?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface UpstreamResponse {
+  /** Any status except 5xx, 429, 408 and redirects: those throw. With `single`: any status at all. */
+  readonly status: number;
+  /** Lower-case names; hop-by-hop fields (also those that Connection names) and Set-Cookie are gone. Repeated fields joined by ', '. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Not decoded. Errors with LarderError 'upstream-failed' (truncated, reset) or 'upstream-timeout' (idle). Must be read or destroyed: it holds a connection slot. */
+  readonly body: Readable;
+  /** The mirror that answered. */
+  readonly base: string;
+  /** Final URL after redirects, without credentials. */
+  readonly url: string;
+}
+
+/** State of one mirror, for status and metrics. */
+export interface MirrorHealth {
+  readonly base: string;
+  readonly healthy: boolean;
+  /** When it will be asked again, ms since the epoch; 0 when healthy. */
+  readonly retryAt: number;
+  readonly lastError?: string;
+}
+
+export interface Upstream {
+  /**
+   * Asks the mirrors in order of health until one answers. Failover on connect, TLS, name and timeout errors, 5xx, 408, 429; never on 404.
+   * @throws LarderError upstream-unreachable | upstream-timeout | upstream-failed | upstream-busy (429/503, facts.status, facts.retryAfter in seconds) | address-refused | not-configured | loop
+   */
+  fetch(request: UpstreamRequest): Promise<UpstreamResponse>;
+  health(): readonly MirrorHealth[];
+  close(): void;
+}
