@@ -36,13 +36,14 @@ export interface DocumentCodec {
   /** Whether a client may be sent the rendering while a gzip copy is kept too (true for text). */
   readonly compressible: boolean;
   /**
-   * Renders one variant with every URL pointing at `base` (no trailing slash).
+   * Renders one variant with every URL pointing at `base` (no trailing slash). `path` is the document's canonical path: what
+   * a document is about is what it was asked for, not what it says of itself, so no document can speak for another.
    * @returns undefined if the document has no such part (an unknown version: answered 404)
    * @throws DocumentError if the body is not a document of this kind
    */
-  render(body: Buffer, request: { readonly variant: string; readonly base: string }): Rendered | undefined;
-  /** Everything the document promises. @throws DocumentError */
-  pins(body: Buffer): Pin[];
+  render(body: Buffer, request: { readonly variant: string; readonly base: string; readonly path: string }): Rendered | undefined;
+  /** Everything the document at `path` (canonical) promises. @throws DocumentError */
+  pins(body: Buffer, path: string): Pin[];
 }
 
 /** The one error that a codec throws: the body is not what its URL promises. `reason` is a short English clause. */

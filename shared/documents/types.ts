@@ -5,6 +5,8 @@ export interface RenderJob {
   readonly module: string;
   /** Name of the document route whose codec is run. */
   readonly route: string;
+  /** The document's canonical path, as its route's `path()` gives it. */
+  readonly path: string;
   /** Where the document's bytes are, and how they are encoded (gzip, br or undefined). */
   readonly file: string;
   readonly contentEncoding?: string;
