@@ -7,10 +7,12 @@ export interface RenderJob {
   readonly route: string;
   /** The document's canonical path, as its route's `path()` gives it. */
   readonly path: string;
-  /** Where the document's bytes are, and how they are encoded (gzip, br or undefined). */
-  readonly file: string;
+  /** Where the document's bytes are: a file (then `integrity` is its SRI sha256/512, checked by the worker before parsing), or memory. */
+  readonly source: { readonly file: string; readonly integrity: string } | { readonly body: Buffer };
+  /** How they are encoded (gzip, br or undefined). */
   readonly contentEncoding?: string;
-  readonly variant: string;
+  /** Which rendering is wanted; absent: none, only pins. */
+  readonly variant?: string;
   readonly base: string;
   /** Also make the gzip copy. */
   readonly gzip: boolean;
@@ -33,7 +35,7 @@ export interface RenderResult {
 }
 
 export interface DocumentPool {
-  /** @throws LarderError document-invalid | document-too-large | internal (the worker died: memory limit) */
+  /** @throws LarderError integrity (the held file is damaged) | document-invalid | document-too-large | internal (the worker died: memory limit) */
   render(job: RenderJob): Promise<RenderResult>;
   close(): Promise<void>;
 }
