@@ -1,0 +1,63 @@
+/** The effective configuration for people: every setting, its value and where that comes from; secrets hidden. */
+import type { Config } from './config';
+import type { ConfigInput } from './load';
+import { namedUpstreams } from './setting-names';
+import { printable, variableName } from './setting-reader';
+import type { Setting, SettingName } from './settings';
+import { SETTINGS, SETTING_NAMES } from './settings';
+import { lookUp, openSources } from './sources';
+
+export interface EffectiveSetting {
+  readonly name: string;
+  readonly value: string;
+  /** `default`, `environment`, `.env`, `.env, NAME_FILE`, … */
+  readonly from: string;
+}
+
+/** @param config what `loadConfig` made of the same input @throws LarderError config */
+export function effectiveSettings(input: ConfigInput, config: Config): EffectiveSetting[] {
+  const sources = openSources(input.env, input.envFile);
+  const computed = computedDefaults(config);
+  return SETTING_NAMES.flatMap((name) => instances(name, config, (cache) => namedUpstreams(sources, cache))).map(({ name, variable }) => {
+    const { secret, fallback } = SETTINGS[name] as Setting<unknown>;
+    const found = lookUp(sources, variable);
+    if (!found) return { name: variable, value: computed[variable] ?? fallback, from: 'default' };
+    return { name: variable, value: secret ? '(hidden)' : printable(found.raw), from: found.from };
+  });
+}
+
+function instances(name: SettingName, config: Config, named: (cache: string) => readonly string[]): { name: SettingName; variable: string }[] {
+  if (!name.includes('<c>')) return [{ name, variable: name }];
+  return config.caches.flatMap((cache) => {
+    if (!name.includes('<name>')) return [{ name, variable: variableName(name, cache.name) }];
+    return named(cache.name).map((origin) => ({ name, variable: variableName(name, cache.name, origin) }));
+  });
+}
+
+/** What a default came to on this machine. */
+function computedDefaults(config: Config): Record<string, string> {
+  const values: Record<string, string> = {
+    CACHES: config.caches.map((cache) => cache.name).join(' '),
+    CACHE_DIR: config.cacheDir,
+    STATE_DIR: config.stateDir,
+    CACHE_SIZE: inUnits(config.sizeBytes),
+    MIN_FREE: inUnits(config.minFreeBytes),
+    CLIENT_NETS: config.clientNets.join(' '),
+    WORKERS: String(config.workers),
+    UPSTREAM_PROXY: config.upstreamProxy ? '(hidden, from the environment)' : '',
+  };
+  for (const cache of config.caches) {
+    values[`PORT_${cache.name}`] = String(cache.port);
+    values[`UPSTREAM_${cache.name}`] = cache.origins[0]?.bases.join(' ') || '(not configured)';
+  }
+  return values;
+}
+
+/** Bytes as a person reads them, decimal: `1.5 GB`. */
+export function inUnits(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+}

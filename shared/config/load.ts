@@ -1,0 +1,203 @@
+/** Makes the configuration out of the environment and `.env`. Nothing else reads either of them. */
+import type { Module } from '../../caches/module';
+import { LarderError } from '../errors';
+import type { CacheConfig, Config, Origin } from './config';
+import { defaultUpstream } from './default-upstream';
+import { attachedNets, defaultWorkers, diskBytes, expandPath, isOwnHost, xdgFolder } from './places';
+import { namedUpstreams, nearestName, refuseUnknown } from './setting-names';
+import { SettingReader } from './setting-reader';
+import type { Environment } from './sources';
+import { ROOT, openSources } from './sources';
+import type { Size } from './value-kinds';
+
+export interface ConfigInput {
+  readonly env: Environment;
+  /** Path of the `.env` file; unless given LARDER_ENV_FILE of `env`, else `.env` in the clone. */
+  readonly envFile?: string;
+  /** Every module there is. */
+  readonly modules: readonly Module[];
+}
+
+/** The default origin's name. */
+const REGISTRY = 'registry';
+const GB = 1e9;
+const MIB = 1024 ** 2;
+
+/**
+ * The configuration, complete and frozen.
+ * @throws LarderError config: name, value (hidden if secret) and what is allowed
+ */
+export function loadConfig(input: ConfigInput): Config {
+  const reader = new SettingReader(openSources(input.env, input.envFile));
+  const known = input.modules.map((module) => module.name);
+  refuseUnknown(reader.sources, known);
+  const names = [...new Set(reader.read('CACHES') ?? known)];
+  const caches = names.map((name) => {
+    const module = input.modules.find((candidate) => candidate.name === name);
+    if (module) return cacheConfig(reader, module, input);
+    throw new LarderError('config', { name: 'CACHES', value: name, allowed: `there are ${known.join(', ')}; did you mean ${nearestName(name, known).name}?` });
+  });
+  const config = applianceConfig(reader, input.env, caches);
+  refuseClashes(config);
+  return deepFreeze(config);
+}
+
+function applianceConfig(reader: SettingReader, env: Environment, caches: readonly CacheConfig[]): Config {
+  const folder = (name: 'CACHE_DIR' | 'STATE_DIR'): string | undefined => {
+    const raw = reader.read(name);
+    return raw === undefined ? undefined : expandPath(raw, env, ROOT);
+  };
+  const cacheDir = folder('CACHE_DIR') ?? xdgFolder(env, 'XDG_CACHE_HOME', '.cache');
+  const disk = diskBytes(cacheDir);
+  const caFile = reader.read('UPSTREAM_CA_FILE');
+  const serviceIp = reader.read('SERVICE_IP');
+  const proxy = reader.read('UPSTREAM_PROXY') ?? environmentProxy(reader, env);
+  const staleMaxSeconds = reader.read('STALE_MAX');
+  reader.read('COMPOSE_PROJECT_NAME');
+  return {
+    caches: caches.map((cache) => {
+      const limit = reader.read('CACHE_SIZE_<c>', cache.name);
+      return limit === undefined ? cache : { ...cache, sizeBytes: inBytes(limit, disk) };
+    }),
+    cacheDir,
+    stateDir: folder('STATE_DIR') ?? xdgFolder(env, 'XDG_STATE_HOME', '.local/state'),
+    listen: [...new Set(reader.read('GLOBAL_IP') ?? ['127.0.0.1'])],
+    domain: reader.read('DOMAIN') ?? 'srv',
+    allowHosts: [...(reader.read('ALLOW_HOSTS') ?? []), ...(serviceIp ? [serviceIp] : [])],
+    trustedProxies: reader.read('TRUSTED_PROXIES') ?? [],
+    clientNets: reader.read('CLIENT_NETS') ?? attachedNets(),
+    allowNets: reader.read('ALLOW_NETS') ?? [],
+    ...(proxy && { upstreamProxy: proxy }),
+    noProxy: noProxy(env),
+    ...(caFile && { upstreamCaFile: expandPath(caFile, env, ROOT) }),
+    offline: reader.read('OFFLINE') ?? false,
+    negativeTtlSeconds: reader.read('NEGATIVE_TTL') ?? 30,
+    ...(staleMaxSeconds !== undefined && { staleMaxSeconds }),
+    sizeBytes: inBytes(reader.read('CACHE_SIZE'), disk) ?? Math.round(Math.min(0.2 * disk || Infinity, 100 * GB)),
+    minFreeBytes: inBytes(reader.read('MIN_FREE'), disk) ?? Math.round(Math.min(Math.max(0.05 * disk, GB), 20 * GB)),
+    maxDocumentBytes: reader.read('MAX_DOCUMENT') ?? 128 * MIB,
+    memoryBytes: reader.read('MEMORY') ?? 112 * MIB,
+    workers: reader.read('WORKERS') ?? defaultWorkers(),
+    timeouts: {
+      connectMs: milliseconds(reader.read('CONNECT_TIMEOUT'), 10),
+      headersMs: milliseconds(reader.read('HEADERS_TIMEOUT'), 30),
+      idleMs: milliseconds(reader.read('IDLE_TIMEOUT'), 30),
+      pinWaitMs: milliseconds(reader.read('PIN_WAIT'), 2),
+      staleWaitMs: milliseconds(reader.read('STALE_WAIT'), 2),
+    },
+    logLevel: reader.read('LOG_LEVEL') ?? 'info',
+    logFormat: reader.read('LOG_FORMAT') ?? 'text',
+  };
+}
+
+function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput): CacheConfig {
+  const cache = module.name;
+  const own = reader.read('UPSTREAM_<c>', cache);
+  const clientAuth = reader.read('CLIENT_AUTH_<c>', cache) ?? 'strip';
+  if (clientAuth === 'forward' && !own?.length) {
+    reader.refuse(`CLIENT_AUTH_${cache}`, 'forward', `credentials are only passed on to a registry of your own: set UPSTREAM_${cache} too`);
+  }
+  const ttlSeconds = reader.read('TTL_<c>', cache);
+  const publicUrl = reader.read('PUBLIC_URL_<c>', cache);
+  return {
+    name: cache,
+    port: reader.read('PORT_<c>', cache) ?? module.defaultPort,
+    origins: [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input)],
+    ...(ttlSeconds !== undefined && { ttlSeconds }),
+    clientAuth,
+    ...(publicUrl && { publicUrl }),
+    changed: reader.read('CHANGED_<c>', cache) ?? 'refuse',
+  };
+}
+
+function defaultOrigin(reader: SettingReader, module: Module, own: readonly string[] | undefined): Origin {
+  const authorization = reader.read('UPSTREAM_<c>_AUTH', module.name);
+  if (own?.length) return { name: REGISTRY, bases: own, operatorNamed: true, ...(authorization && { authorization }) };
+  if (authorization) {
+    reader.refuse(`UPSTREAM_${module.name}_AUTH`, undefined, `it goes with an upstream of your own: set UPSTREAM_${module.name} too`);
+  }
+  const { purlType } = module;
+  let bases: readonly string[] | undefined;
+  return {
+    name: REGISTRY,
+    operatorNamed: false,
+    // Asked for on the first miss, not at start: the library takes 6 ms to load.
+    get bases() {
+      if (!bases) {
+        const base = purlType === undefined ? undefined : defaultUpstream(purlType);
+        bases = Object.freeze(base === undefined ? [] : [base]);
+      }
+      return bases;
+    },
+  };
+}
+
+function namedOrigins(reader: SettingReader, module: Module, input: ConfigInput): Origin[] {
+  const reserved = new Set([REGISTRY, ...input.modules.map(({ name }) => name), ...routeWords(module)]);
+  return namedUpstreams(reader.sources, module.name).map((name) => {
+    const variable = `UPSTREAM_${module.name}_${name}`;
+    const bases = reader.read('UPSTREAM_<c>_<name>', module.name, name);
+    if (reserved.has(name)) reader.refuse(variable, bases?.join(' '), `the name ${name} is a word of the cache's own URLs; take another`);
+    if (!bases?.length) reader.refuse(`${variable}_AUTH`, undefined, `it goes with ${variable}, which is not set`);
+    const authorization = reader.read('UPSTREAM_<c>_<name>_AUTH', module.name, name);
+    return { name, bases: bases ?? [], operatorNamed: true, ...(authorization && { authorization }) };
+  });
+}
+
+/** First path segments that routes spell out: a named upstream there would hide them. */
+function routeWords(module: Module): string[] {
+  return module.routes.flatMap((route) => /^\^\\?\/([a-z0-9-]+)/.exec(route.target.source)?.[1] ?? []);
+}
+
+/** @throws LarderError config: two caches on one port, or an upstream that is one of our own listeners */
+function refuseClashes(config: Config): void {
+  const ownNames = config.caches.map((cache) => `cache-${cache.name}.${config.domain}`).concat(config.allowHosts);
+  const byPort = new Map<number, string>();
+  for (const { name, port } of config.caches) {
+    const other = byPort.get(port);
+    if (other) throw new LarderError('config', { name: `PORT_${name}`, value: port, allowed: `${other} has this port already` });
+    byPort.set(port, name);
+  }
+  for (const cache of config.caches) {
+    for (const origin of cache.origins) {
+      for (const base of origin.operatorNamed ? origin.bases : []) {
+        const url = new URL(base);
+        const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+        const listener = byPort.get(port);
+        if (!listener || !isOwnHost(url.hostname, config.listen, ownNames)) continue;
+        const name = `UPSTREAM_${cache.name}${origin.name === REGISTRY ? '' : `_${origin.name}`}`;
+        throw new LarderError('config', { name, value: base, allowed: `that is this appliance itself (the ${listener} cache); name the registry behind it` });
+      }
+    }
+  }
+}
+
+/** Proxy variables that other programs of this machine go by; small letters first, as curl does. */
+function environmentProxy(reader: SettingReader, env: Environment): string | undefined {
+  const raw = env.https_proxy || env.HTTPS_PROXY || env.http_proxy || env.HTTP_PROXY;
+  return raw ? reader.check('UPSTREAM_PROXY', 'HTTPS_PROXY', raw) || undefined : undefined;
+}
+
+/** NO_PROXY's hosts; this machine's loopback is never reached through a proxy. */
+function noProxy(env: Environment): string[] {
+  const named = (env.no_proxy || env.NO_PROXY || '').split(/[\s,]+/).filter((part) => part !== '');
+  return [...new Set([...named, 'localhost', '127.0.0.1', '::1'])];
+}
+
+function inBytes(size: Size, disk: number): number;
+function inBytes(size: Size | undefined, disk: number): number | undefined;
+function inBytes(size: Size | undefined, disk: number): number | undefined {
+  if (!size) return undefined;
+  return 'bytes' in size ? size.bytes : Math.round(size.share * disk);
+}
+
+function milliseconds(seconds: number | undefined, fallback: number): number {
+  return Math.round((seconds ?? fallback) * 1000);
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const descriptor of Object.values(Object.getOwnPropertyDescriptors(value))) {
+    if (typeof descriptor.value === 'object' && descriptor.value !== null && !Object.isFrozen(descriptor.value)) deepFreeze(descriptor.value as object);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,125 @@
+/**
+ * The table of all settings: it drives parsing, `.env.example`, `make config` and docs/operating.md. In names, <c> stands
+ * for a cache and <name> for an upstream of it that the operator names.
+ */
+import * as kinds from './value-kinds';
+import type { Kind } from './value-kinds';
+
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  /** The default in words, as people are shown it; '' for none. */
+  readonly fallback: string;
+  readonly group: 'Caches' | 'Addresses' | 'Upstreams' | 'Clients' | 'Storage' | 'Freshness' | 'Limits' | 'Log';
+  readonly description: string;
+  /** Never printed. */
+  readonly secret?: true;
+}
+
+function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
+  return { kind, fallback, group, description, ...(secret && { secret }) };
+}
+
+export const SETTINGS = {
+  CACHES: setting('Caches', kinds.words, 'every cache there is', 'Which caches this appliance has.'),
+  COMPOSE_PROJECT_NAME: setting('Caches', kinds.project, 'larder', 'Name of the project for container engines.'),
+
+  GLOBAL_IP: setting(
+    'Addresses',
+    kinds.addresses,
+    '127.0.0.1',
+    'Addresses to listen on. To serve containers or a network, add the address they reach this machine by; 0.0.0.0 means all.',
+  ),
+  SERVICE_IP: setting('Addresses', kinds.address, '', 'Address by which clients reach the caches, where it is not one of GLOBAL_IP (address translation).'),
+  DOMAIN: setting('Addresses', kinds.domain, 'srv', 'Clients may also come under the name cache-<c>.<DOMAIN>.'),
+  'PORT_<c>': setting('Addresses', kinds.port, "the cache's own", 'Port of the cache.'),
+  'PUBLIC_URL_<c>': setting(
+    'Addresses',
+    kinds.baseUrl,
+    'what the client asked for',
+    'URL of the cache as its clients see it, when a proxy stands in front of it.',
+  ),
+  ALLOW_HOSTS: setting('Addresses', kinds.hosts, '', 'Further host names under which clients may come; any other Host is answered 421.'),
+
+  'UPSTREAM_<c>': setting(
+    'Upstreams',
+    kinds.baseUrls,
+    "the ecosystem's public registry",
+    'Where the cache gets things from. Several URLs are mirrors of the same content, in order of preference.',
+  ),
+  'UPSTREAM_<c>_<name>': setting(
+    'Upstreams',
+    kinds.baseUrls,
+    '',
+    'Another registry with other content, served at /<name>/. The name is lower-case letters, digits and -.',
+  ),
+  'UPSTREAM_<c>_AUTH': setting(
+    'Upstreams',
+    kinds.authorization,
+    '',
+    'Credentials for that upstream: a token, user:password or a whole Authorization value. Better as UPSTREAM_<c>_AUTH_FILE, a file that holds it.',
+    true,
+  ),
+  'UPSTREAM_<c>_<name>_AUTH': setting('Upstreams', kinds.authorization, '', 'The same for a named upstream; UPSTREAM_<c>_<name>_AUTH_FILE too.', true),
+  UPSTREAM_PROXY: setting(
+    'Upstreams',
+    kinds.proxy,
+    'HTTPS_PROXY or HTTP_PROXY of the environment',
+    'Proxy for all upstream requests (hosts in NO_PROXY go direct); none: no proxy at all.',
+    true,
+  ),
+  UPSTREAM_CA_FILE: setting('Upstreams', kinds.text, '', "PEM file of extra certificate authorities, beside the system's."),
+  ALLOW_NETS: setting(
+    'Upstreams',
+    kinds.cidrs,
+    '',
+    'Private networks that a redirect or a document may lead to. Hosts named in UPSTREAM_… may be anywhere.',
+  ),
+  OFFLINE: setting('Upstreams', kinds.flag, 'no', 'yes: never ask an upstream; serve what is held.'),
+
+  CLIENT_NETS: setting(
+    'Clients',
+    kinds.cidrs,
+    'loopback and the directly attached private networks',
+    'Networks whose clients may connect.',
+  ),
+  TRUSTED_PROXIES: setting('Clients', kinds.cidrs, '', 'Networks of proxies whose X-Forwarded-* headers are believed.'),
+  'CLIENT_AUTH_<c>': setting(
+    'Clients',
+    kinds.choice('strip', 'forward'),
+    'strip',
+    "What happens to clients' credentials: strip never sends them anywhere; forward passes them to an UPSTREAM_<c> of your own.",
+  ),
+
+  CACHE_DIR: setting('Storage', kinds.text, '~/.cache/larder', 'Where the bytes are (XDG_CACHE_HOME is respected).'),
+  STATE_DIR: setting('Storage', kinds.text, '~/.local/state/larder', 'Where logs and what must survive are (XDG_STATE_HOME is respected).'),
+  CACHE_SIZE: setting('Storage', kinds.size, '20% of the disk, at most 100GB', 'Most that all caches together may hold; what was not used longest goes first.'),
+  'CACHE_SIZE_<c>': setting('Storage', kinds.size, '', 'Most that one cache may hold.'),
+  MIN_FREE: setting('Storage', kinds.size, '5% of the disk, between 1GB and 20GB', 'Free space below which nothing new is stored.'),
+
+  'TTL_<c>': setting('Freshness', kinds.duration, 'as its kind needs', 'How long every index of the cache is served without asking the upstream.'),
+  NEGATIVE_TTL: setting('Freshness', kinds.duration, '30s', 'How long "not found" (404, 410) is remembered.'),
+  STALE_MAX: setting('Freshness', kinds.duration, 'no limit', 'Longest age of an index that is still served while the upstream fails.'),
+  STALE_WAIT: setting('Freshness', kinds.duration, '2s', 'How long a client waits for the upstream before it gets the index that is held.'),
+  'CHANGED_<c>': setting(
+    'Freshness',
+    kinds.choice('refuse', 'keep', 'follow'),
+    'refuse',
+    'When the promised digest of a released file changes: refuse it, keep serving the old bytes, or follow the upstream.',
+  ),
+  PIN_WAIT: setting('Freshness', kinds.duration, '2s', 'How long the end of a file waits for the index that says what its digest is.'),
+
+  MAX_DOCUMENT: setting('Limits', kinds.bytes, '128MiB', 'Largest index that is read.'),
+  MEMORY: setting('Limits', kinds.bytes, '112MiB', 'Memory for ready responses, for each cache.'),
+  WORKERS: setting('Limits', kinds.positive, 'one less than the processors, from 1 to 4', 'Workers that rewrite indexes.'),
+  CONNECT_TIMEOUT: setting('Limits', kinds.duration, '10s', 'Longest time to connect to an upstream.'),
+  HEADERS_TIMEOUT: setting('Limits', kinds.duration, '30s', "Longest time to an upstream's first answer."),
+  IDLE_TIMEOUT: setting('Limits', kinds.duration, '30s', 'Longest silence in the middle of a download. There is no limit on its whole duration.'),
+
+  LOG_LEVEL: setting('Log', kinds.choice('error', 'warn', 'info', 'debug'), 'info', 'What is logged beside one line a request (that: from info on).'),
+  LOG_FORMAT: setting('Log', kinds.choice('text', 'json'), 'text', 'Form of the log.'),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+/** What a setting's kind reads. */
+export type SettingValue<N extends SettingName> = (typeof SETTINGS)[N] extends Setting<infer T> ? T : never;
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];

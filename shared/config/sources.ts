@@ -1,0 +1,73 @@
+/**
+ * Where a setting's raw value comes from. The environment beats the file; the file is `.env`, or LARDER_ENV_FILE, or the
+ * whole text of the variable LARDER_ENV. In each of them NAME_FILE names a file that holds the value of NAME.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type * as Dotenv from 'dotenv';
+import { LarderError, errorCode } from '../errors';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One of the two places, the stronger first. */
+export interface Source {
+  /** `environment`, `.env` or `LARDER_ENV`, for people. */
+  readonly label: string;
+  readonly values: Environment;
+  /** Folder against which relative file names in it are meant. */
+  readonly folder: string;
+}
+
+/** The folder of the clone, seen from dist/shared/config. */
+export const ROOT = resolve(__dirname, '../../..');
+
+/**
+ * Opens both places.
+ * @param envFile path of the `.env` file; unless given LARDER_ENV_FILE, else `.env` in the clone
+ * @throws LarderError config: a file that was named and cannot be read
+ */
+export function openSources(env: Environment, envFile?: string): readonly Source[] {
+  return [{ label: 'environment', values: env, folder: process.cwd() }, fileSource(env, envFile)];
+}
+
+function fileSource(env: Environment, envFile: string | undefined): Source {
+  if (env.LARDER_ENV) return { label: 'LARDER_ENV', values: parse(env.LARDER_ENV), folder: ROOT };
+  const named = envFile ?? (env.LARDER_ENV_FILE || undefined);
+  const path = resolve(named ?? join(ROOT, '.env'));
+  if (!named && !existsSync(path)) return { label: '.env', values: {}, folder: ROOT };
+  return { label: '.env', values: parse(readText('LARDER_ENV_FILE', path)), folder: dirname(path) };
+}
+
+// dotenv is loaded only when there is something to parse: start-up is counted in milliseconds.
+function parse(text: string): Environment {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return (require('dotenv') as typeof Dotenv).parse(text);
+}
+
+/** @throws LarderError config: the file cannot be read */
+function readText(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new LarderError('config', { name, value: path, allowed: `the file cannot be read (${errorCode(error) ?? 'unknown'})` }, error);
+  }
+}
+
+/**
+ * The raw value of one name, without surrounding white space; empty values count as absent.
+ * @throws LarderError config: NAME and NAME_FILE in the same place, or an unreadable file
+ */
+export function lookUp(sources: readonly Source[], name: string): { raw: string; from: string } | undefined {
+  for (const { label, values, folder } of sources) {
+    const plain = values[name]?.trim();
+    const file = values[`${name}_FILE`]?.trim();
+    if (plain && file) {
+      throw new LarderError('config', { name: `${name}_FILE`, value: file, allowed: `${name} is set in the same place; keep one of the two` });
+    }
+    if (plain) return { raw: plain, from: label };
+    if (!file) continue;
+    const raw = readText(`${name}_FILE`, resolve(folder, file)).trim();
+    if (raw) return { raw, from: `${label}, ${name}_FILE` };
+  }
+  return undefined;
+}
