@@ -1,0 +1,158 @@
+/**
+ * Walks the members of a JSON text without building objects: a codec finds the byte spans it wants to replace and splices
+ * slices of the original, so that numbers, unknown fields and order stay as they are, and the memory needed is input + output.
+ *
+ * A key that stands twice in one object is no error (RFC 8259 §4 leaves it open, and registries have done it): the walk shows
+ * every occurrence, and who asks by key takes the last one, as JSON.parse does.
+ */
+import { DocumentError } from '../module';
+import { BACKSLASH, OPEN_ARRAY, OPEN_OBJECT, QUOTE, scanJson, spaceEnd, type Spans } from './json-scan';
+
+/** Bytes `start` up to, not including, `end`. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A whole, valid JSON text. */
+export class JsonText {
+  /** The root value. */
+  readonly root: Span;
+  private readonly spans: Spans;
+
+  /** @throws DocumentError if `body` is not valid (see scanJson) */
+  constructor(readonly body: Buffer) {
+    this.spans = scanJson(body);
+    const start = spaceEnd(body, 0);
+    this.root = { start, end: this.valueEnd(start) };
+  }
+
+  /** The members of the object at a span; none if another kind of value stands there. */
+  members(value: Span | undefined): Members {
+    return new Members(this, value !== undefined && this.body[value.start] === OPEN_OBJECT ? value : EMPTY);
+  }
+
+  isObject(value: Span): boolean {
+    return this.body[value.start] === OPEN_OBJECT;
+  }
+
+  /** The string at a span, unescaped; undefined if another kind of value stands there. */
+  text(value: Span | undefined): string | undefined {
+    if (value === undefined || this.body[value.start] !== QUOTE) return undefined;
+    return this.unquote(value.start, value.end);
+  }
+
+  /** Whether the literal `true` stands at a span. */
+  isTrue(value: Span): boolean {
+    return this.body[value.start] === 0x74;
+  }
+
+  /** Unescapes the string whose quotes are at `start` and `end - 1`. */
+  unquote(start: number, end: number): string {
+    for (let at = start + 1; at < end - 1; at++) {
+      if (this.body[at] === BACKSLASH) return JSON.parse(this.body.toString('utf8', start, end)) as string;
+    }
+    return this.body.toString('utf8', start + 1, end - 1);
+  }
+
+  /** The offset behind the value that begins at `at`. */
+  valueEnd(at: number): number {
+    const first = this.body[at];
+    if (first === QUOTE) return this.stringEnd(at);
+    if (first === OPEN_OBJECT || first === OPEN_ARRAY) return this.spans.find(at) || this.containerEnd(at);
+    // A number or literal ends at white space, comma, bracket or the end of the text.
+    for (at++; ; at++) {
+      const byte = this.body[at] as number;
+      if (!(byte > 0x20) || byte === 0x2c || byte === 0x5d || byte === 0x7d) return at;
+    }
+  }
+
+  private stringEnd(at: number): number {
+    for (at++; this.body[at] !== QUOTE;) at += this.body[at] === BACKSLASH ? 2 : 1;
+    return at + 1;
+  }
+
+  private containerEnd(at: number): number {
+    let depth = 0;
+    for (;;) {
+      const byte = this.body[at] as number;
+      if (byte === QUOTE) {
+        at = this.stringEnd(at);
+        continue;
+      }
+      at++;
+      // `[` and `{` differ from `]` and `}` by 2, and from each other by 0x20.
+      if ((byte | 0x20) === OPEN_OBJECT) depth++;
+      else if ((byte | 0x20) === 0x7d && --depth === 0) return at;
+    }
+  }
+}
+
+const EMPTY: Span = { start: 0, end: 0 };
+
+/** A cursor over the members of one object: call `next()` before each look. It is the current member's value as a span. */
+export class Members implements Span {
+  /** The current key, from its quote … */
+  keyStart = 0;
+  /** … to behind its quote. */
+  keyEnd = 0;
+  /** The current value. */
+  start = 0;
+  end = 0;
+  private at: number;
+
+  constructor(
+    private readonly json: JsonText,
+    object: Span,
+  ) {
+    this.at = object.end === 0 ? 0 : object.start + 1;
+  }
+
+  /** Goes to the next member. @returns false if there is none */
+  next(): boolean {
+    if (this.at === 0) return false;
+    const { body } = this.json;
+    const at = spaceEnd(body, this.at);
+    if (body[at] !== QUOTE) {
+      this.at = 0;
+      return false;
+    }
+    this.keyStart = at;
+    this.keyEnd = this.json.valueEnd(at);
+    this.start = spaceEnd(body, spaceEnd(body, this.keyEnd) + 1);
+    this.end = this.json.valueEnd(this.start);
+    const comma = spaceEnd(body, this.end);
+    this.at = body[comma] === 0x2c ? comma + 1 : 0;
+    return true;
+  }
+
+  /** Whether the current key is `name` (ASCII); makes no string unless the key has escapes. */
+  is(name: string): boolean {
+    const { body } = this.json;
+    const start = this.keyStart + 1;
+    const length = this.keyEnd - 1 - start;
+    for (let n = 0; n < length; n++) {
+      const byte = body[start + n];
+      if (byte === BACKSLASH) return this.key === name;
+      if (byte !== name.charCodeAt(n)) return false;
+    }
+    return length === name.length;
+  }
+
+  /** The current key, unescaped. */
+  get key(): string {
+    return this.json.unquote(this.keyStart, this.keyEnd);
+  }
+
+  /** The current value's span, which stays when the cursor moves on. */
+  get span(): Span {
+    return { start: this.start, end: this.end };
+  }
+}
+
+/** The root object of a document. @throws DocumentError if the body is no JSON object */
+export function jsonObject(body: Buffer): JsonText {
+  const json = new JsonText(body);
+  if (!json.isObject(json.root)) throw new DocumentError('it is not a JSON object');
+  return json;
+}
