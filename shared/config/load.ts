@@ -35,7 +35,7 @@ export function loadConfig(input: ConfigInput): Config {
   const caches = names.map((name) => {
     const module = input.modules.find((candidate) => candidate.name === name);
     if (module) return cacheConfig(reader, module, input);
-    throw new LarderError('config', { name: 'CACHES', value: name, allowed: `there are ${known.join(', ')}; did you mean ${nearestName(name, known).name}?` });
+    throw new LarderError('config', { name: 'CACHES', value: name, allowed: `there are ${known.join(', ')}; did you mean ${nearestName(name, known)}?` });
   });
   const config = applianceConfig(reader, input.env, caches);
   refuseClashes(config);

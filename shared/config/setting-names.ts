@@ -41,12 +41,13 @@ export function refuseUnknown(sources: readonly Source[], caches: readonly strin
       const named = NAMED_UPSTREAM.exec(variable);
       if (named?.[1] && caches.includes(named[1])) continue;
       const family = FAMILIES.find((prefix) => variable.startsWith(prefix) && (own || /^[a-z]/.test(variable.slice(prefix.length))));
-      const nearest = nearestName(plain, [...known]);
-      if (!family && !(own ? nearest.distance <= 2 : nearest.distance <= 1 && nearest.name.length >= 8 && nearest.name.includes('_'))) continue;
+      const candidates = family || own ? [...known] : [...known].filter((name) => name.length >= 8 && name.includes('_'));
+      const nearest = nearestName(plain, candidates, family ? Number.POSITIVE_INFINITY : own ? 2 : 1);
+      if (!nearest) continue;
       throw new LarderError('config', {
         name: variable,
         value: '…',
-        allowed: `there is no such setting; did you mean ${nearest.name}? (caches: ${caches.join(', ')})`,
+        allowed: `there is no such setting; did you mean ${nearest}? (caches: ${caches.join(', ')})`,
       });
     }
   }
@@ -62,15 +63,31 @@ function knownNames(caches: readonly string[]): Set<string> {
   return names;
 }
 
-/** The closest of some names by edit distance (insertions, deletions, substitutions, swaps of neighbours). */
-export function nearestName(wrong: string, names: readonly string[]): { name: string; distance: number } {
-  let best = { name: '', distance: Number.POSITIVE_INFINITY };
+/**
+ * The closest of some names by edit distance (insertions, deletions, substitutions, swaps of neighbours), if it is at most
+ * `most` away. Most variables of an environment differ in length already, so that the check costs next to nothing.
+ */
+export function nearestName(wrong: string, names: readonly string[], most = Number.POSITIVE_INFINITY): string | undefined {
+  let best: string | undefined;
+  let least = most + 1;
   for (const name of names) {
-    if (Math.abs(name.length - wrong.length) >= best.distance) continue;
+    if (Math.abs(name.length - wrong.length) >= least || (most === 1 && !almostAgree(wrong, name))) continue;
     const distance = editDistance(wrong, name);
-    if (distance < best.distance) best = { name, distance };
+    if (distance >= least) continue;
+    best = name;
+    least = distance;
   }
   return best;
+}
+
+// One edit leaves all but two letters in a common beginning or end. Cheap, since it meets every variable of the environment.
+function almostAgree(a: string, b: string): boolean {
+  const longest = Math.max(a.length, b.length);
+  let head = 0;
+  while (head < longest && a[head] === b[head]) head++;
+  let tail = 0;
+  while (tail < longest && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  return head + tail >= longest - 2;
 }
 
 // Optimal string alignment (Damerau 1964): a swap of two neighbours is the commonest slip, so it counts as one.

@@ -1,0 +1,75 @@
+/** What every verb of the command line works with. */
+import { join } from 'node:path';
+import type { Module } from '../../caches/module';
+import type { CacheConfig, Config } from '../config/config';
+import { loadConfig } from '../config/load';
+import { nearestName } from '../config/setting-names';
+import type { Environment } from '../config/sources';
+import { LarderError } from '../errors';
+
+export interface Context {
+  readonly config: Config;
+  readonly modules: readonly Module[];
+  readonly env: Environment;
+  /** The caches that the command is about: `c=`, else all of CACHES. */
+  readonly caches: readonly CacheConfig[];
+  /** Whether `c=` named one. */
+  readonly single: boolean;
+  /** Package named by `p=`, or ''. */
+  readonly packageName: string;
+  /** The server's program, run as `node <serverPath> <cache>`. */
+  readonly serverPath: string;
+  /** Prints one line. */
+  readonly out: (line: string) => void;
+}
+
+export interface ContextInput {
+  readonly env: Environment;
+  readonly modules: readonly Module[];
+  /** Value of `c=`; '' for all. */
+  readonly cache: string;
+  readonly packageName: string;
+  readonly out: (line: string) => void;
+  readonly envFile?: string;
+  readonly serverPath?: string;
+}
+
+/** @throws LarderError config: a wrong setting; start: an unknown cache */
+export function createContext(input: ContextInput): Context {
+  const { env, modules, cache, packageName, out } = input;
+  const config = loadConfig({ env, modules, ...(input.envFile && { envFile: input.envFile }) });
+  const serverPath = input.serverPath ?? join(__dirname, '../main.js');
+  return { config, modules, env, caches: pick(config, cache), single: cache !== '', packageName, serverPath, out };
+}
+
+function pick(config: Config, cache: string): readonly CacheConfig[] {
+  if (cache === '') return config.caches;
+  const found = config.caches.find(({ name }) => name === cache);
+  if (found) return [found];
+  const names = config.caches.map(({ name }) => name);
+  const near = nearestName(cache, names, 2);
+  throw new LarderError('start', {
+    what: `there is no cache "${cache.replace(/[^\x20-\x7e]/g, '?')}"`,
+    remedy: `${near ? `did you mean c=${near}? ` : ''}This appliance has: ${names.join(', ')} (CACHES)`,
+  });
+}
+
+/** The module of a cache. */
+export function moduleOf(context: Context, cache: CacheConfig): Module {
+  const module = context.modules.find(({ name }) => name === cache.name);
+  if (!module) throw new LarderError('internal', { reason: `no module ${cache.name}` });
+  return module;
+}
+
+/** The URL by which a client on this machine reaches a cache, without trailing slash. */
+export function baseUrlOf(config: Config, cache: CacheConfig): string {
+  if (cache.publicUrl) return cache.publicUrl;
+  return `http://${reachable(config.listen[0] ?? '127.0.0.1')}:${cache.port}`;
+}
+
+/** An address to listen on as one to connect to, for a URL: `0.0.0.0` → `127.0.0.1`, `::1` → `[::1]`. */
+export function reachable(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1';
+  if (address === '::') return '[::1]';
+  return address.includes(':') ? `[${address}]` : address;
+}

@@ -1,0 +1,111 @@
+/** `start`: runs a cache in the background, waits until it answers and says how to use it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CacheConfig } from '../config/config';
+import { LarderError, errorCode } from '../errors';
+import type { Context } from './context';
+import { baseUrlOf, moduleOf, reachable } from './context';
+import { findRunning } from './control';
+
+/** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
+const START_MS = 60_000;
+const POLL_MS = 40;
+const HEALTH = '/_cache/health';
+
+/** @throws LarderError start: the first cache that cannot be started, in one line */
+export async function startCaches(context: Context): Promise<void> {
+  for (const cache of context.caches) await startCache(context, cache);
+}
+
+async function startCache(context: Context, cache: CacheConfig): Promise<void> {
+  const { config, out } = context;
+  const running = (await findRunning(config.cacheDir, cache.name)).find(({ status }) => status.port === cache.port);
+  if (running) {
+    out(`The ${cache.name} cache already runs at ${baseUrlOf(config, cache)} (process ${running.status.pid}).`);
+  } else {
+    makeWritable('CACHE_DIR', config.cacheDir);
+    makeWritable('STATE_DIR', join(config.stateDir, 'log'));
+    await launch(context, cache);
+    out(`The ${cache.name} cache runs at ${baseUrlOf(config, cache)}`);
+  }
+  describe(context, cache);
+}
+
+function describe(context: Context, cache: CacheConfig): void {
+  const { config, out } = context;
+  const lines = moduleOf(context, cache).clients(baseUrlOf(config, cache));
+  const width = Math.max(...lines.map(({ client }) => client.length));
+  for (const { client, on, off } of lines) {
+    out(`  ${client.padEnd(width)}  on:  ${on}`);
+    out(`  ${' '.repeat(width)}  off: ${off}`);
+  }
+  out(`  log    ${logPath(context, cache.name)}`);
+  out(`  store  ${config.cacheDir}`);
+  if (cache.origins.every(({ bases }) => bases.length === 0)) out(`  It has no upstream yet: set UPSTREAM_${cache.name} in .env, then make restart c=${cache.name}.`);
+  out(`  It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`);
+}
+
+/** Where the events and access lines of a cache are. */
+export function logPath(context: Context, cache: string): string {
+  return join(context.config.stateDir, 'log', `${cache}.log`);
+}
+
+/** @throws LarderError start: naming the setting */
+function makeWritable(setting: string, folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new LarderError('start', { what: `the directory ${folder} cannot be written (${errorCode(error) ?? 'unknown'})`, remedy: `set ${setting} to one that can` }, error);
+  }
+}
+
+async function launch(context: Context, cache: CacheConfig): Promise<void> {
+  const startLog = join(context.config.stateDir, 'log', `${cache.name}.start.log`);
+  const output = openSync(startLog, 'w');
+  const child = spawn(process.execPath, [context.serverPath, cache.name], { detached: true, stdio: ['ignore', output, output], env: { ...context.env } });
+  closeSync(output);
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal ? `signal ${signal}` : `status ${String(code)}`));
+  });
+  const ended = await Promise.race([exited, untilAnswering(context, cache, child)]);
+  if (ended !== undefined) throw new LarderError('start', { what: startError(startLog, cache.name, ended), remedy: '' });
+  child.unref();
+}
+
+/** @returns undefined once this very child answers on its address @throws LarderError start: it takes too long */
+async function untilAnswering(context: Context, cache: CacheConfig, child: ChildProcess): Promise<undefined> {
+  const { cacheDir, listen } = context.config;
+  for (const deadline = Date.now() + START_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    if (child.exitCode !== null || child.signalCode !== null) return new Promise<undefined>(() => {}); // the other racer tells
+    // Somebody else's server on the port may answer too, so the control socket says whose answer it is.
+    const running = await findRunning(cacheDir, cache.name);
+    if (!running.some(({ status }) => status.pid === child.pid)) continue;
+    if (await isHealthy(`http://${reachable(listen[0] ?? '127.0.0.1')}:${cache.port}${HEALTH}`)) return undefined;
+  }
+  child.kill();
+  throw new LarderError('start', { what: `the ${cache.name} cache did not answer within ${START_MS / 1000} s`, remedy: `see ${logPath(context, cache.name)}` });
+}
+
+function isHealthy(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request(url, { agent: false, timeout: 2000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve(false));
+    asked.end();
+  });
+}
+
+// A server that cannot start says why in one line, `larder: …`; anything else is a fault of ours, so its last line is shown.
+function startError(startLog: string, cache: string, ended: string): string {
+  const lines = readFileSync(startLog, 'utf8').split('\n').filter((line) => line.trim() !== '');
+  const said = lines.findLast((line) => line.startsWith('larder: '));
+  return said ? said.slice('larder: '.length) : `the ${cache} cache ended with ${ended}: ${lines.at(-1) ?? 'no message'} (see ${startLog})`;
+}

@@ -1,0 +1,36 @@
+/**
+ * What a server process says of itself. It listens on the Unix socket `<cacheDir>/run/<cache>-<instance>.sock` and answers
+ * `GET /status` with this as JSON and `POST /stop` with 202, then ends gracefully. A socket that nobody answers is a dead
+ * process: no pid is ever looked at.
+ */
+import type { MirrorHealth } from '../upstream/types';
+
+export interface Status {
+  /** The module's name. */
+  readonly cache: string;
+  readonly pid: number;
+  /** Names this process among all that share the store. */
+  readonly instance: string;
+  readonly port: number;
+  /** Addresses it listens on. */
+  readonly addresses: readonly string[];
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly counters: StatusCounters;
+  readonly bytesHeld: number;
+  readonly entries: number;
+  /** Why nothing new is stored at present; absent when all is well. */
+  readonly notStoring?: { readonly reason: string; readonly remedy: string };
+  readonly mirrors: readonly MirrorHealth[];
+}
+
+/** Requests since the start, by outcome. */
+export interface StatusCounters {
+  readonly hits: number;
+  readonly misses: number;
+  readonly stale: number;
+  readonly revalidated: number;
+  readonly errors: number;
+  /** Passed straight through, by reason: `authorization`, `method`, `disk`, … */
+  readonly passes: Readonly<Record<string, number>>;
+}
