@@ -2,11 +2,11 @@
  * The abbreviated form of a packument, made from the full one. Fields as the registry's own documentation lists them, and
  * `libc`, which pnpm and bun need to choose platform packages, and `time`, which clients with a release age need.
  */
-import type { JsonText, Span } from '../parsers/json';
+import { Names, type JsonText, type Span } from '../parsers/json';
 import type { Packument } from './packument-reader';
 import { copyEdited, Splice, type Edit } from './splice';
 
-const VERSION_FIELDS = new Set([
+const COPIED = [
   'name',
   'version',
   'deprecated',
@@ -28,8 +28,9 @@ const VERSION_FIELDS = new Set([
   'cpu',
   'os',
   'libc',
-]);
-const INSTALL_SCRIPTS = new Set(['preinstall', 'install', 'postinstall']);
+];
+const FIELDS = new Names(...COPIED, 'scripts', 'gypfile');
+const INSTALL_SCRIPTS = new Names('preinstall', 'install', 'postinstall');
 
 /** @param edits per version: what is to be replaced in its bytes */
 export function renderAbbreviated(packument: Packument, name: string, edits: (version: string, span: Span) => readonly Edit[]): Buffer {
@@ -53,27 +54,32 @@ export function renderAbbreviated(packument: Packument, name: string, edits: (ve
 
 function copyVersion(out: Splice, json: JsonText, version: Span, edits: readonly Edit[]): void {
   out.text('{');
-  let separator = '';
+  let isFirst = true;
   let hasScript = false;
   let saysSo = false;
-  for (const member = json.members(version); member.next();) {
-    const { key } = member;
+  let previousEnd = 0;
+  let copiedEnd = -1;
+  for (const member = json.members(version); member.next(); previousEnd = member.end) {
+    const key = member.among(FIELDS);
     if (key === 'scripts') hasScript ||= hasInstallScript(json, member);
     else if (key === 'gypfile') hasScript ||= json.isTrue(member);
-    if (!VERSION_FIELDS.has(key)) continue;
+    if (key === undefined || key === 'scripts' || key === 'gypfile') continue;
     saysSo ||= key === 'hasInstallScript';
-    if (separator) out.text(separator);
+    // Neighbours keep the comma between them, so that they are one slice.
+    if (copiedEnd === previousEnd) out.copy(previousEnd, member.keyStart);
+    else if (!isFirst) out.text(',');
     copyEdited(out, { start: member.keyStart, end: member.end }, key === 'dist' ? edits : []);
-    separator = ',';
+    copiedEnd = member.end;
+    isFirst = false;
   }
-  if (hasScript && !saysSo) out.text(`${separator}"hasInstallScript":true`);
+  if (hasScript && !saysSo) out.text(`${isFirst ? '' : ','}"hasInstallScript":true`);
   out.text('}');
 }
 
 /** A full packument has the scripts, the abbreviated one says only whether some of them run on installation. */
 function hasInstallScript(json: JsonText, scripts: Span): boolean {
   for (const script = json.members(scripts); script.next();) {
-    if (INSTALL_SCRIPTS.has(script.key) && json.text(script) !== '') return true;
+    if (script.among(INSTALL_SCRIPTS) && json.text(script) !== '') return true;
   }
   return false;
 }

@@ -1,6 +1,6 @@
 /** Finds in a packument's bytes what the codec needs. Everything is a span of the body or a short string. */
 import { DocumentError } from '../module';
-import { jsonObject, type JsonText, type Span } from '../parsers/json';
+import { jsonObject, Names, type JsonText, type Span } from '../parsers/json';
 
 export interface Packument {
   readonly json: JsonText;
@@ -29,7 +29,9 @@ export interface Dist {
   readonly shasum?: string;
 }
 
-const FIELDS = new Set(['name', 'versions', 'dist-tags', 'time', 'modified']);
+const FIELDS = new Names('name', 'versions', 'dist-tags', 'time', 'modified');
+const DIST = new Names('dist');
+const DIST_FIELDS = new Names('tarball', 'integrity', 'shasum');
 
 /** One reading per body: a render and its pins ask for the same one. */
 const known = new WeakMap<Buffer, Packument>();
@@ -43,8 +45,9 @@ export function readPackument(body: Buffer): Packument {
   const occurrences: VersionSpan[] = [];
   let versions = new Map<string, Span>();
   for (const top = json.members(json.root); top.next();) {
-    const { key, span } = top;
-    if (!FIELDS.has(key)) continue;
+    const key = top.among(FIELDS);
+    if (key === undefined) continue;
+    const { span } = top;
     fields.set(key, span);
     if (key === 'versions') versions = readVersions(json, span, occurrences);
   }
@@ -78,13 +81,12 @@ function readDist(json: JsonText, version: Span): Dist {
   const tarballs: Span[] = [];
   let said: Record<string, string> = {};
   for (const member = json.members(version); member.next();) {
-    if (!member.is('dist')) continue;
+    if (!member.among(DIST)) continue;
     said = {};
     for (const field = json.members(member); field.next();) {
-      const { key } = field;
-      if (key !== 'tarball' && key !== 'integrity' && key !== 'shasum') continue;
-      const text = json.text(field);
-      if (text === undefined) continue;
+      const key = field.among(DIST_FIELDS);
+      const text = key && json.text(field);
+      if (key === undefined || text === undefined) continue;
       said[key] = text;
       if (key === 'tarball' && /^https?:\/\//i.test(text)) tarballs.push(field.span);
     }

@@ -10,10 +10,12 @@ export class Splice {
   constructor(private readonly body: Buffer) {}
 
   copy(start: number, end: number): this {
-    if (end > start) {
-      this.pieces.push(start, end);
-      this.bytes += end - start;
-    }
+    if (end <= start) return this;
+    this.bytes += end - start;
+    const last = this.pieces.length - 1;
+    // A slice that goes on where the last one ended is one slice with it.
+    if (last > 0 && this.pieces[last] === start && (this.pieces[last - 1] as number) >= 0) this.pieces[last] = end;
+    else this.pieces.push(start, end);
     return this;
   }
 

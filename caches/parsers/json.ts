@@ -126,17 +126,15 @@ export class Members implements Span {
     return true;
   }
 
-  /** Whether the current key is `name` (ASCII); makes no string unless the key has escapes. */
-  is(name: string): boolean {
+  /** Which of the names the current key is, if any; makes no string unless the key has escapes. */
+  among(names: Names): string | undefined {
     const { body } = this.json;
     const start = this.keyStart + 1;
-    const length = this.keyEnd - 1 - start;
-    for (let n = 0; n < length; n++) {
-      const byte = body[start + n];
-      if (byte === BACKSLASH) return this.key === name;
-      if (byte !== name.charCodeAt(n)) return false;
+    const end = this.keyEnd - 1;
+    for (let at = start; at < end; at++) {
+      if (body[at] === BACKSLASH) return names.find(this.key);
     }
-    return length === name.length;
+    return names.findBytes(body, start, end);
   }
 
   /** The current key, unescaped. */
@@ -148,6 +146,31 @@ export class Members implements Span {
   get span(): Span {
     return { start: this.start, end: this.end };
   }
+}
+
+/** A closed set of (ASCII) keys that a walk looks for. */
+export class Names {
+  private readonly byLength: string[][] = [];
+
+  constructor(...names: readonly string[]) {
+    for (const name of names) (this.byLength[name.length] ??= []).push(name);
+  }
+
+  find(key: string): string | undefined {
+    return this.byLength[key.length]?.find((name) => name === key);
+  }
+
+  /** The name that stands at these bytes. */
+  findBytes(body: Buffer, start: number, end: number): string | undefined {
+    const candidates = this.byLength[end - start];
+    if (candidates) for (const name of candidates) if (standsAt(body, start, name)) return name;
+    return undefined;
+  }
+}
+
+function standsAt(body: Buffer, start: number, name: string): boolean {
+  for (let n = 0; n < name.length; n++) if (body[start + n] !== name.charCodeAt(n)) return false;
+  return true;
 }
 
 /** The root object of a document. @throws DocumentError if the body is no JSON object */
