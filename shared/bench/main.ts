@@ -1,0 +1,93 @@
+/** `make bench`: measures Larder beside nginx and writes docs/performance.md. */
+import { parseArgs } from 'node:util';
+import { Bench, type Cell, type Options, type Row } from './bench';
+import { big } from './cells/big';
+import { coldDocument } from './cells/cold-document';
+import { crowd } from './cells/crowd';
+import { documents } from './cells/documents';
+import { firstByte } from './cells/first-byte';
+import { idle, memoryRows } from './cells/idle';
+import { startUp } from './cells/start-up';
+import { tarballs } from './cells/tarballs';
+import { verdaccio } from './cells/verdaccio';
+import { pinSelf, shareInUse, whatIsMissing } from './machine';
+import { printHead, printRow, writeDocument } from './report';
+
+const CELLS: readonly Cell[] = [idle, startUp, tarballs, documents, big, firstByte, crowd, coldDocument, verdaccio];
+
+void main();
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const missing = whatIsMissing();
+  if (missing !== undefined) return fail(missing);
+  pinSelf();
+  const began = Date.now();
+  const bench = await Bench.open(options);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void bench.close().finally(() => process.exit(1)));
+  try {
+    const rows = await measure(bench);
+    const full = !options.quick && !options.null && options.only === undefined;
+    if (full) process.stdout.write(`written: ${writeDocument(rows, (Date.now() - began) / 60_000)}\n`);
+  } finally {
+    await bench.close();
+  }
+}
+
+async function measure(bench: Bench): Promise<Row[]> {
+  const rows: Row[] = [];
+  const add = (found: readonly Row[]): void => {
+    found.forEach(printRow);
+    rows.push(...found);
+  };
+  printHead();
+  const { only, withVerdaccio } = bench.options;
+  const chosen = CELLS.filter((cell) => (cell === verdaccio ? withVerdaccio : true) && (only === undefined || cell.name.includes(only)));
+  const otherWork: string[] = [];
+  for (const cell of chosen) {
+    otherWork.push(`${cell.name} ${(100 * (await shareInUse(500))).toFixed(0)} %`);
+    bench.memory.enter(cell.name);
+    try {
+      add(await cell.measure(bench));
+    } catch (error) {
+      // One broken cell must not hide the others; the row says so, and the status of the program too.
+      const text = error instanceof Object && 'message' in error ? String(error.message) : String(error);
+      add([{ cell: cell.name, target: '', ours: 'failed', nginx: '', reached: false, note: text.trim().replaceAll('\n', ' ') }]);
+      process.exitCode = 1;
+    }
+  }
+  add(memoryRows(bench));
+  add([
+    {
+      cell: 'other work on the machine',
+      target: 'printed',
+      ours: '',
+      nginx: '',
+      note: `share of all cores in use before ${otherWork.join(', ')}`,
+    },
+  ]);
+  return rows;
+}
+
+function readOptions(): Options {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        'with-verdaccio': { type: 'boolean', default: false },
+        null: { type: 'boolean', default: false },
+      },
+    });
+    const { quick, only } = values;
+    return { quick, null: values.null, withVerdaccio: values['with-verdaccio'], ...(only === undefined ? {} : { only }) };
+  } catch {
+    const names = CELLS.map((cell) => cell.name).join(', ');
+    return fail(`usage: node dist/shared/bench/main.js [--quick] [--only <name>] [--with-verdaccio] [--null]; names: ${names}`);
+  }
+}
+
+function fail(line: string): never {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+}

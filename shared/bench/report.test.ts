@@ -1,0 +1,26 @@
+import { isNotBelow } from './cells/alternate';
+import { median } from './load';
+import { render } from './report';
+
+test('the page says what was reached and what was not', () => {
+  const rows = [
+    { cell: 'a', target: '≥ nginx', ours: '10', nginx: '11', ratio: 0.909, reached: false, note: 'rounds 9 10 11' },
+    { cell: 'b', target: 'printed', ours: '1.0', nginx: '2.0' },
+  ];
+  const page = render(rows, ['one core'], ['a'], 6.4);
+  expect(page).toContain('| a | ≥ nginx | 10 | 11 | 0.91 | no |');
+  expect(page).toContain('| b | printed | 1.0 | 2.0 | – | – |');
+  expect(page).toContain('Not reached: a.');
+  expect(page).toContain('- a: rounds 9 10 11.');
+  expect(page).toContain('It took 6 minutes');
+});
+
+test('a median is the middle, or the mean of both middles', () => {
+  expect(median([3, 1, 2])).toBe(2);
+  expect(median([4, 1, 2, 3])).toBe(2.5);
+});
+
+test('a ratio counts as it is printed', () => {
+  expect(isNotBelow(0.996)).toBe(true);
+  expect(isNotBelow(0.994)).toBe(false);
+});

@@ -1,0 +1,82 @@
+/** The table: on the terminal, and in docs/performance.md. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Row } from './bench';
+import { describeMachine } from './machine';
+
+const DOCUMENT = resolve(__dirname, '../../../docs/performance.md');
+
+/** One line of the table for the terminal. */
+export function printRow(row: Row): void {
+  const ratio = row.ratio === undefined ? '' : row.ratio.toFixed(2);
+  process.stdout.write(
+    [row.cell.padEnd(52), row.target.padEnd(26), row.ours.padEnd(16), row.nginx.padEnd(16), ratio.padEnd(6), verdict(row)]
+      .join(' ')
+      .trimEnd() + '\n',
+  );
+  if (row.note !== undefined) process.stdout.write(`    ${row.note}\n`);
+}
+
+/** Heads the lines of printRow. */
+export function printHead(): void {
+  const head = ['cell'.padEnd(52), 'to reach'.padEnd(26), 'Larder'.padEnd(16), 'nginx'.padEnd(16), 'ratio', 'reached'].join(' ');
+  process.stdout.write(`${head}\n`);
+}
+
+/** Writes docs/performance.md. @param minutes how long the whole took. */
+export function writeDocument(rows: readonly Row[], minutes: number): string {
+  const missed = rows.filter((row) => row.reached === false).map((row) => row.cell);
+  writeFileSync(DOCUMENT, render(rows, describeMachine(), missed, minutes));
+  return DOCUMENT;
+}
+
+/** The page as Markdown. */
+export function render(rows: readonly Row[], machine: readonly string[], missed: readonly string[], minutes: number): string {
+  const cells = rows.map(
+    (row) => `| ${row.cell} | ${row.target} | ${row.ours} | ${row.nginx} | ${row.ratio?.toFixed(2) ?? '–'} | ${verdict(row) || '–'} |`,
+  );
+  const notes = rows.filter((row) => row.note !== undefined).map((row) => `- ${row.cell}: ${row.note}.`);
+  return `# Performance
+
+Written by \`make bench\`; do not edit. nginx runs beside Larder in the same run, as caching proxy (tarballs) or as server of the very
+bytes that Larder answers (packuments).
+
+## Machine
+${machine.map((line) => `- ${line}`).join('\n')}
+
+## Table
+Ratio: above 1, Larder is better. Rates and times are medians.
+
+| cell | to reach | Larder | nginx | ratio | reached |
+|---|---|---|---|---|---|
+${cells.join('\n')}
+
+${missed.length === 0 ? 'Every target was reached.' : `Not reached: ${missed.join('; ')}.`}
+
+## Other figures of the same run
+Pairs are Larder / nginx. A server that is clearly under 100 % busy was not the limit: the load generator or the loopback was.
+
+${notes.join('\n')}
+
+## How to repeat
+\`\`\`
+sudo apt-get install nginx wrk curl util-linux
+make bench
+\`\`\`
+It took ${minutes.toFixed(0)} minutes here, needs two free cores and 5 GB in the temp directory (\`BENCH_DIR\` names another one), and leaves nothing behind.
+\`node dist/shared/bench/main.js --only <name>\` measures one group of cells, \`--quick\` takes a short look, \`--with-verdaccio\` puts Verdaccio 6 beside, and
+\`--null\` seats nginx in both places, which shows the noise of the bench itself. Only a full run writes this page.
+
+- Servers run on core 0, one under load at a time; the load (wrk with 64 keep-alive connections, curl, the bench itself) and the local registry (another nginx) on core 1.
+- Rounds alternate between the servers. Both write one access line a request to a file.
+- nginx's settings are in shared/bench/nginx.conf, the registry's in shared/bench/upstream.conf, wrk's script is shared/bench/hits.lua.
+- Before a run of hits each body's SHA-512 is checked; during it no request may reach the registry and none may fail.
+- CPU time is user plus system time of the server's process (nginx: its worker) over the requests done.
+- Memory is RssAnon of Larder's process, sampled every 100 ms.
+`;
+}
+
+function verdict(row: Row): string {
+  if (row.reached === undefined) return '';
+  return row.reached ? 'yes' : 'no';
+}
