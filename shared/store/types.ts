@@ -43,7 +43,11 @@ export interface Store {
    */
   commit(key: string, entry: NewEntry, body: Body): Promise<Entry>;
   /** Rewrites the record of a held key (freshness, validators, marks) if its bytes are still `integrity`. @returns the entry now held */
-  amend(key: string, integrity: string, patch: Partial<Omit<Entry, 'v' | 'key' | 'integrity' | 'size' | 'chunks'>>): Promise<Entry | undefined>;
+  amend(
+    key: string,
+    integrity: string,
+    patch: Partial<Omit<Entry, 'v' | 'key' | 'integrity' | 'size' | 'chunks'>>,
+  ): Promise<Entry | undefined>;
   /** Removes keys, and bytes that no key refers to any more. @returns how many entries were there */
   remove(keys: readonly string[]): Promise<number>;
   /** Removes every key that begins with a prefix. @returns how many entries were there */

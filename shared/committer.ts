@@ -1,0 +1,377 @@
+/**
+ * The committer: one worker thread through which every change of the store goes. It groups what is queued into one write
+ * transaction of the catalogue, which is the store's lock over processes and containers, and answers after COMMIT.
+ * Waiting for another process blocks this thread and nobody else. Composes the rooms store, catalogue and integrity.
+ */
+import { existsSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Catalogue, isCorrupt, isFull, isSqlite } from './catalogue/catalogue';
+import { Ledger } from './catalogue/ledger';
+import { errorCode, errorText } from './errors';
+import { heldAgrees } from './integrity/held';
+import { bucketFile } from './store/bucket';
+import { EpochWriter } from './store/epoch';
+import { Eviction, type Need } from './store/evict';
+import type { Answer, CommitterData, FromCommitter, Job, Notice, Op, Request, ToCommitter } from './store/jobs';
+import { applyLesson, prepareLesson, type Lesson } from './store/learn';
+import { PinBook } from './store/pin-book';
+import { Rebuild } from './store/rebuild';
+import { Writer } from './store/writer';
+
+/** Jobs of one transaction at most: another process waits that long. */
+const BATCH = 128;
+/** Length of a slice of rebuilding, ms. */
+const SLICE_MS = 20;
+
+interface Attempt {
+  readonly request: Request;
+  readonly lesson: Lesson | undefined;
+  value?: unknown;
+  error?: unknown;
+}
+
+class Committer {
+  private readonly catalogue: Catalogue;
+  private readonly ledger: Ledger;
+  private readonly writer: Writer;
+  private readonly rebuild: Rebuild;
+  private readonly eviction: Eviction;
+  private readonly book: PinBook;
+  private readonly queue: Request[] = [];
+  private needs: Need[] = [];
+  private running = false;
+  private closing = false;
+  /** The catalogue file whose surroundings were compared. */
+  private compared = '';
+
+  constructor(
+    private readonly data: CommitterData,
+    private readonly send: (message: FromCommitter) => void,
+    private readonly end: () => void,
+  ) {
+    this.catalogue = new Catalogue(data.cacheDir);
+    this.ledger = new Ledger(data.ledgerFile);
+    this.writer = new Writer(data.cacheDir, this.catalogue, new EpochWriter(data.cacheDir, data.modules, data.ownBumps));
+    this.rebuild = new Rebuild(this.catalogue, this.writer);
+    this.eviction = new Eviction(this.catalogue, this.writer, data.limits);
+    this.book = new PinBook(this.catalogue);
+  }
+
+  receive(message: ToCommitter): void {
+    if (message === 'close') this.closing = true;
+    else this.queue.push(message);
+    if (!this.running) void this.run();
+  }
+
+  /** Until nothing is left: jobs first, then one slice of eviction or rebuilding, then jobs that came meanwhile. */
+  private async run(): Promise<void> {
+    this.running = true;
+    for (let more = true; more;) {
+      // Lets the messages in that are waiting, so that they share a transaction.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.queue.length > 0) await this.runBatch();
+      else if (this.closing) break;
+      else more = await this.tidy();
+    }
+    this.running = false;
+    if (!this.closing) return;
+    this.catalogue.close();
+    this.ledger.close();
+    this.end();
+  }
+
+  private async runBatch(): Promise<void> {
+    const alone = this.queue[0];
+    if (alone && (alone.job.op === 'gc' || this.isUnlocked(alone.job))) {
+      this.queue.shift();
+      return this.runAlone(alone);
+    }
+    const until = this.queue.findIndex(({ job }) => job.op === 'gc' || this.isUnlocked(job));
+    const requests = this.queue.splice(0, Math.min(BATCH, until < 0 ? this.queue.length : until));
+    try {
+      if (requests.some(({ job }) => needsWhole(job))) await this.completeRebuild();
+      await this.runTransaction(requests);
+    } catch (error) {
+      for (const request of requests) this.answer({ id: request.id, error: described(error) });
+    }
+  }
+
+  /** One transaction for several jobs. A full disk gets one eviction, a damaged catalogue is made anew, each once. */
+  private async runTransaction(requests: readonly Request[]): Promise<void> {
+    for (let again = false; ; again = true) {
+      let attempts: Attempt[] = [];
+      try {
+        attempts = requests.map((request) => ({ request, lesson: this.prepare(request.job) }));
+        const answers = await this.locked(async () => {
+          for (const group of groups(attempts)) await settled(group.map((attempt) => this.attempt(attempt, again)));
+          const full = attempts.filter(({ error }) => isFullDisk(error));
+          if (full.length > 0 && (await this.eviction.free(full.reduce((sum, { request }) => sum + roomFor(request.job), 0)))) {
+            for (const attempt of full) await this.attempt(attempt, true);
+          }
+          this.needs = this.rebuild.state() ? [] : this.eviction.needs();
+          return attempts.map((attempt) => this.answerOf(attempt));
+        });
+        const changes = [...this.writer.changes];
+        // The first answer carries what the whole transaction changed, so that listeners hear it before anybody goes on.
+        answers.forEach((answer, index) => this.answer(index === 0 ? { ...answer, changes } : answer));
+        return;
+      } catch (error) {
+        this.book.clear();
+        if (again || !(isFull(error) || isCorrupt(error))) throw error;
+        if (isCorrupt(error)) this.replaceCatalogue(error);
+        else await this.locked(() => this.eviction.free(requests.reduce((sum, { job }) => sum + roomFor(job), 0)));
+      }
+    }
+  }
+
+  /** Runs `work` inside the store's lock. @throws what it throws, after a rollback */
+  private async locked<T>(work: () => Promise<T> | T): Promise<T> {
+    this.catalogue.begin();
+    try {
+      this.compareSurroundings();
+      this.writer.begin();
+      const result = await work();
+      this.writer.beforeCommit();
+      this.catalogue.commit();
+      this.writer.afterCommit();
+      return result;
+    } catch (error) {
+      this.catalogue.rollback();
+      this.writer.afterRollback();
+      throw error;
+    }
+  }
+
+  /** After a reboot (power may have failed) and in a copy of the store, rows and files need not agree: look at all of them. */
+  private compareSurroundings(): void {
+    const surroundings = this.catalogue.surroundings();
+    if (surroundings === this.compared) return;
+    const kept = this.catalogue.meta('surroundings');
+    if (kept !== surroundings) {
+      this.catalogue.setMeta('surroundings', surroundings);
+      if (kept !== undefined) this.rebuild.start();
+    }
+    this.compared = surroundings;
+    this.book.clear();
+  }
+
+  private replaceCatalogue(error: unknown): void {
+    this.notice('warn', 'catalogue-rebuilt', { file: this.catalogue.file, reason: errorText(error) });
+    this.catalogue.discard();
+  }
+
+  private prepare(job: Job): Lesson | undefined {
+    if (job.op !== 'learn') return undefined;
+    this.catalogue.open();
+    const fresh = this.rebuild.state()?.fresh ?? false;
+    const inIndex = (keys: readonly string[]): string[] => keys.filter((key) => existsSync(bucketFile(this.data.cacheDir, key)));
+    const held = fresh ? inIndex : (keys: readonly string[]): string[] => this.catalogue.heldAmong(keys);
+    return prepareLesson(job, this.data.cacheDir, this.book, { held, agrees: heldAgrees });
+  }
+
+  private async attempt(attempt: Attempt, again: boolean): Promise<void> {
+    delete attempt.error;
+    try {
+      attempt.value = await this.perform(attempt, again);
+    } catch (error) {
+      if (isSqlite(error)) throw error; // The transaction is spoilt for all.
+      attempt.error = error;
+    }
+  }
+
+  private async perform({ request: { job }, lesson }: Attempt, again: boolean): Promise<unknown> {
+    switch (job.op) {
+      case 'commit':
+        return this.writer.commit(job.key, job.entry, job.body, again);
+      case 'amend':
+        return this.writer.amend(job.key, job.integrity, job.patch);
+      case 'remove':
+        this.catalogue.deletePins(job.keys);
+        return (await this.writer.remove(job.keys)).removed;
+      case 'removePrefix':
+        this.catalogue.deletePinsWithPrefix(job.prefix);
+        return (await this.writer.remove(this.catalogue.keysWithPrefix(job.prefix))).removed;
+      case 'quarantine':
+        return this.writer.quarantine(job.integrity);
+      case 'uses':
+        return this.catalogue.touch(job.keys, job.now);
+      case 'learn': {
+        if (!lesson) throw new Error('a lesson that was not prepared');
+        const { conflicts, changes } = await applyLesson(lesson, this.writer, this.book, Date.now());
+        for (const change of changes) this.tryLedger(() => this.ledger.addDigestChange(change));
+        return conflicts;
+      }
+      default:
+        throw new Error(`not a job for a transaction: ${job.op}`);
+    }
+  }
+
+  /** Jobs that only read, or that only concern the ledger. */
+  private isUnlocked(job: Job): boolean {
+    return UNLOCKED.has(job.op);
+  }
+
+  private async runAlone({ id, job }: Request): Promise<void> {
+    try {
+      this.answer({ id, value: await this.performAlone(job) });
+    } catch (error) {
+      if (isCorrupt(error)) this.replaceCatalogue(error);
+      this.answer({ id, error: described(error) });
+    }
+  }
+
+  private async performAlone(job: Job): Promise<unknown> {
+    switch (job.op) {
+      case 'pin': {
+        this.catalogue.open();
+        const sheet = this.book.sheet(job.document);
+        const pin = sheet?.pins.get(job.target);
+        return sheet && { revision: sheet.revision, ...(pin ? { pin } : {}) };
+      }
+      case 'counts': {
+        await this.completeRebuild();
+        const total = this.catalogue.totals().find(({ module }) => module === job.module);
+        return { entries: total?.entries ?? 0, bytes: total?.bytes ?? 0 };
+      }
+      case 'gc':
+        return this.collect();
+      case 'addCounters':
+        return this.ledger.addCounters(job.cache, job.deltas);
+      case 'counters':
+        return this.ledger.counters();
+      case 'digestChanges':
+        return this.ledger.digestChanges();
+      default:
+        throw new Error(`not a job to be run alone: ${job.op}`);
+    }
+  }
+
+  /** A whole round of rebuilding, which collects orphans, then eviction until the limits hold. */
+  private async collect(): Promise<{ removed: number; bytes: number }> {
+    await this.locked(() => this.rebuild.start());
+    while (await this.rebuildSlice());
+    this.needs = await this.locked(() => this.eviction.needs());
+    const sum = { removed: 0, bytes: 0 };
+    for (let gone = await this.evictSlice(); gone.removed > 0; gone = await this.evictSlice()) {
+      sum.removed += gone.removed;
+      sum.bytes += gone.bytes;
+    }
+    return sum;
+  }
+
+  /** Waits for a rebuild of a catalogue that is missing rows; one that only checks them may go on meanwhile. */
+  private async completeRebuild(): Promise<void> {
+    this.catalogue.open();
+    while (this.rebuild.state()?.fresh && (await this.rebuildSlice()));
+  }
+
+  /** One slice of what can wait. @returns whether there is more */
+  private async tidy(): Promise<boolean> {
+    try {
+      if (this.needs.length > 0 && (await this.evictSlice()).removed > 0) return true;
+      this.needs = [];
+      this.catalogue.open();
+      return this.rebuild.state() !== undefined && (await this.rebuildSlice());
+    } catch (error) {
+      if (isCorrupt(error)) this.replaceCatalogue(error);
+      else this.notice('warn', 'store-tidying-failed', { reason: errorText(error) });
+      return false;
+    }
+  }
+
+  private async rebuildSlice(): Promise<boolean> {
+    const more = await this.locked(() => this.rebuild.slice(SLICE_MS));
+    this.tellChanges();
+    return more;
+  }
+
+  private async evictSlice(): Promise<{ removed: number; bytes: number }> {
+    const gone = await this.locked(() => this.eviction.slice(this.needs));
+    if (gone.removed > 0) this.notice('info', 'evicted', { entries: gone.removed, bytes: gone.bytes });
+    this.tellChanges();
+    return gone;
+  }
+
+  /** Changes that nobody asked for: sent under an id that nobody waits for. */
+  private tellChanges(): void {
+    if (this.writer.changes.size > 0) this.answer({ id: 0, changes: [...this.writer.changes] });
+  }
+
+  private tryLedger(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.notice('error', 'ledger-unwritable', { file: this.data.ledgerFile, reason: errorText(error) });
+    }
+  }
+
+  private answerOf({ request, value, error }: Attempt): Answer {
+    return error === undefined ? { id: request.id, value } : { id: request.id, error: described(error) };
+  }
+
+  private answer(answer: Answer): void {
+    this.send(answer);
+  }
+
+  private notice(level: Notice['level'], event: string, facts: Notice['facts']): void {
+    this.send({ notice: { level, event, facts } });
+  }
+}
+
+const UNLOCKED: ReadonlySet<Op> = new Set<Op>(['pin', 'counts', 'addCounters', 'counters', 'digestChanges']);
+
+/** Neighbours that may run at once: commits of different keys. Waiting for files is most of a commit. */
+function groups(attempts: readonly Attempt[]): Attempt[][] {
+  const result: Attempt[][] = [];
+  let keys: Set<string> | undefined;
+  for (const attempt of attempts) {
+    const { job } = attempt.request;
+    const last = result[result.length - 1];
+    if (job.op === 'commit' && keys && last && !keys.has(job.key)) last.push(attempt);
+    else {
+      result.push([attempt]);
+      keys = job.op === 'commit' ? new Set() : undefined;
+    }
+    if (job.op === 'commit') keys?.add(job.key);
+  }
+  return result;
+}
+
+/** Waits for all, also when one fails: a rollback must not overtake the others. @throws the first failure */
+async function settled(promises: ReadonlyArray<Promise<void>>): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Jobs that ask the catalogue which keys there are. */
+function needsWhole(job: Job): boolean {
+  return job.op === 'removePrefix' || job.op === 'quarantine';
+}
+
+/** Bytes to evict for a job that met a full disk: its body, and something for index and catalogue. */
+function roomFor(job: Job): number {
+  return 128 * 1024 + (job.op === 'commit' ? job.entry.size : 0);
+}
+
+function isFullDisk(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');
+}
+
+/** SQLite's reasons in the words of the system, which callers know. */
+function described(error: unknown): NonNullable<Answer['error']> {
+  const code = errorCode(error) ?? (error as { code?: string } | null)?.code;
+  const message = (error as Error | null)?.message ?? String(error);
+  if (isFull(error)) return { code: 'ENOSPC', message };
+  if (code?.startsWith('SQLITE_BUSY')) return { code: 'EBUSY', message };
+  if (code && /^SQLITE_(READONLY|CANTOPEN|PERM)/.test(code)) return { code: 'EROFS', message };
+  return code === undefined ? { message } : { code, message };
+}
+
+const port = parentPort;
+if (port) {
+  const committer = new Committer(
+    workerData as CommitterData,
+    (message) => port.postMessage(message),
+    () => port.close(),
+  );
+  port.on('message', (message: ToCommitter) => committer.receive(message));
+}

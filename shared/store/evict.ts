@@ -1,0 +1,81 @@
+/**
+ * Keeping the store within its limits: derived entries first, then the least recently used, down to 95 % of a limit.
+ * In slices, each in one transaction. Free space is made only if that can help: when the shortage is more than half of
+ * what is held, others fill the disk, and emptying the cache for them would cost everything and gain little.
+ */
+import { statfsSync } from 'node:fs';
+import type { Limits } from './jobs';
+import type { Rows } from './rows';
+import type { Writer } from './writer';
+
+const LOW_WATER = 0.95;
+const SLICE_ENTRIES = 200;
+/** Candidates looked at in one step when only their bytes on disk count (shared bytes give nothing back). */
+const FREE_ENTRIES = 2000;
+
+/** Bytes still to be removed: counted as entries' sizes, or, for `disk`, as bytes given back to the file system. */
+export interface Need {
+  readonly of: 'total' | 'module' | 'disk';
+  readonly module?: string;
+  bytes: number;
+}
+
+export class Eviction {
+  constructor(
+    private readonly rows: Rows,
+    private readonly writer: Writer,
+    private readonly limits: Limits,
+  ) {}
+
+  /** Which limits do not hold now. Needs the lock. */
+  needs(): Need[] {
+    const needs: Need[] = [];
+    const totals = this.rows.totals();
+    let held = 0;
+    for (const { module, bytes } of totals) {
+      held += bytes;
+      const limit = this.limits.sizeByModule[module];
+      if (limit !== undefined && bytes > limit) needs.push({ of: 'module', module, bytes: bytes - limit * LOW_WATER });
+    }
+    if (held > this.limits.sizeBytes) needs.push({ of: 'total', bytes: held - this.limits.sizeBytes * LOW_WATER });
+    const shortage = this.limits.minFreeBytes - freeBytes(this.writer.root);
+    if (shortage > 0 && shortage <= held / 2) needs.push({ of: 'disk', bytes: shortage });
+    return needs;
+  }
+
+  /** Removes up to 200 entries for the first need that is left. Needs the lock. @returns what went; `removed` 0: nothing more can be done */
+  async slice(needs: Need[]): Promise<{ removed: number; bytes: number }> {
+    const need = needs.find((one) => one.bytes > 0);
+    if (!need) return { removed: 0, bytes: 0 };
+    return this.evict(need, SLICE_ENTRIES);
+  }
+
+  /** Makes room on a full disk, in the transaction that needs it; at most half of what is held goes. @returns whether anything went */
+  async free(bytes: number): Promise<boolean> {
+    const held = this.rows.totals().reduce((sum, total) => sum + total.bytes, 0);
+    if (bytes > held / 2) return false;
+    return (await this.evict({ of: 'disk', bytes }, FREE_ENTRIES)).bytes > 0;
+  }
+
+  private async evict(need: Need, entries: number): Promise<{ removed: number; bytes: number }> {
+    const result = { removed: 0, bytes: 0 };
+    for (const row of this.rows.leastUsed(entries, need.module)) {
+      if (need.bytes <= 0) break;
+      const gone = await this.writer.remove([row.key]);
+      need.bytes -= need.of === 'disk' ? gone.bytes : row.size;
+      result.removed += gone.removed;
+      result.bytes += gone.bytes;
+    }
+    return result;
+  }
+}
+
+/** Bytes that this user may still write to the file system of a folder; Infinity where it cannot be asked. */
+export function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return Infinity;
+  }
+}

@@ -1,0 +1,102 @@
+/** What store.ts (any thread) asks of the committer (its worker thread), and what comes back. Plain data only. */
+import type { Entry, NewEntry } from './entry';
+import type { Body, PinConflict } from './types';
+
+/** A pin as it is kept and sent: target, integrity, source, version, published; trailing absent fields left out. */
+export type CompactPin = readonly [
+  target: string,
+  integrity?: string | null,
+  source?: string | null,
+  version?: string | null,
+  published?: string | null,
+];
+
+export type EntryPatch = Partial<Omit<Entry, 'v' | 'key' | 'integrity' | 'size' | 'chunks'>>;
+
+export type Job =
+  | { readonly op: 'commit'; readonly key: string; readonly entry: NewEntry; readonly body: Body }
+  | { readonly op: 'amend'; readonly key: string; readonly integrity: string; readonly patch: EntryPatch }
+  | { readonly op: 'remove'; readonly keys: readonly string[] }
+  | { readonly op: 'removePrefix'; readonly prefix: string }
+  | { readonly op: 'quarantine'; readonly integrity: string }
+  | { readonly op: 'uses'; readonly keys: readonly string[]; readonly now: number }
+  | { readonly op: 'learn'; readonly document: string; readonly revision: string; readonly keyPrefix: string; readonly pins: string }
+  | { readonly op: 'pin'; readonly document: string; readonly target: string }
+  | { readonly op: 'gc' }
+  | { readonly op: 'counts'; readonly module: string }
+  | { readonly op: 'addCounters'; readonly cache: string; readonly deltas: Readonly<Record<string, number>> }
+  | { readonly op: 'counters' }
+  | { readonly op: 'digestChanges' };
+
+export type Op = Job['op'];
+
+/** A line of the ledger: a released file whose promised digest changed. */
+export interface DigestChange {
+  readonly key: string;
+  readonly held: string;
+  readonly promised: string;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+/** What each job answers. */
+export interface Answers {
+  commit: Entry;
+  amend: Entry | undefined;
+  remove: number;
+  removePrefix: number;
+  quarantine: undefined;
+  uses: undefined;
+  learn: readonly PinConflict[];
+  pin: { readonly pin?: CompactPin; readonly revision: string } | undefined;
+  gc: { removed: number; bytes: number };
+  counts: { entries: number; bytes: number };
+  addCounters: undefined;
+  counters: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  digestChanges: readonly DigestChange[];
+}
+
+export interface Request {
+  readonly id: number;
+  readonly job: Job;
+}
+
+/** Sent after COMMIT. `changes` are keys of this answer's transaction that changed, with their module. */
+export interface Answer {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: { readonly message: string; readonly code?: string };
+  readonly changes?: ReadonlyArray<readonly [module: string, keys: readonly string[]]>;
+}
+
+/** A line for the log, from the worker. */
+export interface Notice {
+  readonly level: 'error' | 'warn' | 'info';
+  readonly event: string;
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+}
+
+export type FromCommitter = Answer | { readonly notice: Notice };
+export type ToCommitter = Request | 'close';
+
+/** What the committer is started with. */
+export interface CommitterData {
+  readonly cacheDir: string;
+  readonly ledgerFile: string;
+  readonly modules: readonly string[];
+  readonly limits: Limits;
+  /** See epoch.ts. */
+  readonly ownBumps: SharedArrayBuffer;
+}
+
+/** Sizes in bytes. */
+export interface Limits {
+  readonly sizeBytes: number;
+  readonly sizeByModule: Readonly<Record<string, number>>;
+  readonly minFreeBytes: number;
+}
+
+/** The module of a key: the word it begins with (`npm/registry/…`, `npm:registry…`). */
+export function moduleOf(key: string): string {
+  return /^[A-Za-z0-9_-]*/.exec(key)?.[0] ?? '';
+}
