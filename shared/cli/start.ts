@@ -2,9 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheConfig } from '../config/config';
+import { logFile, startLogFile } from '../config/files';
 import { LarderError, errorCode } from '../errors';
 import type { Context } from './context';
 import { baseUrlOf, moduleOf, reachable } from './context';
@@ -27,7 +28,7 @@ async function startCache(context: Context, cache: CacheConfig): Promise<void> {
     out(`The ${cache.name} cache already runs at ${baseUrlOf(config, cache)} (process ${running.status.pid}).`);
   } else {
     makeWritable('CACHE_DIR', config.cacheDir);
-    makeWritable('STATE_DIR', join(config.stateDir, 'log'));
+    makeWritable('STATE_DIR', dirname(logFile(config, cache.name)));
     await launch(context, cache);
     out(`The ${cache.name} cache runs at ${baseUrlOf(config, cache)}`);
   }
@@ -42,15 +43,10 @@ function describe(context: Context, cache: CacheConfig): void {
     out(`  ${client.padEnd(width)}  on:  ${on}`);
     out(`  ${' '.repeat(width)}  off: ${off}`);
   }
-  out(`  log    ${logPath(context, cache.name)}`);
+  out(`  log    ${logFile(config, cache.name)}`);
   out(`  store  ${config.cacheDir}`);
   if (cache.origins.every(({ bases }) => bases.length === 0)) out(`  It has no upstream yet: set UPSTREAM_${cache.name} in .env, then make restart c=${cache.name}.`);
   out(`  It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`);
-}
-
-/** Where the events and access lines of a cache are. */
-export function logPath(context: Context, cache: string): string {
-  return join(context.config.stateDir, 'log', `${cache}.log`);
 }
 
 /** @throws LarderError start: naming the setting */
@@ -64,7 +60,7 @@ function makeWritable(setting: string, folder: string): void {
 }
 
 async function launch(context: Context, cache: CacheConfig): Promise<void> {
-  const startLog = join(context.config.stateDir, 'log', `${cache.name}.start.log`);
+  const startLog = startLogFile(context.config, cache.name);
   const output = openSync(startLog, 'w');
   const child = spawn(process.execPath, [context.serverPath, cache.name], { detached: true, stdio: ['ignore', output, output], env: { ...context.env } });
   closeSync(output);
@@ -88,7 +84,7 @@ async function untilAnswering(context: Context, cache: CacheConfig, child: Child
     if (await isHealthy(`http://${reachable(listen[0] ?? '127.0.0.1')}:${cache.port}${HEALTH}`)) return undefined;
   }
   child.kill();
-  throw new LarderError('start', { what: `the ${cache.name} cache did not answer within ${START_MS / 1000} s`, remedy: `see ${logPath(context, cache.name)}` });
+  throw new LarderError('start', { what: `the ${cache.name} cache did not answer within ${START_MS / 1000} s`, remedy: `see ${logFile(context.config, cache.name)}` });
 }
 
 function isHealthy(url: string): Promise<boolean> {

@@ -1,0 +1,105 @@
+/** The command line behind the Makefile: `main.js <verb> [c=<cache>] [p=<package>]`. */
+import type { Module } from '../../caches/module';
+import { effectiveSettings } from '../config/effective';
+import type { Environment } from '../config/sources';
+import { LarderError, errorText, isLarderError } from '../errors';
+import type { Context } from './context';
+import { createContext } from './context';
+import { outdatedDocuments, writeDocuments } from './generated-documents';
+import { followLogs } from './logs';
+import { loadModules } from './modules';
+import { startCaches } from './start';
+import { showStatus } from './status';
+import { stopCaches } from './stop';
+
+const VERBS: Readonly<Record<string, (context: Context) => Promise<void> | void>> = {
+  start: startCaches,
+  stop: stopCaches,
+  restart: async (context) => {
+    await stopCaches(context);
+    await startCaches(context);
+  },
+  status: showStatus,
+  logs: followLogs,
+  config: showConfig,
+  // The store and its database are loaded by these two alone.
+  purge: async (context) => (await import('./store-verbs')).purge(context),
+  gc: async (context) => (await import('./store-verbs')).collectGarbage(context),
+  'service-name': serviceName,
+  docs: ({ modules, out }) => out(`written: ${writeDocuments(modules).join(' ') || 'nothing, all are up to date'}`),
+  'docs-check': ({ modules }) => {
+    const outdated = outdatedDocuments(modules);
+    if (outdated.length > 0) throw new LarderError('start', { what: `not up to date: ${outdated.join(' ')}`, remedy: 'make docs' });
+  },
+};
+
+/** What a command line of this program is run with. */
+export interface Invocation {
+  /** Verb, then `name=value`. */
+  readonly args: readonly string[];
+  readonly env: Environment;
+  readonly modules: readonly Module[];
+  readonly out: (line: string) => void;
+  readonly err: (line: string) => void;
+  readonly serverPath?: string;
+}
+
+/** @returns the exit status: 0, or 1 after exactly one line of error @throws never */
+export async function run(invocation: Invocation): Promise<number> {
+  try {
+    const [verb = '', ...rest] = invocation.args;
+    const work = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+    if (!work) throw new LarderError('start', { what: `there is no command "${verb}"`, remedy: `there are ${Object.keys(VERBS).join(', ')}` });
+    const { c = '', p = '' } = namedValues(rest);
+    await work(createContext({ ...invocation, cache: c, packageName: p }));
+    return 0;
+  } catch (error) {
+    invocation.err(errorLine(error));
+    return 1;
+  }
+}
+
+/** @throws LarderError start: an argument that is neither c= nor p= */
+function namedValues(args: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    args.map((arg) => {
+      const found = /^([cp])=(.*)$/.exec(arg);
+      if (!found) throw new LarderError('start', { what: `"${arg}" is not understood`, remedy: 'give c=<cache> or p=<package>' });
+      return [found[1], found[2]?.trim()];
+    }),
+  ) as Record<string, string>;
+}
+
+/** The one line that an error is for the person at the terminal. */
+export function errorLine(error: unknown): string {
+  const remedy = isLarderError(error) ? error.remedy : '';
+  return `larder: ${errorText(error).replace(/\s*\n\s*/g, ' ')}${remedy ? `; ${remedy}` : ''}`;
+}
+
+function showConfig(context: Context): void {
+  const { env, modules, config, out } = context;
+  const settings = effectiveSettings({ env, modules }, config);
+  const width = Math.max(...settings.map(({ name, value }) => name.length + value.length + 1));
+  for (const { name, value, from } of settings) out(`${`${name}=${value}`.padEnd(Math.min(width, 72))}  # ${from}`);
+}
+
+/** Prints the one cache that a foreground server is for. @throws LarderError start: several, and none is named */
+function serviceName({ caches, out }: Context): void {
+  const [only, ...more] = caches;
+  if (!only || more.length > 0) {
+    throw new LarderError('start', { what: 'a service is one cache', remedy: `name it: c=${caches.map(({ name }) => name).join(' or c=')}` });
+  }
+  out(only.name);
+}
+
+if (require.main === module) {
+  void run({
+    args: process.argv.slice(2),
+    env: process.env,
+    modules: loadModules(),
+    out: (line) => console.log(line),
+    err: (line) => console.error(line),
+  }).then((status) => {
+    process.exitCode = status;
+  });
+}
