@@ -92,7 +92,7 @@ export const namedCalls: readonly PassthroughRoute[] = [
     name: 'read-before-write',
     purpose: 'the packument as a client reads it before it changes it: never from a cache',
     kind: 'passthrough',
-    target: new RegExp(`^(?<raw>/${NAME}\\?(?:[!-~]*&)?write=true(?:&[!-~]*)?)$`),
+    target: new RegExp(`^(?<raw>/${NAME}\\?(?=[!-~]*$)(?:[!-~]*&)?write=true(?:&[!-~]*)?)$`),
     examples: ['/lodash?write=true', '/@a%2fb?x=1&write=true'],
     path: raw,
   },

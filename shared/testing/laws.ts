@@ -1,0 +1,231 @@
+/**
+ * The laws of the module contract, as Jest tests over any module's tables: no I/O, no server. A new ecosystem calls
+ * `laws(module, …)` from its own test with its examples of spellings and documents.
+ */
+import fc from 'fast-check';
+import { types } from 'node:util';
+import { matchRoute, type DocumentRoute, type Module, type Params, type Rendered, type Route } from '../../caches/module';
+
+export interface LawTables {
+  /** Groups of targets that must be one key. */
+  readonly spellings: readonly (readonly string[])[];
+  /** Whole documents. */
+  readonly documents: readonly LawDocument[];
+  /** Accept headers that clients send, so that every variant is rendered. */
+  readonly accepts: readonly (string | undefined)[];
+  /** Targets of this ecosystem that must match nothing, besides what the laws make of the examples. */
+  readonly refused: readonly string[];
+}
+
+export interface LawDocument {
+  /** Shown in the test's name. */
+  readonly title: string;
+  /** Targets whose renderings are looked at; all have one document, so one path. */
+  readonly targets: readonly string[];
+  readonly body: Buffer;
+}
+
+const BASE = 'http://larder.test:81/mount';
+/** What may not stand in the path of any target; put behind, before and into the examples. */
+const HOSTILE = ['/..', '/../x', '/%2e%2e/x', '/.%2E/x', '%2f..%2fx', '%00', '%0d%0aX:1', '\\', '/\\..\\x', '\0', '\r\nX: 1', '\u00e9'];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Registers the tests; call it at the top level of a test file. */
+export function laws(module: Module, tables: LawTables): void {
+  describe(`laws of ${module.name}`, () => {
+    for (const route of module.routes) describe(`route ${route.name}`, () => routeLaws(module, route));
+    keyLaws(module, tables);
+    for (const document of tables.documents) describe(`document ${document.title}`, () => documentLaws(module, tables, document));
+  });
+}
+
+function routeLaws(module: Module, route: Route): void {
+  const method = route.methods?.[0] ?? 'GET';
+
+  test('has two examples, a name of its own and an anchored RegExp without state', () => {
+    expect(route.examples.length).toBeGreaterThanOrEqual(2);
+    expect(module.routes.filter(({ name }) => name === route.name)).toEqual([route]);
+    expect(route.target.source).toMatch(/^\^[^]*\$$/);
+    expect(route.target.flags).not.toMatch(/[gy]/);
+  });
+
+  test.each(route.examples)('is hit by %s', (example) => {
+    expect(matchRoute(module, method, example).route?.name).toBe(route.name);
+  });
+
+  test.each(route.examples)('is pure for %s', (example) => {
+    const { params } = match(module, method, example);
+    expect(everyAnswer(route, params)).toEqual(everyAnswer(route, params));
+    expect(route.path(params)).toMatch(/^\//);
+  });
+
+  if (route.kind !== 'passthrough') {
+    test.each(route.examples)('has one canonical path for %s', (example) => {
+      const path = route.path(match(module, method, example).params);
+      expect(pathOf(module, path)).toBe(path);
+    });
+  }
+
+  test.each(route.examples)('no form of %s escapes', (example) => {
+    const query = example.indexOf('?');
+    const end = query < 0 ? example.length : query;
+    for (const hostile of HOSTILE) {
+      for (const target of [example.slice(0, end) + hostile + example.slice(end), hostile + example]) {
+        for (const any of METHODS) expect([target, matchRoute(module, any, target).route?.name]).toEqual([target, undefined]);
+      }
+    }
+  });
+}
+
+function keyLaws(module: Module, tables: LawTables): void {
+  test.each(tables.spellings.map((group) => [group[0], group] as const))('all spellings of %s are one key', (_first, group) => {
+    const paths = new Set(group.map((target) => pathOf(module, target)));
+    expect([...paths]).toEqual([expect.any(String)]);
+  });
+
+  test.each(tables.refused)('%j matches nothing', (target) => {
+    for (const method of METHODS) expect(matchRoute(module, method, target).route?.name).toBeUndefined();
+  });
+
+  test('every target is matched or refused in time linear in its length', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('a', '-', '/', '.', '%2f', '%40', '@', '?', '%', '=', '1'), maxLength: 2000 }),
+        (tail) => {
+          for (const method of METHODS) matchRoute(module, method, `/${tail}`);
+        },
+      ),
+    );
+  });
+}
+
+function documentLaws(module: Module, tables: LawTables, document: LawDocument): void {
+  const { body } = document;
+  const first = document.targets[0] ?? '/';
+  const path = pathOf(module, first);
+  const wanted = document.targets.flatMap((target) => renderings(module, tables, target));
+  const codec = documentRoute(module, first).route.codec;
+  if (!codec) throw new Error(`${first} is no document with a codec`);
+
+  test('renders and pins the same twice and leaves the body alone', () => {
+    const before = Buffer.from(body);
+    for (const variant of wanted) {
+      const once = codec.render(body, { variant, base: BASE, path });
+      expect(codec.render(Buffer.from(body), { variant, base: BASE, path })).toEqual(once);
+    }
+    expect(codec.pins(Buffer.from(body), path)).toEqual(codec.pins(body, path));
+    expect(body.equals(before)).toBe(true);
+  });
+
+  test('every pin is the path of an immutable route, and no target is pinned twice', () => {
+    const targets = codec.pins(body, path).map(({ target }) => target);
+    expect(new Set(targets).size).toBe(targets.length);
+    for (const target of targets) {
+      const { route, params } = match(module, 'GET', target);
+      expect([target, route.kind, route.path(params)]).toEqual([target, 'immutable', target]);
+      if (route.kind === 'immutable') expect(route.pinnedBy?.(params) ?? path).toBe(path);
+    }
+  });
+
+  test('every URL that is handed out is pinned', () => {
+    const pinned = new Set(codec.pins(body, path).map(({ target }) => target));
+    let count = 0;
+    for (const variant of wanted) {
+      for (const url of urlsIn(codec.render(body, { variant, base: BASE, path }))) {
+        expect(pinned).toContain(pathOf(module, url.slice(BASE.length)));
+        count++;
+      }
+    }
+    expect(count > 0).toBe(pinned.size > 0);
+  });
+
+  test('whatever becomes of its bytes, there is a result or the document error', () => {
+    fc.assert(
+      fc.property(mutations(body), (mutated) => {
+        for (const variant of wanted) onlyDocumentErrors(() => codec.render(mutated, { variant, base: BASE, path }));
+        onlyDocumentErrors(() => codec.pins(mutated, path));
+      }),
+      { numRuns: 300 },
+    );
+  });
+}
+
+/** Every variant that a target has, over the Accept headers. */
+function renderings(module: Module, tables: LawTables, target: string): string[] {
+  const { route, params } = documentRoute(module, target);
+  return [...new Set(tables.accepts.map((accept) => route.variant?.(params, accept) ?? ''))];
+}
+
+function match(module: Module, method: string, target: string): { route: Route; params: Params } {
+  const found = matchRoute(module, method, target);
+  if (!found.route) throw new Error(`${method} ${target} is no target of ${module.name}`);
+  return { route: found.route, params: Object.freeze({ ...found.params }) };
+}
+
+function documentRoute(module: Module, target: string): { route: DocumentRoute; params: Params } {
+  const { route, params } = match(module, 'GET', target);
+  if (route.kind !== 'document') throw new Error(`${target} is no document of ${module.name}`);
+  return { route, params };
+}
+
+/** The key of a target, but for module and origin. */
+function pathOf(module: Module, target: string): string {
+  const { route, params } = match(module, 'GET', target);
+  return route.path(params);
+}
+
+function everyAnswer(route: Route, params: Params): unknown[] {
+  const answers: unknown[] = [route.path(params)];
+  if (route.kind === 'immutable') answers.push(route.pinnedBy?.(params), route.integrity?.(params), route.purl?.(params));
+  if (route.kind === 'document') answers.push(route.variant?.(params, undefined), route.variant?.(params, '*/*'));
+  if (route.kind === 'passthrough') answers.push(route.stales?.(params));
+  return answers;
+}
+
+function urlsIn(rendered: Rendered | undefined): string[] {
+  const text = rendered?.body.toString() ?? '';
+  return text
+    .split(BASE)
+    .slice(1)
+    .map((rest) => BASE + (/^[^"'<>\s#]*/.exec(rest)?.[0] ?? ''));
+}
+
+/** Cut off, a range removed or doubled, or bytes that mean something put in. */
+function mutations(body: Buffer): fc.Arbitrary<Buffer> {
+  const offset = fc.nat(body.length);
+  const piece = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    ',',
+    ':',
+    '\\',
+    '\\u0000',
+    '<',
+    '>',
+    '\n',
+    '\0',
+    '"__proto__":1,',
+    'null',
+    '{}',
+    '-',
+    '\xff',
+  );
+  return fc.oneof(
+    offset.map((end) => body.subarray(0, end)),
+    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at), body.subarray(at + length)])),
+    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at + length), body.subarray(at)])),
+    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at)])),
+    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at + 1)])),
+  );
+}
+
+function onlyDocumentErrors(act: () => unknown): void {
+  try {
+    act();
+  } catch (error) {
+    if (!types.isNativeError(error) || (error as NodeJS.ErrnoException).code !== 'document-invalid') throw error;
+  }
+}
