@@ -1,0 +1,66 @@
+# Larder. `make` prints what there is. Needs Node (see engines in package.json), npm and make; nothing else beforehand.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+SHELL := /bin/sh
+# c=<cache> and p=<package> reach the program through the environment, so that nothing in them is read as shell.
+c ?=
+p ?=
+export c p
+
+LARDER = node dist/shared/cli/main.js
+JEST = node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
+BIN = node_modules/.bin
+
+##: Using the caches (c=<cache>; without it all of CACHES)
+start: ready ## start in the background, and print how to use it
+	@$(LARDER) start "c=$$c"
+stop: built ## stop
+	@$(LARDER) stop "c=$$c"
+restart: ready ## stop, then start
+	@$(LARDER) restart "c=$$c"
+status: built ## what runs, hits, misses, bytes held
+	@$(LARDER) status "c=$$c"
+logs: built ## follow the log; logs-<cache> is the same
+	@$(LARDER) logs "c=$$c"
+logs-%: built
+	@$(LARDER) logs "c=$*"
+
+##: Running under a supervisor
+start-service: ready ## run one cache in the foreground
+	@name=$$($(LARDER) service-name "c=$$c") && exec node dist/shared/main.js "$$name"
+stop-service: stop ## stop it
+
+##: Looking after them
+config: built ## check the settings and print them, secrets hidden
+	@$(LARDER) config "c=$$c"
+purge: built ## forget everything held of p=<package>
+	@$(LARDER) purge "c=$$c" "p=$$p"
+gc: built ## bring the store within its limits now
+	@$(LARDER) gc "c=$$c"
+
+##: Working on Larder
+build: ready ## install the locked dependencies and compile
+test: ready ## every test, with real clients
+	@$(JEST)
+check: ready ## types, lint, format, dead code, walls, documents
+	@node shared/cli/check.cjs
+bench: ready ## measure, beside nginx; writes docs/performance.md
+	@node dist/shared/bench/main.js
+docs: ready ## write the generated documents
+	@$(LARDER) docs
+clean: ## remove what was built (settings, store and logs stay)
+	@rm -rf dist
+
+help:
+	@awk 'BEGIN { FS = ":.*## " } /^##: / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@printf '\nSettings: copy .env.example to .env. More: README.md and docs/\n'
+
+# Dependencies and build, each only when something changed.
+ready:
+	@command -v node >/dev/null 2>&1 || { echo 'larder: Node is not installed (or not in PATH); get it from nodejs.org, see engines in package.json' >&2; exit 1; }
+	@node shared/cli/prepare.cjs
+# As it was last built: stopping and looking must not depend on the network.
+built:
+	@[ -e dist/shared/cli/main.js ] || $(MAKE) ready
+
+.PHONY: start stop restart status logs start-service stop-service config purge gc build test check bench docs clean help ready built

@@ -1,0 +1,128 @@
+/** Installs the locked dependencies and compiles, each only when something changed. Plain JavaScript: nothing is built yet. */
+'use strict';
+const { spawnSync } = require('node:child_process');
+const { createHash } = require('node:crypto');
+const fs = require('node:fs');
+const { homedir, tmpdir, userInfo } = require('node:os');
+const path = require('node:path');
+
+const ROOT = path.resolve(__dirname, '../..');
+const SOURCES = ['caches', 'shared'];
+
+/** @param {string[]} steps `install`, `build`; both unless given. Sets a non-zero exit status after one line of error. */
+async function prepare(steps) {
+  try {
+    if (steps.length === 0 || steps.includes('install')) await install();
+    if (steps.length === 0 || steps.includes('build')) build();
+  } catch (error) {
+    console.error(`larder: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+async function install() {
+  if (isInstalled()) return;
+  console.log('Installing the locked dependencies…');
+  const { registryArguments } = require('./install-source.cjs');
+  const env = installEnvironment();
+  // No install script of a dependency is run: the native parts come ready in their packages.
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-progress', '--no-update-notifier', '--loglevel=error'];
+  const source = await registryArguments(ROOT, env);
+  const done = spawnSync('npm', ['ci', ...options, ...source], { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+  if (done.error) throw new Error(`npm cannot be run (${done.error.code}); it comes with Node`);
+  if (done.status === 0) return;
+  process.stderr.write(done.stderr);
+  throw new Error('the dependencies could not be installed (npm ci, see above)');
+}
+
+/** Whether node_modules is what the lock says. npm writes its own record last, so an interrupted install does not count. */
+function isInstalled() {
+  const wanted = readJson(path.join(ROOT, 'package-lock.json'));
+  const found = readJson(path.join(ROOT, 'node_modules/.package-lock.json'));
+  if (!wanted || !found) return false;
+  return Object.entries(wanted.packages).every(([place, { version, integrity, optional, peer, link }]) => {
+    if (place === '' || link) return true;
+    const held = found.packages[place];
+    // What is optional may be for another platform; then npm leaves it out.
+    if (!held) return Boolean(optional || peer);
+    return held.version === version && held.integrity === integrity;
+  });
+}
+
+/** npm's environment: a HOME even where there is none, and a cache of its own where the home cannot be written. */
+function installEnvironment() {
+  const env = { ...process.env };
+  if (!env.HOME) env.HOME = homedir() || userInfo().homedir;
+  try {
+    fs.mkdirSync(env.HOME, { recursive: true });
+    fs.accessSync(env.HOME, fs.constants.W_OK);
+  } catch {
+    env.npm_config_cache ||= fs.mkdtempSync(path.join(tmpdir(), 'larder-npm-'));
+  }
+  return env;
+}
+
+function build() {
+  const sources = SOURCES.flatMap((folder) => filesBelow(path.join(ROOT, folder), '.ts'));
+  const inputs = [...sources, path.join(ROOT, 'tsconfig.json'), path.join(ROOT, 'package-lock.json')];
+  const print = createHash('sha256').update(inputs.map(fingerprint).join('\n')).digest('hex');
+  const stamp = path.join(ROOT, 'dist/.sources');
+  if (readText(stamp) === print) return;
+  console.log('Building…');
+  removeOrphans(sources);
+  const done = spawnSync(process.execPath, [path.join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
+  if (done.status !== 0) {
+    process.stderr.write(done.stdout ?? '');
+    throw new Error('the sources do not compile (see above)');
+  }
+  fs.mkdirSync(path.dirname(stamp), { recursive: true });
+  fs.writeFileSync(stamp, print);
+}
+
+/** Output whose source is gone would still be run: a deleted test must not go on passing. */
+function removeOrphans(sources) {
+  const kept = new Set(sources.map((source) => path.relative(ROOT, source).replace(/\.ts$/, '')));
+  const dist = path.join(ROOT, 'dist');
+  for (const file of SOURCES.flatMap((folder) => filesBelow(path.join(dist, folder), '.js'))) {
+    if (kept.has(path.relative(dist, file).replace(/\.js$/, ''))) continue;
+    fs.rmSync(file);
+    fs.rmSync(`${file}.map`, { force: true });
+  }
+}
+
+function fingerprint(file) {
+  const { size, mtimeMs } = fs.statSync(file);
+  return `${path.relative(ROOT, file)} ${size} ${mtimeMs}`;
+}
+
+function filesBelow(folder, ending) {
+  if (!fs.existsSync(folder)) return [];
+  return fs
+    .readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => path.join(folder, name))
+    .sort();
+}
+
+function readText(file) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function readJson(file) {
+  const text = readText(file);
+  try {
+    return text && JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = { prepare };
