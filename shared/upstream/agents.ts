@@ -1,0 +1,139 @@
+/**
+ * Connections: kept alive, judged by address.ts when they are made, through UPSTREAM_PROXY where it applies. Hosts that
+ * the operator named and hosts that others named never share a pool: a pooled connection is not judged again.
+ */
+import http from 'node:http';
+import https from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { SecureContext } from 'node:tls';
+import type { Config } from '../config/config';
+import { LarderError } from '../errors';
+import { portOf, type AddressCheck } from './address';
+import { isWithoutProxy } from './no-proxy';
+import { createTrust } from './trust';
+
+/** What every connection is made with. */
+export interface Wire {
+  readonly url: URL;
+  /** The operator named this host. */
+  readonly trusted: boolean;
+  /** Not from the pool (the pooled one turned out to be dead). */
+  readonly fresh: boolean;
+}
+
+export interface Agents {
+  /** An agent for exactly one request; `onRequest` gets it before anything is sent. @throws LarderError config (unreadable UPSTREAM_CA_FILE) */
+  forRequest(wire: Wire, onRequest: (request: http.ClientRequest) => void): Promise<http.Agent>;
+  /** host:port of the proxy for this URL, if it is asked through one. */
+  proxyFor(url: URL): string | undefined;
+  close(): void;
+}
+
+/** The part of http.Agent that the types leave out. */
+interface PoolingAgent extends http.Agent {
+  addRequest(request: http.ClientRequest, options: RequestOptions): void;
+}
+interface RequestOptions extends http.RequestOptions {
+  secureContext?: SecureContext;
+  autoSelectFamilyAttemptTimeout?: number;
+}
+
+const IDLE_SOCKETS_PER_HOST = 16;
+const IDLE_MS = 15_000;
+/** Node's 250 ms gives up on healthy hosts behind slow lines. */
+const FAMILY_ATTEMPT_MS = 1500;
+
+export function createAgents(config: Config, check: AddressCheck): Agents {
+  const pools = new Map<string, PoolingAgent>();
+  const proxy = config.upstreamProxy === undefined ? undefined : new URL(config.upstreamProxy);
+  let trust: SecureContext | undefined;
+  const context = (): SecureContext => (trust ??= createTrust(config.upstreamCaFile));
+  const throughProxy = (url: URL): URL | undefined =>
+    proxy && !isWithoutProxy(config.noProxy, url.hostname, portOf(url)) ? proxy : undefined;
+
+  const make = async (secure: boolean, via: URL | undefined, keepAlive: boolean): Promise<PoolingAgent> => {
+    const options = { keepAlive, maxFreeSockets: IDLE_SOCKETS_PER_HOST, timeout: IDLE_MS };
+    if (via && secure) {
+      const { createTunnel } = await import('./tunnel');
+      return watched(createTunnel(via, options, check, context));
+    }
+    return watched(new (secure ? https : http).Agent(options));
+  };
+
+  const pool = async (wire: Wire, secure: boolean, via: URL | undefined): Promise<PoolingAgent> => {
+    if (wire.fresh) return make(secure, via, false);
+    const name = `${secure} ${via !== undefined} ${wire.trusted}`;
+    const found = pools.get(name);
+    if (found) return found;
+    const made = await make(secure, via, true);
+    const raced = pools.get(name);
+    if (!raced) pools.set(name, made);
+    return raced ?? made;
+  };
+
+  return {
+    proxyFor: (url) => throughProxy(url)?.host,
+    async forRequest(wire, onRequest) {
+      const via = throughProxy(wire.url);
+      const secure = wire.url.protocol === 'https:';
+      const shared = await pool(wire, secure, via);
+      const secureContext = secure ? context() : undefined;
+      const addRequest = (request: http.ClientRequest, options: RequestOptions): void => {
+        request.path = wire.url.pathname + wire.url.search; // exactly; node-fetch passes it through the legacy parser
+        options.autoSelectFamilyAttemptTimeout = FAMILY_ATTEMPT_MS;
+        if (secureContext) options.secureContext = secureContext;
+        if (via && !secure) throughPlainProxy(request, options, wire.url, via, check);
+        else if (!via) options.lookup = check.lookup(portOf(wire.url), wire.trusted);
+        onRequest(request);
+        shared.addRequest(request, options);
+      };
+      return Object.create(shared, { addRequest: { value: addRequest } }) as http.Agent;
+    },
+    close() {
+      for (const agent of pools.values()) agent.destroy();
+      pools.clear();
+    },
+  };
+}
+
+/** Drops a kept connection on which something comes unasked: it would be taken for the next answer (excess of a body, RFC 9112 §9.2). */
+function watched(agent: http.Agent): PoolingAgent {
+  const { keepSocketAlive, reuseSocket } = agent;
+  const drop = function (this: Duplex): void {
+    this.destroy();
+  };
+  return Object.assign(agent as PoolingAgent, {
+    keepSocketAlive(socket: Duplex) {
+      socket.once('data', drop);
+      return keepSocketAlive.call(agent, socket);
+    },
+    reuseSocket(socket: Duplex, request: http.ClientRequest) {
+      socket.off('data', drop);
+      reuseSocket.call(agent, socket, request);
+    },
+  });
+}
+
+/** RFC 9112 §3.2.2: a proxy is asked for the absolute URL. */
+function throughPlainProxy(request: http.ClientRequest, options: RequestOptions, url: URL, via: URL, check: AddressCheck): void {
+  if (via.protocol !== 'http:') throw new LarderError('config', { name: 'UPSTREAM_PROXY', value: via.host, allowed: 'http://host:port' });
+  request.path = `http://${url.host}${url.pathname}${url.search}`;
+  options.host = via.hostname.replace(/^\[|\]$/g, '');
+  options.port = portOf(via);
+  options.lookup = check.lookup(portOf(via), true);
+  const authorization = basicOf(via);
+  if (authorization !== undefined) request.setHeader('proxy-authorization', authorization);
+}
+
+/** The Authorization that a URL's user and password stand for (RFC 7617), or undefined. */
+export function basicOf(url: URL): string | undefined {
+  if (url.username === '' && url.password === '') return undefined;
+  const decode = (text: string): string => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  };
+  return `Basic ${Buffer.from(`${decode(url.username)}:${decode(url.password)}`).toString('base64')}`;
+}

@@ -1,0 +1,132 @@
+/** A response body that errors honestly: truncated, too long, silent for too long. Holds its connection's slot until it is over. */
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { Readable, type PassThrough } from 'node:stream';
+import { LarderError } from '../errors';
+import { reasonOf } from './reasons';
+
+/**
+ * Finds bodies that have been silent too long. One timer for all, and no look at a clock per chunk: a chunk notes the
+ * current tick, and a body is silent when eight ticks have passed (so after 1 to 1.125 times `idleMs`).
+ */
+export class IdleWatch {
+  tick = 0;
+  private readonly bodies = new Set<UpstreamBody>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly idleMs: number) {}
+
+  add(body: UpstreamBody): void {
+    this.bodies.add(body);
+    this.timer ??= setInterval(() => this.sweep(), Math.max(1, this.idleMs / 8)).unref();
+  }
+  remove(body: UpstreamBody): void {
+    this.bodies.delete(body);
+    if (this.bodies.size === 0) this.close();
+  }
+  close(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+  private sweep(): void {
+    this.tick++;
+    for (const body of this.bodies) if (body.isWaiting && this.tick - body.lastTick > 8) body.fellSilent(this.idleMs);
+  }
+}
+
+export interface BodyParts {
+  /** host:port, for the error. */
+  readonly host: string;
+  readonly request: ClientRequest;
+  readonly response: IncomingMessage;
+  /** What node-fetch gives: the response piped into a PassThrough. */
+  readonly source: PassThrough;
+  readonly watch: IdleWatch;
+  /** Called once, when the connection is no longer used. */
+  readonly done: () => void;
+}
+
+export class UpstreamBody extends Readable {
+  /** Whether the reader is ready for more; only then silence is the upstream's. */
+  isWaiting = false;
+  lastTick: number;
+  private received = 0;
+  private wasRead = false;
+  private early: Error | undefined;
+  private readonly expected: number | undefined;
+
+  constructor(private readonly parts: BodyParts) {
+    super({ highWaterMark: 256 * 1024 });
+    const { response, source, watch } = parts;
+    this.expected = lengthOf(parts);
+    this.lastTick = watch.tick;
+    watch.add(this);
+    // pipe() does not pass on that its source broke off: node-fetch alone would wait for ever.
+    const brokeOff = (): void => void (response.complete || source.end());
+    response.on('error', () => {});
+    if (response.destroyed) brokeOff();
+    else response.once('close', brokeOff);
+    source.on('data', (chunk: Buffer) => this.receive(chunk));
+    source.once('end', () => this.finish());
+    source.on('error', (error) => this.fail(this.failure(reasonOf(error), error)));
+    source.pause();
+    this.on('error', () => {}); // a body that nobody listens to any more must not end the process
+    // The excess of a response that is too long may have broken it before anybody could listen.
+    if (source.destroyed) this.fail(this.failure(reasonOf(source.errored ?? new Error('the connection was closed')), source.errored));
+  }
+
+  /** Destroys it with this error; not before it is read, because until then nobody may listen. */
+  fail(error: Error): void {
+    if (this.wasRead) this.destroy(error);
+    else this.early ??= error;
+  }
+
+  fellSilent(idleMs: number): void {
+    const { host } = this.parts;
+    this.fail(new LarderError('upstream-timeout', { host, reason: `silent for ${idleMs} ms after ${this.received} bytes` }));
+  }
+
+  override _read(): void {
+    this.wasRead = true;
+    if (this.early) return void this.destroy(this.early);
+    if (!this.isWaiting) {
+      this.isWaiting = true;
+      this.lastTick = this.parts.watch.tick;
+    }
+    this.parts.source.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    const { request, response, source, watch, done } = this.parts;
+    watch.remove(this);
+    if (!response.complete || !response.readableEnded) request.destroy();
+    source.destroy();
+    done();
+    callback(error);
+  }
+
+  private receive(chunk: Buffer): void {
+    this.received += chunk.length;
+    this.lastTick = this.parts.watch.tick;
+    if (this.push(chunk)) return;
+    this.isWaiting = false;
+    this.parts.source.pause();
+  }
+
+  private finish(): void {
+    if (!this.parts.response.complete) this.fail(this.failure('the connection was closed before the end of the body'));
+    else if (this.expected !== undefined && this.received !== this.expected)
+      this.fail(this.failure(`it promised ${this.expected} bytes and sent ${this.received}`));
+    else this.push(null);
+  }
+
+  private failure(reason: string, cause?: unknown): LarderError {
+    return new LarderError('upstream-failed', { host: this.parts.host, reason, received: this.received }, cause ?? undefined);
+  }
+}
+
+/** How many bytes are promised; undefined where the framing alone tells (chunked, until close) or there is no body (HEAD, 304). */
+function lengthOf({ request, response }: BodyParts): number | undefined {
+  const length = response.headers['content-length'];
+  const isBodiless = request.method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
+  return length === undefined || isBodiless || response.headers['transfer-encoding'] !== undefined ? undefined : Number(length);
+}
