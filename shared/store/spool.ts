@@ -13,6 +13,8 @@ import { isAlive, socketAddress } from './socket-address';
 /** Folders in spool/ that belong to no instance. */
 const COMMON: ReadonlySet<string> = new Set(['parked', 'committing']);
 
+const NEW_SOCKET_MS = 60_000;
+
 export interface SpoolOptions {
   readonly cacheDir: string;
   /** New at each start of a process, short (8 characters do), of letters, digits and `-`. */
@@ -159,6 +161,9 @@ class DiskSpool implements Spool {
     for (const name of await names(folder)) {
       const instance = /^(.+)\.sock$/.exec(name)?.[1];
       if (!instance || instance === this.options.instance) continue;
+      // Between bind and listen a socket looks dead.
+      const age = Date.now() - ((await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0);
+      if (age < NEW_SOCKET_MS) continue;
       if (await isAlive(socketAddress(this.options.cacheDir, instance))) continue;
       await rm(join(folder, name), { force: true });
       removed++;

@@ -35,7 +35,8 @@ export class Writer {
   /** Modules whose epoch moves with this transaction. */
   private readonly moved = new Set<string>();
   private readonly intent: Intent;
-  /** While the catalogue is incomplete nobody knows which bytes are referred to; rebuild.ts collects them at its end. */
+  private readonly bufferFile: string;
+  /** While rows may be missing nobody knows which bytes are referred to; rebuild.ts collects them in its second phase. */
   private keepsBytes = false;
   /** Bytes replaced by commits that are still under way: another of them may be about to refer to the same bytes. */
   private readonly replaced = new Set<string>();
@@ -46,6 +47,8 @@ export class Writer {
     private readonly epochs: EpochWriter,
   ) {
     this.intent = new Intent(root);
+    // One name for all buffers: only the holder of the lock writes here, so a crash leaves one file at most.
+    this.bufferFile = join(this.intent.folder, 'body');
   }
 
   /** First thing in a transaction: makes good what a crashed process began. */
@@ -53,7 +56,8 @@ export class Writer {
     this.changes.clear();
     this.moved.clear();
     this.replaced.clear();
-    this.keepsBytes = this.rows.meta('rebuild') !== undefined;
+    this.keepsBytes = lacksRows(this.rows.meta('rebuild'));
+    rmSync(this.bufferFile, { force: true }); // A crash may have left it.
     for (const { file, keys, contents } of this.intent.leftovers()) {
       for (const key of keys) this.recover(key);
       for (const integrity of contents) this.release(integrity);
@@ -191,12 +195,7 @@ export class Writer {
    */
   private place(integrity: string, size: number, body: Body, again: boolean): void {
     const target = contentFile(this.root, integrity);
-    let source: string;
-    if ('buffer' in body) {
-      // One name for all: only the holder of the lock writes here, so a crash leaves one file at most.
-      source = join(this.intent.folder, 'body');
-      writeFileSync(source, body.buffer);
-    } else source = body.file;
+    const source = 'buffer' in body ? this.writeBuffer(body.buffer) : body.file;
     const found = statSync(source, { throwIfNoEntry: false })?.size;
     if (found === undefined && again && statSync(target, { throwIfNoEntry: false })?.size === size) return;
     if (found !== undefined && found !== size) {
@@ -209,6 +208,16 @@ export class Writer {
       mkdirSync(dirname(target), { recursive: true });
       renameSync(source, target);
     }
+  }
+
+  private writeBuffer(buffer: Buffer): string {
+    try {
+      writeFileSync(this.bufferFile, buffer);
+    } catch (error) {
+      rmSync(this.bufferFile, { force: true }); // Half a body on a full disk would keep it full.
+      throw error;
+    }
+    return this.bufferFile;
   }
 
   private async insert(entry: Entry): Promise<void> {
@@ -248,6 +257,11 @@ export class Writer {
     if (keys) keys.push(key);
     else this.changes.set(module, [key]);
   }
+}
+
+/** Whether a rebuild (its state as JSON) still has index lines to read. */
+function lacksRows(rebuild: string | undefined): boolean {
+  return rebuild !== undefined && (JSON.parse(rebuild) as { phase?: string }).phase === 'index';
 }
 
 /** Whether another process that holds the old entry in memory would serve something wrong. */
