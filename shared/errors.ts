@@ -27,6 +27,7 @@ export const ERRORS = {
   'target-refused': { status: 403, level: 'info', text: '{host} is not a registry of this cache', remedy: 'name it in UPSTREAM_{cache} or UPSTREAM_{cache}_<name>' },
   'credentials-stripped': { status: 403, level: 'info', text: 'this cache never passes credentials on, so {what} is not possible through it', remedy: 'talk to the registry itself for this, or set CLIENT_AUTH_{cache}=forward with an UPSTREAM_{cache} of your own' },
   'upstream-denied': { status: 403, level: 'info', text: 'the upstream answered {status} for {target}', remedy: '' },
+  'upstream-unauthorized': { status: 401, level: 'info', text: 'the upstream wants (other) credentials for {target}', remedy: '' },
   'loop': { status: 508, level: 'error', text: 'the upstream of this cache leads back to the cache itself', remedy: 'look at UPSTREAM_{cache} and UPSTREAM_PROXY' },
   'address-refused': { status: 502, level: 'warn', text: 'the upstream led to {host}, which may not be reached: {reason}', remedy: 'if that is intended, add the network to ALLOW_NETS' },
   'upstream-unreachable': { status: 502, level: 'warn', text: 'the upstream {host} cannot be reached: {reason}', remedy: '' },

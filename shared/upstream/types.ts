@@ -1,4 +1,5 @@
 /** What the rest of the house sees of the upstream room. */
+import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Origin } from '../config/config';
 
@@ -45,6 +46,8 @@ export interface Upstream {
    * @throws LarderError upstream-unreachable | upstream-timeout | upstream-failed | upstream-busy (429/503, facts.status, facts.retryAfter in seconds) | address-refused | not-configured | loop
    */
   fetch(request: UpstreamRequest): Promise<UpstreamResponse>;
+  /** An agent for one request to the first mirror, made by somebody else: proxy, CA and address checks included. @throws LarderError */
+  agentFor(origin: Origin): Promise<Agent>;
   health(): readonly MirrorHealth[];
   close(): void;
 }

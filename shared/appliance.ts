@@ -1,0 +1,169 @@
+/** Puts the rooms of one cache together and takes them apart again; main.ts runs it, tests run several in one process. */
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Module } from '../caches/module';
+import type { CacheConfig, Config } from './config/config';
+import { createDocumentPool } from './documents/pool';
+import { createSpools } from './engine/spooling';
+import { Engine } from './engine/serve';
+import { errorText, LarderError } from './errors';
+import { Bases } from './http/bases';
+import { openControl, type Control } from './http/control';
+import { Counters } from './http/counters';
+import { Hot } from './http/hot';
+import { listen, type Listening } from './http/listen';
+import { Nets } from './http/nets';
+import { ownPages } from './http/own-pages';
+import { Passthrough } from './http/passthrough';
+import { Door } from './http/server';
+import type { Status } from './http/status';
+import type { Log } from './log/types';
+import { openSpool, type Spool } from './store/spool';
+import { openStore } from './store/store';
+import { socketAddress } from './store/socket-address';
+import { createUpstream } from './upstream/fetch';
+
+/** How long responses under way may take to finish when the process is told to stop. */
+const DRAIN_MS = 10_000;
+
+export interface ApplianceOptions {
+  readonly config: Config;
+  readonly cache: CacheConfig;
+  readonly module: Module;
+  /** Path of the compiled caches/index.js, for the render workers. */
+  readonly modulesPath: string;
+  readonly log: Log;
+  /** Told when somebody asks by the control socket to stop. */
+  readonly onStop: () => void;
+  readonly now?: () => number;
+}
+
+export interface Appliance {
+  readonly port: number;
+  readonly status: () => Promise<Status>;
+  /** Ends gracefully: responses finish, partial downloads are kept, everything pending is written. */
+  close(): Promise<void>;
+}
+
+/** Opens one cache. @throws LarderError start, when it cannot listen or its directories cannot be used */
+export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
+  const { config, cache, module, log } = options;
+  for (const [name, folder] of [['CACHE_DIR', config.cacheDir], ['STATE_DIR', config.stateDir]] as const) requireWritable(name, folder);
+  const instance = `${cache.name}-${randomBytes(4).toString('hex')}`;
+  const startedAt = new Date().toISOString();
+  let listening: Listening | undefined;
+  const port = (): number => listening?.port ?? cache.port;
+
+  const store = openStore({
+    cacheDir: config.cacheDir,
+    ledgerFile: join(config.stateDir, 'ledger.db'),
+    modules: config.caches.map((one) => one.name),
+    sizeBytes: config.sizeBytes,
+    sizeByModule: Object.fromEntries(config.caches.flatMap((one) => (one.sizeBytes === undefined ? [] : [[one.name, one.sizeBytes]]))),
+    minFreeBytes: config.minFreeBytes,
+    log,
+  });
+  const counters = new Counters();
+  const bases = new Bases(config, cache, port);
+  const upstream = createUpstream({
+    config,
+    viaToken: instance,
+    ownAddresses: () => config.listen.map((address) => ({ address, port: port() })),
+    log,
+  });
+  const status = async (): Promise<Status> => {
+    const held = await store.counts(module.name);
+    const trouble = store.notStoring();
+    return {
+      cache: cache.name,
+      pid: process.pid,
+      instance,
+      port: port(),
+      addresses: config.listen,
+      startedAt,
+      counters,
+      bytesHeld: held.bytes,
+      entries: held.entries,
+      mirrors: upstream.health(),
+      ...(trouble ? { notStoring: trouble } : {}),
+    };
+  };
+  // The socket proves that this process lives, so it comes before the spool folder that it protects.
+  const { control, spool } = await openOwned(config, instance, log, status, options.onStop);
+  const pool = createDocumentPool({ modulesPath: options.modulesPath, workers: config.workers });
+  const spools = createSpools(spool, store, log);
+  const now = options.now ?? Date.now;
+  const engine = new Engine({ config, cache, module, store, upstream, pool, spools, log, now });
+  const hot = new Hot(module.name, store, bases, counters, log, config.memoryBytes, config.trustedProxies.length > 0);
+  const passthrough = new Passthrough({
+    cache,
+    viaToken: instance,
+    headersMs: config.timeouts.headersMs,
+    agentFor: (origin) => upstream.agentFor(origin),
+    wrote: (pass) => engine.wrote(pass.plan),
+  });
+  const own = ownPages({ module, base: () => cache.publicUrl ?? `http://${config.listen[0] ?? '127.0.0.1'}:${port()}`, status, why: (target) => engine.why(target) });
+  const trusted = new Nets(config.trustedProxies);
+  const door = new Door({ config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, own });
+  try {
+    listening = await listen(door, {
+      addresses: config.listen,
+      port: cache.port,
+      clients: new Nets(config.clientNets),
+      connectRefusal: module.forwardProxy?.connectRefusal ?? 'this cache does not tunnel',
+    });
+  } catch (error) {
+    await control?.close();
+    await spool?.close();
+    await store.close();
+    throw error;
+  }
+  log.info('listening', { cache: cache.name, port: listening.port, instance });
+  // What the first miss needs is loaded when nobody waits for it yet.
+  setImmediate(() => {
+    store.warm();
+    spool?.sweep().then(
+      (swept) => log.info('swept', { ...swept }),
+      (error: unknown) => log.warn('sweep-failed', { reason: errorText(error) }),
+    );
+  });
+
+  const close = async (): Promise<void> => {
+    await listening?.close(DRAIN_MS);
+    await engine.close();
+    upstream.close();
+    await pool.close();
+    await store.close();
+    await control?.close();
+    await spool?.close();
+    log.info('stopped', { cache: cache.name, instance });
+  };
+  return { port: listening.port, status, close };
+}
+
+async function openOwned(
+  config: Config,
+  instance: string,
+  log: Log,
+  status: () => Promise<Status>,
+  onStop: () => void,
+): Promise<{ control: Control | undefined; spool: Spool | undefined }> {
+  let control: Control | undefined;
+  try {
+    control = await openControl(socketAddress(config.cacheDir, instance), status, onStop);
+    return { control, spool: openSpool({ cacheDir: config.cacheDir, instance }) };
+  } catch (error) {
+    log.warn('not-storing', { reason: errorText(error) });
+    return { control, spool: undefined };
+  }
+}
+
+function requireWritable(name: string, folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new LarderError('start', { what: `${name}=${folder} cannot be written (${errorText(error)})`, remedy: `make it writable, or choose another with ${name}` }, error);
+  }
+}

@@ -1,0 +1,41 @@
+/** What the engine hands to http/: everything about a response but its framing. */
+import type { BodySource } from './body-source';
+
+export type Outcome = 'hit' | 'miss' | 'stale' | 'revalidated' | 'pass';
+
+export interface Answer {
+  readonly outcome: Outcome;
+  /** Why it is stale, or passed through. */
+  readonly detail?: string;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  /** Strong, ours; absent while the bytes are not known. */
+  readonly etag?: string;
+  readonly lastModified?: string;
+  readonly cacheControl: string;
+  /** Value of Vary; '' for none. */
+  readonly vary: string;
+  /** When the upstream last confirmed it, ms since the epoch; for Age. */
+  readonly confirmedAt?: number;
+  /** Set for a part that the upstream sent itself: `body` has only these bytes. */
+  readonly part?: { readonly first: number; readonly last: number; readonly total: number };
+  readonly body: BodySource;
+  /** May be kept as a ready response: its bytes, how long (ms since the epoch), and whose it is. */
+  readonly ready?: { readonly bytes: Buffer; readonly freshUntil: number; readonly key: string; readonly usedKey: string };
+}
+
+export interface EngineRequest {
+  readonly method: string;
+  /** Raw target below the root of the listener. */
+  readonly target: string;
+  /** External base URL of the listener (without mount, without trailing slash). */
+  readonly base: string;
+  /** Overrides base and mount in documents: what a forward-proxy client calls the registry. */
+  readonly documentBase?: string;
+  readonly accept?: string;
+  readonly gzip: boolean;
+  /** Range header, if any. */
+  readonly range?: string;
+  /** Whether credentials came with it. */
+  readonly authorization?: string;
+}

@@ -1,0 +1,23 @@
+/** What http/send needs of a body, wherever it comes from: memory, a held file, a download under way. */
+export interface BodySource {
+  /** Length of the whole body, if known. */
+  readonly size: number | undefined;
+  /**
+   * Some bytes from `offset`, never past `end` (exclusive; Infinity allowed); waits until there are some. Empty: the body ends here,
+   * and everything sent so far was verified as far as it can be. @throws LarderError when the rest must not be sent
+   */
+  read(offset: number, end: number): Promise<Buffer>;
+  /** The client has it all, or left. Idempotent. */
+  close(): void;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** A body that is in memory. */
+export function memorySource(body: Buffer): BodySource {
+  return {
+    size: body.length,
+    read: (offset, end) => Promise.resolve(offset < body.length ? body.subarray(offset, Math.min(end, body.length)) : NOTHING),
+    close: () => undefined,
+  };
+}

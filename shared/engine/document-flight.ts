@@ -1,0 +1,137 @@
+/** One fetch of one document: conditional if something is held, rendered and its pins learnt before anything is kept. */
+import type { DocumentRoute, Pin } from '../../caches/module';
+import { isLarderError, LarderError } from '../errors';
+import type { Entry, NewEntry } from '../store/entry';
+import type { RenderResult } from '../documents/types';
+import { Download, type Head } from './download';
+import { notThere } from './file-flight';
+import { GrowingBody } from './growing-body';
+import { keyPrefix, type Plan } from './plan';
+import { contentAddress, type EngineRooms } from './rooms';
+
+/** A rendering that is made in the same pass as the check of a new document. */
+export interface Wanted {
+  readonly variant: string;
+  readonly base: string;
+  readonly gzip: boolean;
+}
+
+export interface DocumentResult {
+  readonly entry: Entry;
+  /** `revalidated`: the upstream confirmed what was held. */
+  readonly outcome: 'miss' | 'revalidated';
+  /** What `Wanted` asked for, if the document is new. */
+  readonly rendered?: RenderResult['rendered'];
+  /** Set when the store could not keep it: the bytes and promises, for as long as somebody needs them. */
+  readonly unstored?: { readonly body: Buffer; readonly pins: readonly Pin[] };
+}
+
+/**
+ * @param held what the store has, to be confirmed or replaced
+ * @throws LarderError of the upstream, or document-invalid, document-too-large
+ */
+export async function fetchDocument(rooms: EngineRooms, plan: Plan, held: Entry | undefined, wanted: Wanted | undefined): Promise<DocumentResult> {
+  const route = plan.route as DocumentRoute;
+  const body = new GrowingBody(undefined, () => undefined, Infinity);
+  const headers = { ...route.ask, 'accept-encoding': route.codec ? 'gzip' : 'identity', ...conditions(held) };
+  const spec = {
+    origin: plan.origin,
+    path: plan.path,
+    headers,
+    algorithms: ['sha256'] as const,
+    judged: false,
+    maxBytes: rooms.config.maxDocumentBytes,
+    signal: new AbortController().signal,
+  };
+  const download = new Download(rooms.upstream, spec, body, () => undefined);
+  const { head, response } = await download.open();
+  if (head.status === 304 && held) return { entry: await confirm(rooms, held, head), outcome: 'revalidated' };
+  if (!response) throw notThere(plan, head);
+  const digested = await download.readAll(response);
+  const bytes = body.all();
+  const integrity = contentAddress(digested);
+  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, head), outcome: 'revalidated' };
+  const checked = route.codec ? await check(rooms, plan, head, bytes, wanted) : undefined;
+  const entry = entryOf(rooms, download.latest ?? head, { ...digested, integrity });
+  return keep(rooms, plan, entry, bytes, checked);
+}
+
+function check(rooms: EngineRooms, plan: Plan, head: Head, bytes: Buffer, wanted: Wanted | undefined): Promise<RenderResult> {
+  return rooms.pool
+    .render({
+      module: rooms.module.name,
+      route: plan.route.name,
+      path: plan.path,
+      source: { body: bytes },
+      base: wanted?.base ?? '',
+      gzip: wanted?.gzip ?? false,
+      pins: true,
+      maxBytes: rooms.config.maxDocumentBytes,
+      ...(wanted ? { variant: wanted.variant } : {}),
+      ...(head.contentEncoding === undefined ? {} : { contentEncoding: head.contentEncoding }),
+    })
+    .catch((error: unknown) => {
+      throw isLarderError(error) ? new LarderError(error.code, { ...error.facts, target: plan.path }, error.cause) : error;
+    });
+}
+
+async function keep(rooms: EngineRooms, plan: Plan, entry: NewEntry, bytes: Buffer, checked: RenderResult | undefined): Promise<DocumentResult> {
+  const rendered = checked?.rendered ? { rendered: checked.rendered } : {};
+  const pins = checked?.pins ?? [];
+  const unstored = { entry: { ...entry, v: 1 as const, key: plan.key }, outcome: 'miss' as const, unstored: { body: bytes, pins }, ...rendered };
+  if (rooms.store.notStoring()) return unstored;
+  try {
+    const stored = await rooms.store.commit(plan.key, entry, { buffer: bytes });
+    if (pins.length > 0) await learn(rooms, plan, stored, pins);
+    return { entry: stored, outcome: 'miss', ...rendered };
+  } catch (error) {
+    rooms.log.warn('not-storing', { key: plan.key, reason: String(error) });
+    return unstored;
+  }
+}
+
+async function learn(rooms: EngineRooms, plan: Plan, entry: Entry, pins: readonly Pin[]): Promise<void> {
+  const conflicts = await rooms.store.learn(plan.key, entry.integrity, keyPrefix(rooms.module.name, plan.origin.name), pins);
+  for (const { target, held, promised } of conflicts) rooms.log.error('digest-changed', { target, held, promised, policy: rooms.cache.changed });
+}
+
+/** RFC 9110 §13.1.2, §13.1.3: what was held is named to the upstream by the validators that it gave. */
+function conditions(held: Entry | undefined): Record<string, string> {
+  return {
+    ...(held?.etag === undefined ? {} : { 'if-none-match': held.etag }),
+    ...(held?.lastModified === undefined ? {} : { 'if-modified-since': held.lastModified }),
+  };
+}
+
+async function confirm(rooms: EngineRooms, held: Entry, head: Head): Promise<Entry> {
+  const patch = {
+    checkedAt: rooms.now(),
+    stale: false,
+    ...(head.etag === undefined ? {} : { etag: head.etag }),
+    ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
+  };
+  try {
+    return (await rooms.store.amend(held.key, held.integrity, patch)) ?? { ...held, ...patch };
+  } catch (error) {
+    rooms.log.warn('not-storing', { key: held.key, reason: String(error) });
+    return { ...held, ...patch };
+  }
+}
+
+function entryOf(rooms: EngineRooms, head: Head, digested: { integrity: string; size: number; chunks: string }): NewEntry {
+  return {
+    module: rooms.module.name,
+    kind: 'document',
+    url: head.url,
+    integrity: digested.integrity,
+    size: digested.size,
+    chunks: digested.chunks,
+    storedAt: rooms.now(),
+    checkedAt: rooms.now(),
+    ...(head.contentType === undefined ? {} : { contentType: head.contentType }),
+    ...(head.contentEncoding === undefined ? {} : { contentEncoding: head.contentEncoding }),
+    ...(head.etag === undefined ? {} : { etag: head.etag }),
+    ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
+  };
+}
+

@@ -1,0 +1,62 @@
+/** Where the promise comes from that judges a file: the URL itself, or the document that pins it, fetched beside it. */
+import type { ImmutableRoute, Pin } from '../../caches/module';
+import { strongestAlgorithm, type Algorithm } from '../integrity/sri';
+import type { DocumentDesk } from './document-desk';
+import { planPinningDocument, type Plan } from './plan';
+import type { EngineRooms } from './rooms';
+
+/** A document confirmed this recently is not asked again for a file that it does not name. */
+const RECENT_MS = 10_000;
+
+export interface PinSource {
+  /** The pin, if it was known before anything was asked. */
+  known(): Pin | undefined;
+  /** What to compute while the body streams. */
+  algorithms(): readonly Algorithm[];
+  /** Whether a pin is to be expected. */
+  readonly willJudge: boolean;
+  /** The pin; the document is fetched for it. undefined: no document can be had, or it does not name the file. Never rejects. */
+  pin(): Promise<Pin | undefined>;
+  /** The pin by a document that was just confirmed by the upstream. Never rejects. */
+  refreshed(): Promise<Pin | undefined>;
+}
+
+/** @param plan the plan of an immutable route */
+export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Plan): Promise<PinSource> {
+  const route = plan.route as ImmutableRoute;
+  const integrity = route.integrity?.(plan.params);
+  const document = planPinningDocument(rooms.module, rooms.cache, plan);
+  const own: Pin | undefined = integrity === undefined ? undefined : { target: plan.path, integrity };
+  const known = own ?? (document ? await desk.pin(document, plan.path) : undefined);
+  let asked: Promise<Pin | undefined> | undefined;
+  const ask = async (recentMs: number): Promise<Pin | undefined> => {
+    if (!document) return own;
+    const held = await desk.confirmed(document, recentMs).then(() => true, () => false);
+    return held ? desk.pin(document, plan.path) : known;
+  };
+  return {
+    known: () => known,
+    algorithms: () => digestsFor(known?.integrity, route.digest),
+    willJudge: known?.integrity !== undefined || document !== undefined,
+    pin: () => (known ? Promise.resolve(known) : (asked ??= ask(RECENT_MS))),
+    refreshed: () => (own ? Promise.resolve(own) : ask(0)),
+  };
+}
+
+/** The pin if it comes within a time; undefined otherwise. */
+export function pinWaited(pin: Promise<Pin | undefined>, waitMs: number): Promise<Pin | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), waitMs);
+    void pin.then((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
+}
+
+/** One digest a pass: the pin's own, where it can be the content address too; a weak pin costs a second one. */
+function digestsFor(pin: string | undefined, usual: 'sha256' | 'sha512'): readonly Algorithm[] {
+  const strongest = pin === undefined ? undefined : strongestAlgorithm(pin);
+  if (strongest === undefined) return [usual];
+  return strongest === 'sha256' || strongest === 'sha512' ? [strongest] : [usual, strongest];
+}

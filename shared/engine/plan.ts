@@ -1,0 +1,59 @@
+/** Request → plan, pure: which route, which origin, which key. Nothing here touches the network, the disk or the clock. */
+import { matchRoute, type Module, type Params, type Route } from '../../caches/module';
+import type { CacheConfig, Origin } from '../config/config';
+import { LarderError } from '../errors';
+
+export interface Plan {
+  readonly route: Route;
+  readonly params: Params;
+  readonly origin: Origin;
+  /** Canonical upstream path and query. */
+  readonly path: string;
+  /** Store key: module, origin and canonical path. It names no mirror, so it survives a change of mirrors. */
+  readonly key: string;
+  /** `''` for the default origin, `/<name>` for a named one: what stands between the base and the target. */
+  readonly mount: string;
+}
+
+/** Everything before the target in the keys of one origin. */
+export function keyPrefix(moduleName: string, originName: string): string {
+  return `${moduleName}|${originName}|`;
+}
+
+/**
+ * @param target raw path and query below the root of the listener, `//` already collapsed
+ * @throws LarderError not-found | method-not-allowed | not-configured
+ */
+export function planRequest(module: Module, cache: CacheConfig, method: string, target: string): Plan {
+  const { origin, mount } = originOf(cache, target);
+  return planTarget(module, cache, origin, method, target.slice(mount.length) || '/');
+}
+
+/** As planRequest, for a target below a known origin. @throws LarderError not-found | method-not-allowed | not-configured */
+export function planTarget(module: Module, cache: CacheConfig, origin: Origin, method: string, target: string): Plan {
+  const found = matchRoute(module, method, target);
+  if (!found.route) {
+    if (found.otherMethods.length > 0) throw new LarderError('method-not-allowed', { method, allowed: found.otherMethods.join(', ') });
+    throw new LarderError('not-found', { target });
+  }
+  if (origin.bases.length === 0) throw new LarderError('not-configured', { cache: cache.name });
+  const path = found.route.path(found.params);
+  const mount = origin === cache.origins[0] ? '' : `/${origin.name}`;
+  return { route: found.route, params: found.params, origin, path, key: keyPrefix(module.name, origin.name) + path, mount };
+}
+
+/** The plan of the document that pins a file, or undefined where nothing does. */
+export function planPinningDocument(module: Module, cache: CacheConfig, plan: Plan): Plan | undefined {
+  if (plan.route.kind !== 'immutable' || !plan.route.pinnedBy) return undefined;
+  return planTarget(module, cache, plan.origin, 'GET', plan.route.pinnedBy(plan.params));
+}
+
+function originOf(cache: CacheConfig, target: string): { origin: Origin; mount: string } {
+  const [first, ...named] = cache.origins;
+  for (const origin of named) {
+    const mount = `/${origin.name}`;
+    if (target === mount || target.startsWith(`${mount}/`)) return { origin, mount };
+  }
+  if (!first) throw new LarderError('not-configured', { cache: cache.name });
+  return { origin: first, mount: '' };
+}

@@ -1,0 +1,149 @@
+/**
+ * The engine of one cache, as a table of contents: plan the request, then documents, files, or pass it on.
+ * Each way ends in an Answer that http/ sends, or in a LarderError that http/ turns into the ecosystem's error.
+ */
+import type { DocumentRoute } from '../../caches/module';
+import { LarderError } from '../errors';
+import type { Answer, EngineRequest } from './answer';
+import { memorySource } from './body-source';
+import { DocumentDesk, type DocumentAnswer } from './document-desk';
+import { FileDesk } from './file-desk';
+import { judge, lifetimeSeconds } from './freshness';
+import { HeldBodies } from './held-body';
+import { NegativeCache } from './negative';
+import { keyPrefix, planPinningDocument, planRequest, planTarget, type Plan } from './plan';
+import { privateDocument } from './private-document';
+import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
+import { strongEtag, type EngineRooms } from './rooms';
+
+/** A request that goes to the upstream as it is, for http/passthrough. */
+export interface PassOn {
+  readonly pass: 'route' | 'authorization' | 'write';
+  readonly plan: Plan;
+}
+
+export class Engine {
+  private readonly negative: NegativeCache;
+  private readonly bodies: HeldBodies;
+  private readonly documents: DocumentDesk;
+  private readonly files: FileDesk;
+  private readonly renditions: Renditions;
+
+  constructor(readonly rooms: EngineRooms) {
+    this.negative = new NegativeCache(rooms.config.negativeTtlSeconds, rooms.now);
+    this.bodies = new HeldBodies(rooms);
+    this.documents = new DocumentDesk(rooms, this.negative);
+    this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative);
+    this.renditions = new Renditions(rooms, this.bodies);
+  }
+
+  /** Downloads under way: a cache with some is not idle. */
+  get underWay(): number {
+    return this.documents.underWay + this.files.underWay;
+  }
+
+  /** @throws LarderError */
+  async answer(request: EngineRequest): Promise<Answer | PassOn> {
+    const { module, cache } = this.rooms;
+    const plan = planRequest(module, cache, request.method, request.target);
+    if (plan.route.kind === 'passthrough') {
+      if (plan.route.needsCredentials === true && cache.clientAuth === 'strip') {
+        throw new LarderError('credentials-stripped', { what: plan.route.purpose, cache: cache.name });
+      }
+      return { pass: plan.route.stales ? 'write' : 'route', plan };
+    }
+    if (request.authorization !== undefined && cache.clientAuth === 'forward') {
+      if (plan.route.kind === 'immutable' || !plan.route.codec) return { pass: 'authorization', plan };
+      return privateDocument(this.rooms, plan, request);
+    }
+    return plan.route.kind === 'document' ? this.document(plan, request) : this.files.get(plan, request);
+  }
+
+  /** What would be done with a target, for people who wonder. Asks nobody. @throws LarderError */
+  async why(target: string): Promise<Record<string, unknown>> {
+    const { module, cache, config, store, now } = this.rooms;
+    const plan = planRequest(module, cache, 'GET', target);
+    const entry = await store.find(plan.key);
+    const verdict = plan.route.kind === 'passthrough' ? { do: 'pass' } : judge(entry, plan.route, cache, config, now());
+    const document = planPinningDocument(module, cache, plan);
+    const pin = document && (await this.documents.pin(document, plan.path));
+    return { target, route: plan.route.name, kind: plan.route.kind, origin: plan.origin.name, key: plan.key, verdict, entry: entry ?? null, pin: pin ?? null };
+  }
+
+  /** Waits a moment for downloads under way, which then are kept for resuming. */
+  async close(): Promise<void> {
+    await this.files.close();
+  }
+
+  /** A write went through: what it changed is asked again before the next answer. */
+  async wrote(plan: Plan): Promise<void> {
+    const { module, cache, store } = this.rooms;
+    const targets = plan.route.kind === 'passthrough' ? (plan.route.stales?.(plan.params) ?? []) : [];
+    for (const target of targets) {
+      const stale = planTarget(module, cache, plan.origin, 'GET', target);
+      this.negative.forgetPrefix(stale.key);
+      const entry = await store.find(stale.key);
+      if (entry) await store.amend(entry.key, entry.integrity, { stale: true });
+    }
+    // What did not exist a moment ago may exist now: 404s of this origin's files are forgotten altogether, they are short-lived anyway.
+    this.negative.forgetPrefix(keyPrefix(module.name, plan.origin.name));
+  }
+
+  private async document(plan: Plan, request: EngineRequest): Promise<Answer> {
+    const route = plan.route as DocumentRoute;
+    if (!route.codec) return this.plainDocument(plan);
+    const variant = variantOf(plan, request.accept);
+    const wanted = { variant, base: request.documentBase ?? request.base + plan.mount, gzip: request.gzip };
+    const document = await this.documents.get(plan, wanted);
+    const rendition = await this.renditions.of(plan, document, wanted).catch((error: unknown) => {
+      if (error instanceof Object && 'code' in error && error.code === 'integrity') return 'damaged' as const;
+      throw error;
+    });
+    // The held document was damaged and is quarantined now: once more, from the upstream.
+    if (rendition === 'damaged') return this.document(plan, request);
+    if (!rendition) throw noSuchPart(plan, variant);
+    return this.rendered(plan, document, rendition, request);
+  }
+
+  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, request: EngineRequest): Promise<Answer> {
+    const { entry, outcome } = document;
+    const lifetime = lifetimeSeconds(plan.route, this.rooms.cache);
+    const { vary } = plan.route as DocumentRoute;
+    const about = {
+      outcome,
+      contentType: rendition.contentType,
+      etag: rendition.etag,
+      cacheControl: `public, max-age=${lifetime}`,
+      vary: vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`,
+      confirmedAt: entry.checkedAt,
+      ...(document.detail === undefined ? {} : { detail: document.detail }),
+      ...(rendition.contentEncoding === undefined ? {} : { contentEncoding: rendition.contentEncoding }),
+      ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
+    };
+    if (!Buffer.isBuffer(rendition.body)) return { ...about, body: await this.bodies.open(rendition.body) };
+    const freshUntil = this.rooms.config.offline ? Infinity : entry.checkedAt + lifetime * 1000;
+    // Stale answers and documents that are not stored must be decided anew each time.
+    const lasting = outcome !== 'stale' && !document.unstored && entry.stale !== true;
+    const ready = { bytes: rendition.body, freshUntil, key: `${entry.key}#${request.base}`, usedKey: entry.key };
+    return { ...about, body: memorySource(rendition.body), ...(lasting ? { ready } : {}) };
+  }
+
+  private async plainDocument(plan: Plan): Promise<Answer> {
+    const document = await this.documents.get(plan, undefined);
+    const { entry } = document;
+    const about = {
+      outcome: document.outcome,
+      cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.rooms.cache)}`,
+      vary: '',
+      confirmedAt: entry.checkedAt,
+      etag: strongEtag(entry.integrity),
+      ...(document.detail === undefined ? {} : { detail: document.detail }),
+      ...(entry.contentType === undefined ? {} : { contentType: entry.contentType }),
+      ...(entry.contentEncoding === undefined ? {} : { contentEncoding: entry.contentEncoding }),
+      ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
+    };
+    if (document.unstored) return { ...about, body: memorySource(document.unstored.body) };
+    this.rooms.store.used(entry.key);
+    return { ...about, body: await this.bodies.open(entry) };
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Under which base URL a client sees this cache. The base goes into rewritten documents, so it comes from a closed set: nobody can
+ * poison or multiply the copies by inventing Host fields.
+ */
+import { networkInterfaces } from 'node:os';
+import { LarderError } from '../errors';
+import type { CacheConfig, Config } from '../config/config';
+import type { RequestFacts } from './request-facts';
+
+export class Bases {
+  private readonly names: ReadonlySet<string>;
+  private readonly known = new Map<string, string>();
+
+  constructor(
+    private readonly config: Config,
+    private readonly cache: CacheConfig,
+    private readonly port: () => number,
+  ) {
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => hostForm(one.address)));
+    this.names = new Set(
+      [
+        'localhost',
+        '127.0.0.1',
+        '[::1]',
+        ...config.listen.filter((address) => address !== '0.0.0.0' && address !== '::').map(hostForm),
+        // Listening on every address means being called by any of this machine's.
+        ...(config.listen.some((address) => address === '0.0.0.0' || address === '::') ? addresses : []),
+        `cache-${cache.name}`,
+        `cache-${cache.name}.${config.domain}`,
+        ...config.allowHosts,
+      ].map((name) => name.toLowerCase()),
+    );
+  }
+
+  /** The base for a plain request with this Host, if it was accepted before. Costs one look-up. */
+  recall(host: string | undefined): string | undefined {
+    return host === undefined ? undefined : this.known.get(host);
+  }
+
+  /**
+   * @param trusted whether the peer is one of TRUSTED_PROXIES
+   * @throws LarderError misdirected | bad-target
+   */
+  of(facts: RequestFacts, trusted: boolean): string {
+    if (facts.hostTwice) throw new LarderError('bad-target', { reason: 'it has two Host fields' });
+    const forwarded = trusted ? first(facts.forwardedHost) : undefined;
+    const host = (forwarded ?? facts.host ?? '').trim();
+    // HTTP/1.0 clients may send none; they get the address that is always ours.
+    if (host === '' && this.cache.publicUrl === undefined) return `http://127.0.0.1:${this.port()}`;
+    if (host !== '' && !this.accepts(host.toLowerCase(), forwarded !== undefined)) throw new LarderError('misdirected', { host, cache: this.cache.name });
+    const base = this.cache.publicUrl ?? this.compose(host.toLowerCase(), trusted ? facts : undefined);
+    if (!trusted && facts.host !== undefined) this.known.set(facts.host, base);
+    return base;
+  }
+
+  /** Whether this is a name of ours (for absolute-form targets). */
+  accepts(host: string, anyPort = false): boolean {
+    const { name, port } = split(host);
+    if (this.config.allowHosts.includes(host)) return true;
+    if (this.cache.publicUrl !== undefined && new URL(this.cache.publicUrl).host === host) return true;
+    return this.names.has(name) && (anyPort || port === '' || port === '80' || port === '443' || Number(port) === this.port());
+  }
+
+  private compose(host: string, forwarded: RequestFacts | undefined): string {
+    const proto = first(forwarded?.forwardedProto) === 'https' ? 'https' : 'http';
+    const prefix = first(forwarded?.forwardedPrefix) ?? '';
+    return `${proto}://${host}${/^(?:\/[\w.~-]+)+$/.test(prefix) ? prefix : ''}`;
+  }
+}
+
+function first(list: string | undefined): string | undefined {
+  const value = list?.split(',')[0]?.trim();
+  return value === '' ? undefined : value;
+}
+
+function hostForm(address: string): string {
+  return address.includes(':') ? `[${address.toLowerCase()}]` : address;
+}
+
+function split(host: string): { name: string; port: string } {
+  const found = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(host);
+  return { name: found?.[1] ?? host, port: found?.[2] ?? '' };
+}

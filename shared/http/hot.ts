@@ -1,0 +1,202 @@
+/**
+ * The hit path: a bounded map from (base, raw target, what the client accepts) to a response that only needs its Age. No promise, no
+ * stat, no header object. Everything clever about speed is in this file; what it declines goes the ordinary way.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Answer } from '../engine/answer';
+import type { Log } from '../log/types';
+import type { Store } from '../store/types';
+import type { Bases } from './bases';
+import type { Counters } from './counters';
+import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
+import { headersOf } from './response-headers';
+
+interface Ready {
+  readonly bytes: Buffer;
+  /** name, value, …; the last value is Age. */
+  readonly headers: string[];
+  readonly etag: string;
+  readonly confirmedAt: number;
+  readonly freshUntil: number;
+  readonly usedKey: string;
+  /** Asked since the sweep last came by (second chance). */
+  asked: boolean;
+}
+
+/** All ready responses of one base and target, by what clients accept. */
+type Slot = Map<string, Ready>;
+
+/** Memory of a slot beyond its bytes, roughly. */
+const OVERHEAD_BYTES = 1500;
+/** Largest bodies kept: files are small ones only, documents may be large. */
+export const READY_BYTES = 8 * 1024 * 1024;
+
+export class Hot {
+  private readonly slots = new Map<string, Slot>();
+  /** Which slots show an entry, so that a change drops exactly these. */
+  private readonly owners = new Map<string, Set<string>>();
+  private bytes = 0;
+  private checkedThisTurn = false;
+  /** Moves whenever something was dropped: an answer that was looked up before must not be kept after. */
+  version = 0;
+  private readonly endTurn = (): void => {
+    this.checkedThisTurn = false;
+  };
+
+  constructor(
+    private readonly moduleName: string,
+    private readonly store: Store,
+    private readonly bases: Bases,
+    private readonly counters: Counters,
+    private readonly log: Log,
+    private readonly budgetBytes: number,
+    private readonly trustsProxies: boolean,
+  ) {
+    store.onChange((change) => {
+      if (change.module !== moduleName) return;
+      if (change.keys === undefined) this.clear();
+      else for (const key of change.keys) this.drop(key);
+    });
+  }
+
+  /** Answers if it can at once. @returns false if the request must go the ordinary way */
+  serve(req: IncomingMessage, res: ServerResponse): boolean {
+    if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+    const facts = readFacts(req.rawHeaders);
+    if (!this.isPlain(facts)) return false;
+    const base = this.bases.recall(facts.host);
+    if (base === undefined) return false;
+    this.lookAround();
+    const slot = this.slots.get(`${base}\n${req.url}`);
+    const ready = slot?.get('') ?? slot?.get(negotiation(facts));
+    if (!ready) return false;
+    const now = Date.now();
+    if (now >= ready.freshUntil) return false;
+    ready.asked = true;
+    this.store.used(ready.usedKey);
+    this.send(req, res, facts, ready, now);
+    return true;
+  }
+
+  /** Keeps an answer for the next who asks the same way. `version`: this.version before it was looked up. */
+  keep(req: IncomingMessage, facts: RequestFacts, base: string, answer: Answer, version: number): void {
+    if (version !== this.version) return;
+    const { ready, etag } = answer;
+    if (!ready || etag === undefined || ready.bytes.length > READY_BYTES || ready.bytes.length > this.budgetBytes / 4) return;
+    if (this.bases.recall(facts.host) !== base) return;
+    const slotKey = `${base}\n${req.url}`;
+    let slot = this.slots.get(slotKey);
+    if (!slot) this.slots.set(slotKey, (slot = new Map()));
+    const how = answer.vary === '' ? '' : negotiation(facts);
+    const before = slot.get(how);
+    if (before) this.bytes -= before.bytes.length + OVERHEAD_BYTES;
+    const headers = [...headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length), 'Age', '0'];
+    const confirmedAt = answer.confirmedAt ?? Date.now();
+    slot.set(how, { bytes: ready.bytes, headers, etag, confirmedAt, freshUntil: ready.freshUntil, usedKey: ready.usedKey, asked: false });
+    this.bytes += ready.bytes.length + OVERHEAD_BYTES;
+    const owned = this.owners.get(ready.usedKey);
+    if (owned) owned.add(slotKey);
+    else this.owners.set(ready.usedKey, new Set([slotKey]));
+    if (this.bytes > this.budgetBytes) this.sweep();
+  }
+
+  clear(): void {
+    this.version++;
+    this.slots.clear();
+    this.owners.clear();
+    this.bytes = 0;
+  }
+
+  private send(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, ready: Ready, now: number): void {
+    const { headers } = ready;
+    headers[headers.length - 1] = String(Math.max(0, Math.floor((now - ready.confirmedAt) / 1000)));
+    let bytes = 0;
+    let status = 200;
+    if (facts.ifNoneMatch !== undefined && facts.ifNoneMatch === ready.etag) {
+      status = 304;
+      res.writeHead(304, headers.slice(2));
+      res.end();
+    } else {
+      res.writeHead(200, headers);
+      if (req.method === 'GET') {
+        bytes = ready.bytes.length;
+        res.end(ready.bytes);
+      } else res.end();
+    }
+    this.counters.count('hit', undefined, bytes);
+    this.log.access({
+      address: req.socket.remoteAddress ?? '-',
+      method: req.method ?? '-',
+      target: req.url ?? '-',
+      status,
+      bytes,
+      outcome: 'hit',
+      ms: 0,
+    });
+  }
+
+  /** Whether nothing about the request needs a decision that is made elsewhere. */
+  private isPlain(facts: RequestFacts): boolean {
+    return (
+      facts.range === undefined &&
+      facts.authorization === undefined &&
+      facts.ifMatch === undefined &&
+      facts.ifUnmodifiedSince === undefined &&
+      facts.via === undefined &&
+      !facts.hostTwice &&
+      (facts.ifNoneMatch !== undefined || facts.ifModifiedSince === undefined) &&
+      (!this.trustsProxies || (facts.forwardedHost === undefined && facts.forwardedProto === undefined && facts.forwardedPrefix === undefined)) &&
+      (facts.ifNoneMatch === undefined || /^"[^"]*"$/.test(facts.ifNoneMatch))
+    );
+  }
+
+  /** Other processes change the store too: their mark is read at most once a turn of the event loop. */
+  private lookAround(): void {
+    if (this.checkedThisTurn) return;
+    this.checkedThisTurn = true;
+    setImmediate(this.endTurn);
+    if (this.store.changed(this.moduleName)) this.clear();
+  }
+
+  private drop(key: string): void {
+    this.version++;
+    for (const slotKey of this.owners.get(key) ?? []) this.forget(slotKey);
+    this.owners.delete(key);
+  }
+
+  private forget(slotKey: string): void {
+    const slot = this.slots.get(slotKey);
+    if (!slot) return;
+    for (const ready of slot.values()) this.bytes -= ready.bytes.length + OVERHEAD_BYTES;
+    this.slots.delete(slotKey);
+  }
+
+  /** Clock sweep: oldest first, but what was asked since the last sweep gets another round. */
+  private sweep(): void {
+    const goal = this.budgetBytes * 0.9;
+    for (const [slotKey, slot] of this.slots) {
+      if (this.bytes <= goal) return;
+      let asked = false;
+      for (const ready of slot.values()) {
+        asked ||= ready.asked;
+        ready.asked = false;
+      }
+      this.slots.delete(slotKey);
+      if (asked) {
+        this.slots.set(slotKey, slot);
+        continue;
+      }
+      for (const ready of slot.values()) {
+        this.bytes -= ready.bytes.length + OVERHEAD_BYTES;
+        const owned = this.owners.get(ready.usedKey);
+        owned?.delete(slotKey);
+        if (owned?.size === 0) this.owners.delete(ready.usedKey);
+      }
+    }
+  }
+}
+
+/** What a client accepts, as far as answers depend on it. */
+function negotiation(facts: RequestFacts): string {
+  return `${acceptsGzip(facts.acceptEncoding) ? 'gzip' : ''}\n${facts.accept ?? ''}`;
+}

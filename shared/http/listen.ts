@@ -1,0 +1,108 @@
+/** Listening: addresses and port, limits of slow and idle clients, CONNECT, malformed requests, and the end. */
+import { createServer, STATUS_CODES, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { errorCode, LarderError } from '../errors';
+import type { Door } from './server';
+import type { Nets } from './nets';
+
+/** A client that has not sent its whole header by then is cut (slow-header attacks). */
+const HEADERS_MS = 15_000;
+/** An idle connection is kept this long: longer than package managers pause between requests. */
+const KEEP_ALIVE_MS = 65_000;
+const CHECK_MS = 5_000;
+const HEADER_BYTES = 32 * 1024;
+
+export interface Listening {
+  readonly servers: readonly Server[];
+  readonly port: number;
+  /** Stops accepting, lets responses under way finish for at most `drainMs`, then cuts what is left. */
+  close(drainMs: number): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly addresses: readonly string[];
+  /** 0: any free one (tests). */
+  readonly port: number;
+  readonly clients: Nets;
+  /** What a CONNECT is answered with. */
+  readonly connectRefusal: string;
+}
+
+/** @throws LarderError start: the port is taken or may not be used */
+export async function listen(door: Door, options: ListenOptions): Promise<Listening> {
+  const servers: Server[] = [];
+  let { port } = options;
+  try {
+    for (const address of options.addresses) {
+      const server = makeServer(door, options);
+      await bind(server, address, port);
+      servers.push(server);
+      const bound = server.address();
+      if (port === 0 && bound !== null && typeof bound === 'object') port = bound.port;
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
+  return { servers, port, close: (drainMs) => closeAll(servers, drainMs) };
+}
+
+function makeServer(door: Door, options: ListenOptions): Server {
+  const server = createServer(
+    { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: CHECK_MS, requestTimeout: 0, noDelay: true, highWaterMark: 256 * 1024 },
+    door.handle,
+  );
+  server.on('connection', (socket: Socket) => {
+    if (options.clients.has(socket.remoteAddress)) return;
+    plain(socket, 403, `the address ${socket.remoteAddress} may not use this cache; add its network to CLIENT_NETS\n`);
+  });
+  server.on('connect', (_req, socket: Socket) => plain(socket, 405, `${options.connectRefusal}\n`, 'Allow: GET, HEAD\r\n'));
+  server.on('upgrade', (_req, socket: Socket) => plain(socket, 400, 'this cache knows no other protocol\n'));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+    plain(socket, status, `${STATUS_CODES[status]}\n`);
+  });
+  return server;
+}
+
+/** A response written by hand, for what never becomes a request; the connection ends with it. */
+function plain(socket: Socket, status: number, text: string, extra = ''): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\n${extra}Connection: close\r\n\r\n${text}`,
+  );
+  // A client that goes on sending would keep the half-closed connection.
+  setTimeout(() => socket.destroy(), 1000).unref();
+}
+
+function bind(server: Server, address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      const code = errorCode(error);
+      const what =
+        code === 'EADDRINUSE'
+          ? `port ${port} on ${address} is taken by another program`
+          : code === 'EACCES'
+            ? `port ${port} may not be used without privileges`
+            : `cannot listen on ${address} port ${port}: ${error.message}`;
+      reject(new LarderError('start', { what, remedy: 'choose another port with PORT_<cache>, or another address with GLOBAL_IP' }, error));
+    });
+    server.listen({ host: address, port, backlog: 4096 }, () => {
+      server.removeAllListeners('error');
+      server.on('error', () => undefined);
+      resolve();
+    });
+  });
+}
+
+async function closeAll(servers: readonly Server[], drainMs: number): Promise<void> {
+  const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  for (const server of servers) server.closeIdleConnections();
+  // Kept-alive connections that finish their response during the drain are idle afterwards.
+  const sweep = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), 100);
+  const cut = setTimeout(() => servers.forEach((server) => server.closeAllConnections()), drainMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(cut);
+}

@@ -1,0 +1,31 @@
+/** The one place where an error becomes a response, in the shape that the ecosystem's clients print. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Module } from '../../caches/module';
+import { isLarderError, LarderError, type ErrorCode } from '../errors';
+
+/** After these the connection may carry an unread body or a confused client: it is closed. */
+const CLOSING: ReadonlySet<ErrorCode> = new Set(['bad-target', 'misdirected', 'client-refused', 'method-not-allowed']);
+
+/** Turns anything thrown into a catalogue error. */
+export function asLarderError(error: unknown): LarderError {
+  return isLarderError(error) ? error : new LarderError('internal', { reason: error instanceof Object && 'message' in error ? String(error.message) : String(error) }, error);
+}
+
+/** @returns bytes sent, or undefined if the response had begun and was cut instead */
+export function refuse(req: IncomingMessage, res: ServerResponse, module: Module, error: LarderError): number | undefined {
+  if (res.headersSent) {
+    res.destroy();
+    return undefined;
+  }
+  const { contentType, body } = module.error({ status: error.status, code: error.code, text: error.message, remedy: error.remedy });
+  const headers = ['Content-Type', contentType, 'Content-Length', String(body.length), 'Cache-Control', 'no-store', 'X-Cache', 'error'];
+  headers.push('Cache-Status', `Larder; fwd=uri-miss; detail=${error.code}`);
+  const { allowed, retryAfter } = error.facts;
+  if (error.code === 'method-not-allowed' && allowed !== undefined) headers.push('Allow', String(allowed));
+  if (error.status === 503 || error.code === 'upstream-busy') headers.push('Retry-After', String(retryAfter ?? 5));
+  if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer');
+  if (CLOSING.has(error.code) && req.method !== 'GET' && req.method !== 'HEAD') headers.push('Connection', 'close');
+  res.writeHead(error.status, headers);
+  res.end(req.method === 'HEAD' ? undefined : body);
+  return req.method === 'HEAD' ? 0 : body.length;
+}

@@ -1,0 +1,104 @@
+/** The header fields that decide something, read once from the raw list: building Node's header object costs more than the rest of a hit. */
+
+export interface RequestFacts {
+  host: string | undefined;
+  accept: string | undefined;
+  acceptEncoding: string | undefined;
+  range: string | undefined;
+  ifRange: string | undefined;
+  ifNoneMatch: string | undefined;
+  ifModifiedSince: string | undefined;
+  ifMatch: string | undefined;
+  ifUnmodifiedSince: string | undefined;
+  authorization: string | undefined;
+  via: string | undefined;
+  cacheControl: string | undefined;
+  forwardedHost: string | undefined;
+  forwardedProto: string | undefined;
+  forwardedPrefix: string | undefined;
+  /** More than one Host field: ambiguous, refused (RFC 9112 §3.2). */
+  hostTwice: boolean;
+}
+
+type TextFact = Exclude<keyof RequestFacts, 'hostTwice'>;
+
+const FIELDS: Readonly<Record<string, TextFact>> = {
+  host: 'host',
+  accept: 'accept',
+  'accept-encoding': 'acceptEncoding',
+  range: 'range',
+  'if-range': 'ifRange',
+  'if-none-match': 'ifNoneMatch',
+  'if-modified-since': 'ifModifiedSince',
+  'if-match': 'ifMatch',
+  'if-unmodified-since': 'ifUnmodifiedSince',
+  authorization: 'authorization',
+  via: 'via',
+  'cache-control': 'cacheControl',
+  'x-forwarded-host': 'forwardedHost',
+  'x-forwarded-proto': 'forwardedProto',
+  'x-forwarded-prefix': 'forwardedPrefix',
+};
+const FIELD = new Map(Object.entries(FIELDS));
+/** Spellings seen so far, so that lower-casing happens once per spelling. Bounded: clients choose them. */
+const spellings = new Map<string, TextFact | undefined>();
+const MOST_SPELLINGS = 500;
+
+/** @param rawHeaders name, value, name, value … as Node has them. Repeated list fields are joined (RFC 9110 §5.3). */
+export function readFacts(rawHeaders: readonly string[]): RequestFacts {
+  const facts: RequestFacts = {
+    host: undefined,
+    accept: undefined,
+    acceptEncoding: undefined,
+    range: undefined,
+    ifRange: undefined,
+    ifNoneMatch: undefined,
+    ifModifiedSince: undefined,
+    ifMatch: undefined,
+    ifUnmodifiedSince: undefined,
+    authorization: undefined,
+    via: undefined,
+    cacheControl: undefined,
+    forwardedHost: undefined,
+    forwardedProto: undefined,
+    forwardedPrefix: undefined,
+    hostTwice: false,
+  };
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = factOf(rawHeaders[i] as string);
+    if (name === undefined) continue;
+    const before = facts[name];
+    if (before === undefined) facts[name] = rawHeaders[i + 1];
+    else if (name === 'host') facts.hostTwice = true;
+    else facts[name] = `${before}, ${rawHeaders[i + 1]}`;
+  }
+  return facts;
+}
+
+function factOf(spelling: string): TextFact | undefined {
+  const known = spellings.get(spelling);
+  if (known !== undefined || spellings.has(spelling)) return known;
+  const fact = FIELD.get(spelling.toLowerCase());
+  if (spellings.size < MOST_SPELLINGS) spellings.set(spelling, fact);
+  return fact;
+}
+
+const gzipAnswers = new Map<string, boolean>();
+
+/** Whether a client takes gzip (RFC 9110 §12.5.3): named, or `*`, with a weight above 0. */
+export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  if (acceptEncoding === undefined) return false;
+  const known = gzipAnswers.get(acceptEncoding);
+  if (known !== undefined) return known;
+  let star = false;
+  let named: boolean | undefined;
+  for (const part of acceptEncoding.toLowerCase().split(',')) {
+    const [coding = '', ...parameters] = part.split(';').map((word) => word.trim());
+    const refused = parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter));
+    if (coding === 'gzip' || coding === 'x-gzip') named = !refused;
+    else if (coding === '*') star = !refused;
+  }
+  const answer = named ?? star;
+  if (gzipAnswers.size < MOST_SPELLINGS) gzipAnswers.set(acceptEncoding, answer);
+  return answer;
+}

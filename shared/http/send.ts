@@ -1,0 +1,120 @@
+/** Sends an answer: conditions, ranges, HEAD, backpressure; on doubt the connection is destroyed, never a body ended that is not whole. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Answer } from '../engine/answer';
+import type { BodySource } from '../engine/body-source';
+import { LarderError } from '../errors';
+import { select } from './conditions';
+import type { RequestFacts } from './request-facts';
+import { headersOf } from './response-headers';
+
+export interface Sent {
+  readonly status: number;
+  readonly bytes: number;
+}
+
+/**
+ * @throws LarderError while nothing has been sent; afterwards failures destroy the connection and resolve
+ */
+export async function send(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, answer: Answer): Promise<Sent> {
+  const { body } = answer;
+  res.once('close', () => body.close());
+  try {
+    if (answer.part) return await sendPart(req, res, answer, answer.part);
+    const { size } = body;
+    const selection = select(req.method ?? 'GET', facts, { etag: answer.etag, lastModified: answer.lastModified, size });
+    switch (selection.status) {
+      case 304:
+        return head(res, 304, withAge(headersOf(answer, undefined), answer));
+      case 412:
+        throw new LarderError('precondition');
+      case 416:
+        return head(res, 416, ['Content-Range', `bytes */${size}`, 'Content-Length', '0', 'Accept-Ranges', 'bytes']);
+      case 206: {
+        const { first, last } = selection;
+        const headers = ['Content-Range', `bytes ${first}-${last}/${size}`, ...headersOf(answer, last - first + 1)];
+        return await stream(req, res, body, 206, withAge(headers, answer), first, last + 1);
+      }
+      case 200: {
+        const headers = withAge(headersOf(answer, size), answer);
+        if (req.method === 'HEAD') return head(res, 200, headers);
+        return await stream(req, res, body, 200, headers, 0, size ?? Infinity);
+      }
+    }
+  } finally {
+    body.close();
+  }
+}
+
+function sendPart(req: IncomingMessage, res: ServerResponse, answer: Answer, part: NonNullable<Answer['part']>): Promise<Sent> {
+  const length = part.last - part.first + 1;
+  const headers = ['Content-Range', `bytes ${part.first}-${part.last}/${part.total}`, ...headersOf(answer, length)];
+  return stream(req, res, answer.body, 206, headers, 0, length);
+}
+
+function head(res: ServerResponse, status: number, headers: string[]): Sent {
+  res.writeHead(status, headers);
+  res.end();
+  return { status, bytes: 0 };
+}
+
+function withAge(headers: string[], answer: Answer): string[] {
+  if (answer.confirmedAt === undefined || answer.outcome === 'miss') return headers;
+  return [...headers, 'Age', String(Math.max(0, Math.floor((Date.now() - answer.confirmedAt) / 1000)))];
+}
+
+async function stream(
+  _req: IncomingMessage,
+  res: ServerResponse,
+  body: BodySource,
+  status: number,
+  headers: string[],
+  from: number,
+  end: number,
+): Promise<Sent> {
+  // The first bytes are read before the status line is written: a body that turns out bad can still become an honest error.
+  let piece = await firstBytes(res, body, from, end, status, headers);
+  let at = from;
+  try {
+    while (piece.length > 0 && !res.destroyed) {
+      at += piece.length;
+      const next = at < end ? body.read(at, end) : undefined;
+      next?.catch(() => undefined);
+      if (!res.write(piece)) await drained(res);
+      piece = next ? await next : piece.subarray(0, 0);
+    }
+  } catch {
+    res.destroy();
+    return { status, bytes: at - from };
+  }
+  if (end !== Infinity && at !== end) res.destroy();
+  else res.end();
+  return { status, bytes: at - from };
+}
+
+/** How long a download may be silent before its headers are sent without a byte of body. */
+const PATIENCE_MS = 50;
+
+async function firstBytes(res: ServerResponse, body: BodySource, from: number, end: number, status: number, headers: string[]): Promise<Buffer> {
+  const first = body.read(from, end);
+  const early = await Promise.race([first, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PATIENCE_MS))]);
+  res.writeHead(status, headers);
+  if (early) return early;
+  // Clients with a short timeout for headers must see that something is under way.
+  res.flushHeaders();
+  return first.catch((error: unknown) => {
+    res.destroy();
+    throw error;
+  });
+}
+
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      res.off('drain', done);
+      res.off('close', done);
+      resolve();
+    };
+    res.once('drain', done);
+    res.once('close', done);
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * The door of one cache: every request comes in here, is answered by the hit path if it can be, else goes through the rooms, and
+ * every error becomes a response here.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Module } from '../../caches/module';
+import type { CacheConfig, Config } from '../config/config';
+import type { Answer, EngineRequest } from '../engine/answer';
+import type { Engine } from '../engine/serve';
+import { ERRORS, isLarderError, LarderError } from '../errors';
+import type { Log } from '../log/types';
+import type { Bases } from './bases';
+import type { Counters } from './counters';
+import type { Hot } from './hot';
+import type { Nets } from './nets';
+import type { Passthrough } from './passthrough';
+import { asLarderError, refuse } from './refuse';
+import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
+import { send } from './send';
+import { parseTarget, type Target } from './target';
+
+/** Paths below it are the cache's own, on every cache. */
+export const OWN_PREFIX = '/_cache/';
+
+export interface ServerRooms {
+  readonly config: Config;
+  readonly cache: CacheConfig;
+  readonly module: Module;
+  readonly engine: Engine;
+  readonly hot: Hot;
+  readonly bases: Bases;
+  readonly passthrough: Passthrough;
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly viaToken: string;
+  readonly trusted: Nets;
+  /** Answers below OWN_PREFIX. */
+  readonly own: (req: IncomingMessage, res: ServerResponse, path: string) => void;
+}
+
+interface Done {
+  readonly status: number;
+  readonly bytes: number;
+  readonly outcome: string;
+  readonly detail?: string | undefined;
+}
+
+export class Door {
+  constructor(private readonly rooms: ServerRooms) {}
+
+  readonly handle = (req: IncomingMessage, res: ServerResponse): void => {
+    if (this.rooms.hot.serve(req, res)) return;
+    const began = performance.now();
+    // Taken now: passing on rewrites the request's url.
+    const raw = req.url ?? '/';
+    this.answer(req, res, raw)
+      .catch((error: unknown) => this.fail(req, res, error))
+      .then((done) => done && this.note(req, raw, done, performance.now() - began))
+      .catch((error: unknown) => {
+        this.rooms.log.error('request-failed', { reason: String(error) });
+        res.destroy();
+      });
+  };
+
+  private async answer(req: IncomingMessage, res: ServerResponse, raw: string): Promise<Done | undefined> {
+    const facts = readFacts(req.rawHeaders);
+    const target = parseTarget(raw);
+    const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
+    if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
+      this.rooms.own(req, res, target.path);
+      return undefined;
+    }
+    this.refuseLoop(facts);
+    const proxied = target.absolute && !this.rooms.bases.accepts(target.absolute.host) ? this.proxied(target) : undefined;
+    const base = proxied?.base ?? this.rooms.bases.of(target.absolute ? { ...facts, host: target.absolute.host } : facts, trusted);
+    const request: EngineRequest = {
+      method: req.method ?? 'GET',
+      target: proxied?.target ?? target.path,
+      base,
+      gzip: acceptsGzip(facts.acceptEncoding),
+      ...(proxied ? { documentBase: proxied.base } : {}),
+      ...(facts.accept === undefined ? {} : { accept: facts.accept }),
+      ...(facts.range === undefined ? {} : { range: facts.range }),
+      ...(facts.authorization === undefined ? {} : { authorization: facts.authorization }),
+    };
+    return this.serve(req, res, facts, request, target.absolute === undefined);
+  }
+
+  private async serve(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, request: EngineRequest, direct: boolean): Promise<Done> {
+    const { version } = this.rooms.hot;
+    const answer = await this.rooms.engine.answer(request);
+    if ('pass' in answer) {
+      const passed = await this.rooms.passthrough.pass(req, res, answer);
+      return { ...passed, outcome: 'pass', detail: answer.pass };
+    }
+    if (facts.cacheControl !== undefined && /\bonly-if-cached\b/i.test(facts.cacheControl) && answer.outcome !== 'hit' && answer.outcome !== 'stale') {
+      answer.body.close();
+      throw new LarderError('offline', { target: request.target });
+    }
+    if (direct) this.rooms.hot.keep(req, facts, request.base, answer, version);
+    const sent = await this.sendHealing(req, res, facts, request, answer);
+    return { ...sent, outcome: answer.outcome, detail: answer.detail };
+  }
+
+  /** Held bytes that turn out damaged before the first of them was sent are fetched anew. */
+  private async sendHealing(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, request: EngineRequest, answer: Answer): Promise<{ status: number; bytes: number }> {
+    try {
+      return await send(req, res, facts, answer);
+    } catch (error) {
+      if (!isLarderError(error) || error.code !== 'integrity' || answer.outcome !== 'hit' || res.headersSent) throw error;
+      const again = await this.rooms.engine.answer(request);
+      if ('pass' in again) throw error;
+      return send(req, res, facts, again);
+    }
+  }
+
+  /** A plain forward-proxy request for a registry of ours: documents keep that registry's address. */
+  private proxied(target: Target): { base: string; target: string } {
+    const { cache, module } = this.rooms;
+    const host = target.absolute?.host ?? '';
+    if (!module.forwardProxy) throw new LarderError('target-refused', { host, cache: cache.name });
+    for (const origin of cache.origins) {
+      for (const base of origin.bases) {
+        const url = new URL(base);
+        const prefix = url.pathname.replace(/\/$/, '');
+        if (hostOf(url.host) !== hostOf(host) || !(target.path === prefix || target.path.startsWith(`${prefix}/`))) continue;
+        const mount = origin === cache.origins[0] ? '' : `/${origin.name}`;
+        return { base: `http://${host}${prefix}`, target: mount + (target.path.slice(prefix.length) || '/') };
+      }
+    }
+    throw new LarderError('target-refused', { host, cache: cache.name });
+  }
+
+  private refuseLoop(facts: RequestFacts): void {
+    if (facts.via?.includes(`larder-${this.rooms.viaToken}`) === true) throw new LarderError('loop', { cache: this.rooms.cache.name });
+  }
+
+  private fail(req: IncomingMessage, res: ServerResponse, thrown: unknown): Done {
+    const error = asLarderError(thrown);
+    const { level } = ERRORS[error.code];
+    if (level !== 'info') this.rooms.log[level](error.code, { ...error.facts, ...(error.code === 'internal' ? { stack: (thrown as Error).stack ?? '' } : {}) });
+    const bytes = refuse(req, res, this.rooms.module, error);
+    return { status: bytes === undefined ? 0 : error.status, bytes: bytes ?? 0, outcome: 'error' };
+  }
+
+  private note(req: IncomingMessage, target: string, done: Done, ms: number): void {
+    this.rooms.counters.count(done.outcome, done.detail, done.bytes);
+    const outcome = done.outcome === 'pass' ? `pass (${done.detail})` : done.outcome;
+    this.rooms.log.access({
+      address: req.socket.remoteAddress ?? '-',
+      method: req.method ?? '-',
+      target,
+      status: done.status,
+      bytes: done.bytes,
+      outcome,
+      ms,
+    });
+  }
+}
+
+/** Host without the default port: clients drop it, operators may write it. */
+function hostOf(host: string): string {
+  return host.toLowerCase().replace(/:(?:80|443)$/, '');
+}

@@ -1,0 +1,38 @@
+/** The request target: one place where it is checked and brought into one form, for every ecosystem. Pure. */
+import { LarderError } from '../errors';
+
+/** Longest target; the longest real ones (npm search) are below 1 KB. */
+const MOST_BYTES = 8 * 1024;
+
+export interface Target {
+  /** Raw path and query, beginning with one `/`, duplicate slashes collapsed. */
+  readonly path: string;
+  /** Scheme and authority of an absolute-form target (RFC 9112 §3.2.2), lower case. */
+  readonly absolute?: { readonly scheme: string; readonly host: string };
+}
+
+/** @throws LarderError bad-target */
+export function parseTarget(raw: string): Target {
+  if (raw.length > MOST_BYTES) throw bad('it is longer than 8 KiB');
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u0020\u007f-\uffff\\]/.test(raw)) throw bad('it has a character that does not belong there');
+  if (/%00|%0[ad]|%5c/i.test(raw)) throw bad('it has an escaped NUL, line break or backslash');
+  const absolute = /^(https?):\/\/([^/?#]+)(.*)$/i.exec(raw);
+  const rest = absolute ? (absolute[3] ?? '') || '/' : raw;
+  if (!rest.startsWith('/') && !(absolute && rest.startsWith('?'))) throw bad('it does not begin with /');
+  const path = cleanPath(rest.startsWith('/') ? rest : `/${rest}`);
+  return absolute ? { path, absolute: { scheme: (absolute[1] ?? '').toLowerCase(), host: (absolute[2] ?? '').toLowerCase() } } : { path };
+}
+
+function cleanPath(raw: string): string {
+  const queryAt = raw.indexOf('?');
+  const path = (queryAt < 0 ? raw : raw.slice(0, queryAt)).replace(/\/{2,}/g, '/');
+  if (path.includes('#')) throw bad('it has a fragment');
+  // Dot segments, also escaped ones, never belong to a package: refused instead of resolved.
+  for (const segment of path.split(/\/|%2f/i)) if (/^(?:\.|%2e){1,2}$/i.test(segment)) throw bad('it climbs');
+  return queryAt < 0 ? path : path + raw.slice(queryAt);
+}
+
+function bad(reason: string): LarderError {
+  return new LarderError('bad-target', { reason });
+}
