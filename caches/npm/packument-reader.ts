@@ -33,6 +33,9 @@ const FIELDS = new Names('name', 'versions', 'dist-tags', 'time', 'modified');
 const DIST = new Names('dist');
 const DIST_FIELDS = new Names('tarball', 'integrity', 'shasum');
 
+/** No package has a tenth of it; more would only fill the memory (a body of 128 MiB can name 18 million). */
+const MOST_VERSIONS = 300_000;
+
 /** One reading per body: a render and its pins ask for the same one. */
 const known = new WeakMap<Buffer, Packument>();
 
@@ -63,6 +66,7 @@ function readVersions(json: JsonText, object: Span, occurrences: VersionSpan[]):
   const versions = new Map<string, Span>();
   for (const member = json.members(object); member.next();) {
     const { key, span } = member;
+    if (occurrences.length === MOST_VERSIONS) throw new DocumentError(`it has more than ${MOST_VERSIONS} versions`);
     if (!json.isObject(span)) throw new DocumentError(`its version ${key.slice(0, 100)} is not an object`);
     versions.set(key, span);
     occurrences.push({ version: key, ...span });

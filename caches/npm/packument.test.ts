@@ -219,8 +219,9 @@ describe('what is no packument', () => {
     ['{"versions":{"1.0.0":{}}} x', 'it is not JSON (byte 26)'],
     ['{"versions":{"1.0.0":{"a":{"__proto__":1}}}}', 'it has a key __proto__'],
     ['{"versions":{"1.0.0":{}},"_\\u005fproto__":{}}', 'it has a key __proto__'],
+    [`{"versions":{${'"1":{},'.repeat(300_000)}"2":{}}}`, 'it has more than 300000 versions'],
     [`{"versions":{"1.0.0":${nested(10_000)}}}`, 'it is nested deeper than 512'],
-  ])('%.60s', (text, reason) => {
+  ])('%#: the error names the reason', (text, reason) => {
     for (const act of [() => render(Buffer.from(text), 'full', '/a'), () => packument.pins(Buffer.from(text), '/a')]) {
       let thrown: unknown;
       try {
