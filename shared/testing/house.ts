@@ -1,0 +1,293 @@
+/**
+ * A whole cache for flow tests: npm's, on a temporary store, against whatever upstream is named; in this process, or as a child that
+ * can be killed. It is asked over real sockets, and remembers what it logged.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { modules } from '../../caches/index';
+import { openAppliance, type Appliance } from '../appliance';
+import { loadConfig } from '../config/load';
+import type { AccessLine, Log, LogFacts } from '../log/types';
+import { until } from './until';
+
+const DIST = resolve(__dirname, '..', '..');
+
+export interface HouseOptions {
+  /** UPSTREAM_npm: one base URL, or the mirrors in order of preference. */
+  readonly upstream: string | readonly string[];
+  /** Further settings, by their names in .env. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Folder with cache/ and state/, which stays; a temporary one that goes with the house unless given. */
+  readonly home?: string;
+  /** ms since the epoch; in this process only. */
+  readonly now?: () => number;
+}
+
+/** What came of one request. */
+export interface Got {
+  /** 0: the connection ended without an answer. */
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** The response came to its end as its framing promises; false: it was cut. */
+  readonly complete: boolean;
+}
+
+/** A request under way. */
+export interface Asked {
+  /** Resolves at the status line. @throws Error if the connection ends without one */
+  readonly response: Promise<IncomingMessage>;
+  /** Resolves when it is over, however it ends. Never rejects. */
+  readonly whole: Promise<Got>;
+  /** Bytes of body that came so far. */
+  readonly received: number;
+  /** Stops reading, so that backpressure builds up; `false` goes on. */
+  pause(paused: boolean): void;
+  /** Closes the connection. */
+  leave(): void;
+}
+
+export interface AskOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+export interface LoggedEvent {
+  readonly level: string;
+  readonly event: string;
+  readonly facts: LogFacts;
+}
+
+export interface House {
+  /** `http://127.0.0.1:<port>`, no trailing slash. */
+  readonly url: string;
+  readonly port: number;
+  readonly home: string;
+  readonly cacheDir: string;
+  readonly stateDir: string;
+  get(target: string, options?: AskOptions): Promise<Got>;
+  ask(target: string, options?: AskOptions): Asked;
+  /** Sends these bytes on a connection of its own. @returns what came until the cache closed it, or until `end` matches */
+  raw(bytes: string | Buffer, end?: RegExp): Promise<string>;
+  /** Ends it gracefully; its home goes too, unless it was given. */
+  stop(): Promise<void>;
+}
+
+export interface LocalHouse extends House {
+  readonly appliance: Appliance;
+  readonly events: readonly LoggedEvent[];
+  readonly access: readonly AccessLine[];
+  /** The logged events of a name. */
+  said(event: string): readonly LoggedEvent[];
+}
+
+export interface ChildHouse extends House {
+  readonly child: ChildProcess;
+  /** What its log file has so far. */
+  log(): string;
+  /** kill -9; resolves when it is gone. Its home stays until `stop`. */
+  kill(): Promise<void>;
+}
+
+/** Opens a cache in this process. Stop it. @throws LarderError config | start */
+export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
+  const home = options.home ?? mkdtempSync(join(tmpdir(), 'house-'));
+  const env = environment(options, home, 1);
+  const loaded = loadConfig({ env, envFile: '/dev/null', modules });
+  const config = { ...loaded, caches: loaded.caches.map((one) => ({ ...one, port: 0 })) };
+  const [cache] = config.caches;
+  const [module] = modules;
+  if (!cache || !module) throw new Error('there is no cache');
+  const events: LoggedEvent[] = [];
+  const access: AccessLine[] = [];
+  const appliance = await openAppliance({
+    config,
+    cache,
+    module,
+    modulesPath: join(DIST, 'caches', 'index.js'),
+    log: recorder(events, access),
+    onStop: () => undefined,
+    ...(options.now ? { now: options.now } : {}),
+  });
+  let closing: Promise<void> | undefined;
+  return {
+    ...client(appliance.port, home),
+    appliance,
+    events,
+    access,
+    said: (event) => events.filter((one) => one.event === event),
+    stop: () => (closing ??= appliance.close().then(() => forget(options, home))),
+  };
+}
+
+/** Starts a cache as a process of its own, as `make start` would. @throws Error if it does not answer */
+export async function startHouse(options: HouseOptions): Promise<ChildHouse> {
+  const home = options.home ?? mkdtempSync(join(tmpdir(), 'house-'));
+  const port = await freePort();
+  const child = spawn(process.execPath, [join(DIST, 'shared', 'main.js'), 'npm'], {
+    env: { PATH: process.env['PATH'], LARDER_ENV_FILE: '/dev/null', ...environment(options, home, port) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let complaint = '';
+  child.stderr?.on('data', (text: Buffer) => (complaint += text.toString()));
+  const gone = new Promise<void>((done) => child.once('exit', () => done()));
+  await until(`the cache listens: ${complaint}`, () => child.exitCode !== null || canConnect(port));
+  if (child.exitCode !== null) throw new Error(`the cache did not start: ${complaint}`);
+  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    child.kill(signal);
+    await gone;
+  };
+  return {
+    ...client(port, home),
+    child,
+    log: () => readFileSync(join(home, 'state', 'log', 'npm.log'), 'utf8'),
+    kill: () => end('SIGKILL'),
+    stop: async () => {
+      await end('SIGTERM');
+      forget(options, home);
+    },
+  };
+}
+
+function environment(options: HouseOptions, home: string, port: number): Record<string, string> {
+  const bases = typeof options.upstream === 'string' ? [options.upstream] : options.upstream;
+  return {
+    HOME: home,
+    CACHES: 'npm',
+    GLOBAL_IP: '127.0.0.1',
+    PORT_npm: String(port),
+    CACHE_DIR: join(home, 'cache'),
+    STATE_DIR: join(home, 'state'),
+    UPSTREAM_npm: bases.join(' '),
+    UPSTREAM_PROXY: 'none',
+    CACHE_SIZE: '1GB',
+    MIN_FREE: '1MB',
+    WORKERS: '1',
+    ...options.env,
+  };
+}
+
+function forget(options: HouseOptions, home: string): void {
+  if (options.home === undefined) rmSync(home, { recursive: true, force: true });
+}
+
+function recorder(events: LoggedEvent[], access: AccessLine[]): Log {
+  const note =
+    (level: string) =>
+    (event: string, facts: LogFacts = {}): void =>
+      void events.push({ level, event, facts });
+  return {
+    error: note('error'),
+    warn: note('warn'),
+    info: note('info'),
+    debug: note('debug'),
+    access: (line) => void access.push({ ...line }),
+    flush: () => Promise.resolve(),
+  };
+}
+
+function client(port: number, home: string): Omit<House, 'stop'> {
+  const ask = (target: string, options: AskOptions = {}): Asked => askOnce(port, target, options);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    home,
+    cacheDir: join(home, 'cache'),
+    stateDir: join(home, 'state'),
+    ask,
+    get: (target, options) => ask(target, options).whole,
+    raw: (bytes, end) => rawOnce(port, bytes, end),
+  };
+}
+
+function askOnce(port: number, target: string, options: AskOptions): Asked {
+  // `agent: false`: a connection of its own, which the cache may cut without spoiling another request.
+  const request = httpRequest({
+    host: '127.0.0.1',
+    port,
+    path: target,
+    agent: false,
+    method: options.method ?? 'GET',
+    headers: options.headers ?? {},
+  });
+  const pieces: Buffer[] = [];
+  let received = 0;
+  let paused = false;
+  let answer: IncomingMessage | undefined;
+  let head!: (response: IncomingMessage) => void;
+  let fail!: (error: Error) => void;
+  const response = new Promise<IncomingMessage>((done, failed) => ([head, fail] = [done, failed]));
+  response.catch(() => undefined);
+  const whole = new Promise<Got>((done) => {
+    const over = (complete: boolean): void =>
+      done({ status: answer?.statusCode ?? 0, headers: answer?.headers ?? {}, body: Buffer.concat(pieces), complete });
+    request.once('response', (message) => {
+      answer = message;
+      message.on('data', (piece: Buffer) => {
+        pieces.push(piece);
+        received += piece.length;
+      });
+      if (paused) message.pause();
+      message.on('error', () => undefined);
+      message.once('close', () => over(message.complete));
+      head(message);
+    });
+    request.on('error', (error) => {
+      fail(error);
+      if (!answer) over(false);
+    });
+  });
+  request.end(options.body);
+  return {
+    response,
+    whole,
+    get received() {
+      return received;
+    },
+    pause(wanted) {
+      paused = wanted;
+      if (wanted) answer?.pause();
+      else answer?.resume();
+    },
+    leave: () => void request.destroy(),
+  };
+}
+
+function rawOnce(port: number, bytes: string | Buffer, end: RegExp | undefined): Promise<string> {
+  return new Promise((done, failed) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.on('data', (piece) => {
+      text += piece.toString('latin1');
+      if (end?.test(text) === true) socket.destroy();
+    });
+    socket.on('error', (error) => (text === '' ? failed(error) : undefined));
+    socket.once('close', () => done(text));
+  });
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once('error', () => done(false));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.once('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => done(port));
+    });
+  });
+}
