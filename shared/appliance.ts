@@ -64,6 +64,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     minFreeBytes: config.minFreeBytes,
     log,
   });
+  const now = options.now ?? Date.now;
   const counters = new Counters();
   const bases = new Bases(config, cache, port);
   const upstream = createUpstream({
@@ -71,6 +72,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     viaToken: instance,
     ownAddresses: () => config.listen.map((address) => ({ address, port: port() })),
     log,
+    now,
   });
   const status = async (): Promise<Status> => {
     const held = await store.counts(module.name);
@@ -93,9 +95,8 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const { control, spool } = await openOwned(config, instance, log, status, options.onStop);
   const pool = createDocumentPool({ modulesPath: options.modulesPath, workers: config.workers });
   const spools = createSpools(spool, store, log);
-  const now = options.now ?? Date.now;
   const engine = new Engine({ config, cache, module, store, upstream, pool, spools, log, now });
-  const hot = new Hot(module.name, store, bases, counters, log, config.memoryBytes, config.trustedProxies.length > 0);
+  const hot = new Hot(module.name, store, bases, counters, log, config.memoryBytes, config.trustedProxies.length > 0, now);
   const passthrough = new Passthrough({
     cache,
     viaToken: instance,

@@ -51,6 +51,8 @@ export class Hot {
     private readonly log: Log,
     private readonly budgetBytes: number,
     private readonly trustsProxies: boolean,
+    /** ms since the epoch. */
+    private readonly now: () => number = Date.now,
   ) {
     store.onChange((change) => {
       if (change.module !== moduleName) return;
@@ -70,7 +72,7 @@ export class Hot {
     const slot = this.slots.get(`${base}\n${req.url}`);
     const ready = slot?.get('') ?? slot?.get(negotiation(facts));
     if (!ready) return false;
-    const now = Date.now();
+    const now = this.now();
     if (now >= ready.freshUntil) return false;
     ready.asked = true;
     this.store.used(ready.usedKey);
@@ -91,7 +93,7 @@ export class Hot {
     const before = slot.get(how);
     if (before) this.bytes -= before.bytes.length + OVERHEAD_BYTES;
     const headers = [...headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length), 'Age', '0'];
-    const confirmedAt = answer.confirmedAt ?? Date.now();
+    const confirmedAt = answer.confirmedAt ?? this.now();
     slot.set(how, { bytes: ready.bytes, headers, etag, confirmedAt, freshUntil: ready.freshUntil, usedKey: ready.usedKey, asked: false });
     this.bytes += ready.bytes.length + OVERHEAD_BYTES;
     const owned = this.owners.get(ready.usedKey);
