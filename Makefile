@@ -61,6 +61,6 @@ ready:
 	@node shared/cli/prepare.cjs
 # As it was last built: stopping and looking must not depend on the network.
 built:
-	@[ -e dist/shared/cli/main.js ] || $(MAKE) ready
+	@[ -e dist/.sources ] || $(MAKE) ready
 
 .PHONY: start stop restart status logs start-service stop-service config purge gc build test check bench docs clean help ready built

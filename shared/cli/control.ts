@@ -1,7 +1,7 @@
 /** The client side of the control sockets: which processes run on this store, what they say, and asking them to stop. */
 import { readdirSync } from 'node:fs';
 import { request } from 'node:http';
-import { join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Status } from '../http/status';
 
 /** A live process and the socket it answers on. */
@@ -53,7 +53,9 @@ export async function askToStop(socket: string): Promise<boolean> {
 
 function ask(socket: string, method: string, path: string): Promise<{ status: number; body: string } | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath: connectable(socket), method, path, headers: { host: 'larder', connection: 'close' }, agent: false }, (response) => {
+    const headers = { host: 'larder', connection: 'close' };
+    const asked = connected(socket, (socketPath) => request({ socketPath, method, path, headers, agent: false }));
+    asked.on('response', (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => (body += part));
@@ -66,10 +68,15 @@ function ask(socket: string, method: string, path: string): Promise<{ status: nu
   });
 }
 
-// Too long for a socket address: by its name alone from within its folder. The command line has one thread and one
-// store, so changing the folder disturbs nobody (all other paths are absolute).
-function connectable(socket: string): string {
-  if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES) return socket;
-  process.chdir(join(socket, '..'));
-  return relative(process.cwd(), socket);
+// A path too long for a socket address is given by its name alone, from within its folder: a request connects before it
+// returns, and nothing else of this program runs meanwhile.
+function connected<T>(socket: string, connect: (socketPath: string) => T): T {
+  if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES) return connect(socket);
+  const before = process.cwd();
+  process.chdir(dirname(socket));
+  try {
+    return connect(basename(socket));
+  } finally {
+    process.chdir(before);
+  }
 }

@@ -46,7 +46,7 @@ function npmSettings(root, env) {
 /** npm's default, as if nobody had set anything. */
 function builtInRegistry(env) {
   const bare = Object.fromEntries(Object.entries(env).filter(([name]) => !/^npm_config_/i.test(name)));
-  const options = ['--userconfig=/dev/null', '--globalconfig=/dev/null'];
+  const options = ['--userconfig=/dev/null', '--globalconfig=/dev/null/none'];
   return spawnSync('npm', ['config', 'get', 'registry', ...options], { cwd: tmpdir(), env: bare, encoding: 'utf8' }).stdout.trim();
 }
 

@@ -9,7 +9,10 @@ import type { Context } from './context';
 export async function followLogs(context: Context): Promise<void> {
   const files = context.caches.map(({ name }) => logFile(context.config, name)).filter((file) => existsSync(file));
   if (files.length === 0) {
-    throw new LarderError('start', { what: 'there is no log yet', remedy: `it will be ${logFile(context.config, context.caches[0]?.name ?? '<cache>')}` });
+    throw new LarderError('start', {
+      what: 'there is no log yet',
+      remedy: `it will be ${logFile(context.config, context.caches[0]?.name ?? '<cache>')}`,
+    });
   }
   // -F goes on with the new file when the old one is put aside.
   const tail = spawn('tail', ['-n', '50', '-F', ...files], { stdio: ['ignore', 'inherit', 'inherit'] });

@@ -49,7 +49,8 @@ export async function run(invocation: Invocation): Promise<number> {
   try {
     const [verb = '', ...rest] = invocation.args;
     const work = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-    if (!work) throw new LarderError('start', { what: `there is no command "${verb}"`, remedy: `there are ${Object.keys(VERBS).join(', ')}` });
+    if (!work)
+      throw new LarderError('start', { what: `there is no command "${verb}"`, remedy: `there are ${Object.keys(VERBS).join(', ')}` });
     const { c = '', p = '' } = namedValues(rest);
     await work(createContext({ ...invocation, cache: c, packageName: p }));
     return 0;
@@ -87,7 +88,10 @@ function showConfig(context: Context): void {
 function serviceName({ caches, out }: Context): void {
   const [only, ...more] = caches;
   if (!only || more.length > 0) {
-    throw new LarderError('start', { what: 'a service is one cache', remedy: `name it: c=${caches.map(({ name }) => name).join(' or c=')}` });
+    throw new LarderError('start', {
+      what: 'a service is one cache',
+      remedy: `name it: c=${caches.map(({ name }) => name).join(' or c=')}`,
+    });
   }
   out(only.name);
 }

@@ -45,7 +45,8 @@ function describe(context: Context, cache: CacheConfig): void {
   }
   out(`  log    ${logFile(config, cache.name)}`);
   out(`  store  ${config.cacheDir}`);
-  if (cache.origins.every(({ bases }) => bases.length === 0)) out(`  It has no upstream yet: set UPSTREAM_${cache.name} in .env, then make restart c=${cache.name}.`);
+  if (cache.origins.every(({ bases }) => bases.length === 0))
+    out(`  It has no upstream yet: set UPSTREAM_${cache.name} in .env, then make restart c=${cache.name}.`);
   out(`  It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`);
 }
 
@@ -55,14 +56,22 @@ function makeWritable(setting: string, folder: string): void {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new LarderError('start', { what: `the directory ${folder} cannot be written (${errorCode(error) ?? 'unknown'})`, remedy: `set ${setting} to one that can` }, error);
+    throw new LarderError(
+      'start',
+      { what: `the directory ${folder} cannot be written (${errorCode(error) ?? 'unknown'})`, remedy: `set ${setting} to one that can` },
+      error,
+    );
   }
 }
 
 async function launch(context: Context, cache: CacheConfig): Promise<void> {
   const startLog = startLogFile(context.config, cache.name);
   const output = openSync(startLog, 'w');
-  const child = spawn(process.execPath, [context.serverPath, cache.name], { detached: true, stdio: ['ignore', output, output], env: { ...context.env } });
+  const child = spawn(process.execPath, [context.serverPath, cache.name], {
+    detached: true,
+    stdio: ['ignore', output, output],
+    env: { ...context.env },
+  });
   closeSync(output);
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
@@ -84,7 +93,10 @@ async function untilAnswering(context: Context, cache: CacheConfig, child: Child
     if (await isHealthy(`http://${reachable(listen[0] ?? '127.0.0.1')}:${cache.port}${HEALTH}`)) return undefined;
   }
   child.kill();
-  throw new LarderError('start', { what: `the ${cache.name} cache did not answer within ${START_MS / 1000} s`, remedy: `see ${logFile(context.config, cache.name)}` });
+  throw new LarderError('start', {
+    what: `the ${cache.name} cache did not answer within ${START_MS / 1000} s`,
+    remedy: `see ${logFile(context.config, cache.name)}`,
+  });
 }
 
 function isHealthy(url: string): Promise<boolean> {
@@ -101,7 +113,9 @@ function isHealthy(url: string): Promise<boolean> {
 
 // A server that cannot start says why in one line, `larder: …`; anything else is a fault of ours, so its last line is shown.
 function startError(startLog: string, cache: string, ended: string): string {
-  const lines = readFileSync(startLog, 'utf8').split('\n').filter((line) => line.trim() !== '');
+  const lines = readFileSync(startLog, 'utf8')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
   const said = lines.findLast((line) => line.startsWith('larder: '));
   return said ? said.slice('larder: '.length) : `the ${cache} cache ended with ${ended}: ${lines.at(-1) ?? 'no message'} (see ${startLog})`;
 }

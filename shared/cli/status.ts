@@ -61,7 +61,10 @@ function notes({ cache, state, status }: StatusRow): string[] {
   if (state === 'not configured') lines.push(`${cache}: no upstream; set UPSTREAM_${cache}`);
   if (status?.notStoring) lines.push(`${cache}: not storing: ${status.notStoring.reason}; ${status.notStoring.remedy}`);
   for (const { base, healthy, retryAt, lastError } of status?.mirrors ?? []) {
-    if (!healthy) lines.push(`${cache}: upstream ${base} fails${lastError ? ` (${lastError})` : ''}; asked again at ${new Date(retryAt).toISOString()}`);
+    if (!healthy)
+      lines.push(
+        `${cache}: upstream ${base} fails${lastError ? ` (${lastError})` : ''}; asked again at ${new Date(retryAt).toISOString()}`,
+      );
   }
   return lines;
 }

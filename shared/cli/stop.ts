@@ -31,5 +31,8 @@ async function stop(context: Context, { socket, status }: Running): Promise<void
     context.out(`The ${status.cache} cache on port ${status.port} is stopped.`);
     return;
   }
-  throw new LarderError('start', { what: `the ${status.cache} cache on port ${status.port} (process ${status.pid}) has not stopped yet`, remedy: 'try again, or end the process' });
+  throw new LarderError('start', {
+    what: `the ${status.cache} cache on port ${status.port} (process ${status.pid}) has not stopped yet`,
+    remedy: 'try again, or end the process',
+  });
 }

@@ -27,7 +27,11 @@ export async function purge(context: Context): Promise<void> {
         for (const key of keys) await store.removePrefix(`${key}#`);
         removed += await store.removePrefix(start + prefix);
       }
-      out(removed === 0 ? `The ${cache.name} cache holds nothing of ${packageName}.` : `The ${cache.name} cache forgot ${packageName} (${removed} entries).`);
+      out(
+        removed === 0
+          ? `The ${cache.name} cache holds nothing of ${packageName}.`
+          : `The ${cache.name} cache forgot ${packageName} (${removed} entries).`,
+      );
     }
   });
 }

@@ -26,7 +26,11 @@ export function effectiveSettings(input: ConfigInput, config: Config): Effective
   });
 }
 
-function instances(name: SettingName, config: Config, named: (cache: string) => readonly string[]): { name: SettingName; variable: string }[] {
+function instances(
+  name: SettingName,
+  config: Config,
+  named: (cache: string) => readonly string[],
+): { name: SettingName; variable: string }[] {
   if (!name.includes('<c>')) return [{ name, variable: name }];
   return config.caches.flatMap((cache) => {
     if (!name.includes('<name>')) return [{ name, variable: variableName(name, cache.name) }];

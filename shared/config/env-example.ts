@@ -22,7 +22,9 @@ export function envExample(modules: readonly Module[]): string {
     if (setting.group !== group) lines.push('', `## ${(group = setting.group)}`);
     lines.push('', ...wrap(`${setting.description}${setting.fallback ? ` Default: ${setting.fallback}.` : ''}`));
     if (!name.includes('<c>')) lines.push(`#${name}=`);
-    else for (const module of modules) lines.push(`#${name.replace('<c>', module.name).replace('<name>', 'corp')}=${exampleValue(name, module)}`);
+    else
+      for (const module of modules)
+        lines.push(`#${name.replace('<c>', module.name).replace('<name>', 'corp')}=${exampleValue(name, module)}`);
   }
   return `${lines.join('\n')}\n`;
 }

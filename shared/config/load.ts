@@ -35,7 +35,11 @@ export function loadConfig(input: ConfigInput): Config {
   const caches = names.map((name) => {
     const module = input.modules.find((candidate) => candidate.name === name);
     if (module) return cacheConfig(reader, module, input);
-    throw new LarderError('config', { name: 'CACHES', value: name, allowed: `there are ${known.join(', ')}; did you mean ${nearestName(name, known)}?` });
+    throw new LarderError('config', {
+      name: 'CACHES',
+      value: name,
+      allowed: `there are ${known.join(', ')}; did you mean ${nearestName(name, known)}?`,
+    });
   });
   const config = applianceConfig(reader, input.env, caches);
   refuseClashes(config);
@@ -166,7 +170,11 @@ function refuseClashes(config: Config): void {
         const listener = byPort.get(port);
         if (!listener || !isOwnHost(url.hostname, config.listen, ownNames)) continue;
         const name = `UPSTREAM_${cache.name}${origin.name === REGISTRY ? '' : `_${origin.name}`}`;
-        throw new LarderError('config', { name, value: base, allowed: `that is this appliance itself (the ${listener} cache); name the registry behind it` });
+        throw new LarderError('config', {
+          name,
+          value: base,
+          allowed: `that is this appliance itself (the ${listener} cache); name the registry behind it`,
+        });
       }
     }
   }
@@ -197,7 +205,8 @@ function milliseconds(seconds: number | undefined, fallback: number): number {
 
 function deepFreeze<T extends object>(value: T): T {
   for (const descriptor of Object.values(Object.getOwnPropertyDescriptors(value))) {
-    if (typeof descriptor.value === 'object' && descriptor.value !== null && !Object.isFrozen(descriptor.value)) deepFreeze(descriptor.value as object);
+    if (typeof descriptor.value === 'object' && descriptor.value !== null && !Object.isFrozen(descriptor.value))
+      deepFreeze(descriptor.value as object);
   }
   return Object.freeze(value);
 }

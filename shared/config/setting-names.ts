@@ -18,7 +18,11 @@ export function namedUpstreams(sources: readonly Source[], cache: string): strin
       const found = NAMED_UPSTREAM.exec(variable);
       if (!values[variable]?.trim() || found?.[1] !== cache || !found[2] || found[2] === 'AUTH' || found[2] === 'FILE') continue;
       if (!ORIGIN_NAME.test(found[2])) {
-        throw new LarderError('config', { name: variable, value: values[variable], allowed: `a name is lower-case letters, digits and -, e.g. UPSTREAM_${cache}_corp` });
+        throw new LarderError('config', {
+          name: variable,
+          value: values[variable],
+          allowed: `a name is lower-case letters, digits and -, e.g. UPSTREAM_${cache}_corp`,
+        });
       }
       names.add(found[2]);
     }

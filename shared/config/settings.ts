@@ -29,7 +29,12 @@ export const SETTINGS = {
     '127.0.0.1',
     'Addresses to listen on. To serve containers or a network, add the address they reach this machine by; 0.0.0.0 means all.',
   ),
-  SERVICE_IP: setting('Addresses', kinds.address, '', 'Address by which clients reach the caches, where it is not one of GLOBAL_IP (address translation).'),
+  SERVICE_IP: setting(
+    'Addresses',
+    kinds.address,
+    '',
+    'Address by which clients reach the caches, where it is not one of GLOBAL_IP (address translation).',
+  ),
   DOMAIN: setting('Addresses', kinds.domain, 'srv', 'Clients may also come under the name cache-<c>.<DOMAIN>.'),
   'PORT_<c>': setting('Addresses', kinds.port, "the cache's own", 'Port of the cache.'),
   'PUBLIC_URL_<c>': setting(
@@ -59,7 +64,13 @@ export const SETTINGS = {
     'Credentials for that upstream: a token, user:password or a whole Authorization value. Better as UPSTREAM_<c>_AUTH_FILE, a file that holds it.',
     true,
   ),
-  'UPSTREAM_<c>_<name>_AUTH': setting('Upstreams', kinds.authorization, '', 'The same for a named upstream; UPSTREAM_<c>_<name>_AUTH_FILE too.', true),
+  'UPSTREAM_<c>_<name>_AUTH': setting(
+    'Upstreams',
+    kinds.authorization,
+    '',
+    'The same for a named upstream; UPSTREAM_<c>_<name>_AUTH_FILE too.',
+    true,
+  ),
   UPSTREAM_PROXY: setting(
     'Upstreams',
     kinds.proxy,
@@ -92,11 +103,21 @@ export const SETTINGS = {
 
   CACHE_DIR: setting('Storage', kinds.text, '~/.cache/larder', 'Where the bytes are (XDG_CACHE_HOME is respected).'),
   STATE_DIR: setting('Storage', kinds.text, '~/.local/state/larder', 'Where logs and what must survive are (XDG_STATE_HOME is respected).'),
-  CACHE_SIZE: setting('Storage', kinds.size, '20% of the disk, at most 100GB', 'Most that all caches together may hold; what was not used longest goes first.'),
+  CACHE_SIZE: setting(
+    'Storage',
+    kinds.size,
+    '20% of the disk, at most 100GB',
+    'Most that all caches together may hold; what was not used longest goes first.',
+  ),
   'CACHE_SIZE_<c>': setting('Storage', kinds.size, '', 'Most that one cache may hold.'),
   MIN_FREE: setting('Storage', kinds.size, '5% of the disk, between 1GB and 20GB', 'Free space below which nothing new is stored.'),
 
-  'TTL_<c>': setting('Freshness', kinds.duration, 'as its kind needs', 'How long every index of the cache is served without asking the upstream.'),
+  'TTL_<c>': setting(
+    'Freshness',
+    kinds.duration,
+    'as its kind needs',
+    'How long every index of the cache is served without asking the upstream.',
+  ),
   NEGATIVE_TTL: setting('Freshness', kinds.duration, '30s', 'How long "not found" (404, 410) is remembered.'),
   STALE_MAX: setting('Freshness', kinds.duration, 'no limit', 'Longest age of an index that is still served while the upstream fails.'),
   STALE_WAIT: setting('Freshness', kinds.duration, '2s', 'How long a client waits for the upstream before it gets the index that is held.'),
@@ -113,9 +134,19 @@ export const SETTINGS = {
   WORKERS: setting('Limits', kinds.positive, 'one less than the processors, from 1 to 4', 'Workers that rewrite indexes.'),
   CONNECT_TIMEOUT: setting('Limits', kinds.duration, '10s', 'Longest time to connect to an upstream.'),
   HEADERS_TIMEOUT: setting('Limits', kinds.duration, '30s', "Longest time to an upstream's first answer."),
-  IDLE_TIMEOUT: setting('Limits', kinds.duration, '30s', 'Longest silence in the middle of a download. There is no limit on its whole duration.'),
+  IDLE_TIMEOUT: setting(
+    'Limits',
+    kinds.duration,
+    '30s',
+    'Longest silence in the middle of a download. There is no limit on its whole duration.',
+  ),
 
-  LOG_LEVEL: setting('Log', kinds.choice('error', 'warn', 'info', 'debug'), 'info', 'What is logged beside one line a request (that: from info on).'),
+  LOG_LEVEL: setting(
+    'Log',
+    kinds.choice('error', 'warn', 'info', 'debug'),
+    'info',
+    'What is logged beside one line a request (that: from info on).',
+  ),
   LOG_FORMAT: setting('Log', kinds.choice('text', 'json'), 'text', 'Form of the log.'),
 } as const;
 

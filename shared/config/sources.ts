@@ -62,7 +62,11 @@ export function lookUp(sources: readonly Source[], name: string): { raw: string;
     const plain = values[name]?.trim();
     const file = values[`${name}_FILE`]?.trim();
     if (plain && file) {
-      throw new LarderError('config', { name: `${name}_FILE`, value: file, allowed: `${name} is set in the same place; keep one of the two` });
+      throw new LarderError('config', {
+        name: `${name}_FILE`,
+        value: file,
+        allowed: `${name} is set in the same place; keep one of the two`,
+      });
     }
     if (plain) return { raw: plain, from: label };
     if (!file) continue;

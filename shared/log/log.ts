@@ -188,7 +188,7 @@ class BatchedLog implements ClosableLog {
 // A full pipe (EAGAIN) or a reader that went (EPIPE) loses lines; it never stops the cache.
 function writeTo(descriptor: number, batch: Buffer): void {
   try {
-    for (let at = 0; at < batch.length; ) at += writeSync(descriptor, batch, at);
+    for (let at = 0; at < batch.length;) at += writeSync(descriptor, batch, at);
   } catch {
     // nowhere left to say it
   }

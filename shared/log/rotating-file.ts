@@ -49,7 +49,7 @@ export class RotatingFile {
   writeSync(text: Buffer): void {
     try {
       this.rotateIfFull();
-      for (let at = 0; at < text.length; ) at += fs.writeSync(this.descriptor, text, at);
+      for (let at = 0; at < text.length;) at += fs.writeSync(this.descriptor, text, at);
     } catch {
       this.dropped++;
     }
