@@ -49,6 +49,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   });
   const homes = memo(homesOf);
   const userAgent = `larder/${version()}`;
+  const cacheOf = (origin: Origin): string => config.caches.find((each) => each.origins.includes(origin))?.name ?? '<cache>';
 
   /** One URL, redirects followed, no failover. */
   async function ask(request: UpstreamRequest, url: URL): Promise<Answer & { readonly url: URL }> {
@@ -137,9 +138,19 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 
   return {
+    async wayTo(origin, path) {
+      const own = homes(origin);
+      const url = candidatesFor(own, path)[0]?.url;
+      if (!url) throw new LarderError('not-configured', { cache: cacheOf(origin) });
+      const trusted = isTrusted(origin, own, url);
+      check.assertLiteral(url, trusted);
+      const authorization = homeOf(own, url)?.authorization;
+      const agent = await agents.forRequest({ url, trusted, fresh: true }, () => undefined);
+      return { url, agent, ...(authorization === undefined ? {} : { authorization }) };
+    },
     async fetch(request) {
       const own = homes(request.origin);
-      const cache = config.caches.find((each) => each.origins.includes(request.origin))?.name ?? '<cache>';
+      const cache = cacheOf(request.origin);
       if (own.length === 0 && request.path.startsWith('/')) throw new LarderError('not-configured', { cache });
       const all = candidatesFor(own, request.path).filter((each) => !request.skip?.has(each.base));
       const candidates = request.single ? all.slice(0, 1) : all;
