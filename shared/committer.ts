@@ -9,10 +9,11 @@ import { Catalogue, isCorrupt, isFull, isSqlite } from './catalogue/catalogue';
 import { Ledger } from './catalogue/ledger';
 import { errorCode, errorText } from './errors';
 import { heldAgrees } from './integrity/held';
+import { groups, isFullDisk, isUnlocked, needsWhole, roomFor, settled, type Attempt } from './store/batch';
 import { bucketFile } from './store/bucket';
 import { EpochWriter } from './store/epoch';
 import { Eviction, type Need } from './store/evict';
-import type { Answer, CommitterData, FromCommitter, Job, Notice, Op, Request, ToCommitter } from './store/jobs';
+import type { Answer, CommitterData, FromCommitter, Job, Notice, Request, ToCommitter } from './store/jobs';
 import { applyLesson, prepareLesson, type Lesson } from './store/learn';
 import { PinBook } from './store/pin-book';
 import { Rebuild } from './store/rebuild';
@@ -22,13 +23,6 @@ import { Writer } from './store/writer';
 const BATCH = 128;
 /** Length of a slice of rebuilding, ms. */
 const SLICE_MS = 20;
-
-interface Attempt {
-  readonly request: Request;
-  readonly lesson: Lesson | undefined;
-  value?: unknown;
-  error?: unknown;
-}
 
 class Committer {
   private readonly catalogue: Catalogue;
@@ -82,11 +76,11 @@ class Committer {
 
   private async runBatch(): Promise<void> {
     const alone = this.queue[0];
-    if (alone && (alone.job.op === 'gc' || this.isUnlocked(alone.job))) {
+    if (alone && (alone.job.op === 'gc' || isUnlocked(alone.job))) {
       this.queue.shift();
       return this.runAlone(alone);
     }
-    const until = this.queue.findIndex(({ job }) => job.op === 'gc' || this.isUnlocked(job));
+    const until = this.queue.findIndex(({ job }) => job.op === 'gc' || isUnlocked(job));
     const requests = this.queue.splice(0, Math.min(BATCH, until < 0 ? this.queue.length : until));
     try {
       if (requests.some(({ job }) => needsWhole(job))) await this.completeRebuild();
@@ -151,6 +145,7 @@ class Committer {
       this.catalogue.setMeta('surroundings', surroundings);
       if (kept !== undefined) this.rebuild.start();
     }
+    this.rebuild.skipIfEmpty();
     this.compared = surroundings;
     this.book.clear();
   }
@@ -204,11 +199,6 @@ class Committer {
       default:
         throw new Error(`not a job for a transaction: ${job.op}`);
     }
-  }
-
-  /** Jobs that only read, or that only concern the ledger. */
-  private isUnlocked(job: Job): boolean {
-    return UNLOCKED.has(job.op);
   }
 
   private async runAlone({ id, job }: Request): Promise<void> {
@@ -316,44 +306,6 @@ class Committer {
   private notice(level: Notice['level'], event: string, facts: Notice['facts']): void {
     this.send({ notice: { level, event, facts } });
   }
-}
-
-const UNLOCKED: ReadonlySet<Op> = new Set<Op>(['pin', 'counts', 'addCounters', 'counters', 'digestChanges']);
-
-/** Neighbours that may run at once: commits of different keys. Waiting for files is most of a commit. */
-function groups(attempts: readonly Attempt[]): Attempt[][] {
-  const result: Attempt[][] = [];
-  let keys: Set<string> | undefined;
-  for (const attempt of attempts) {
-    const { job } = attempt.request;
-    const last = result[result.length - 1];
-    if (job.op === 'commit' && keys && last && !keys.has(job.key)) last.push(attempt);
-    else {
-      result.push([attempt]);
-      keys = job.op === 'commit' ? new Set() : undefined;
-    }
-    if (job.op === 'commit') keys?.add(job.key);
-  }
-  return result;
-}
-
-/** Waits for all, also when one fails: a rollback must not overtake the others. @throws the first failure */
-async function settled(promises: ReadonlyArray<Promise<void>>): Promise<void> {
-  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
-}
-
-/** Jobs that ask the catalogue which keys there are. */
-function needsWhole(job: Job): boolean {
-  return job.op === 'removePrefix' || job.op === 'quarantine';
-}
-
-/** Bytes to evict for a job that met a full disk: its body, and something for index and catalogue. */
-function roomFor(job: Job): number {
-  return 128 * 1024 + (job.op === 'commit' ? job.entry.size : 0);
-}
-
-function isFullDisk(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');
 }
 
 /** SQLite's reasons in the words of the system, which callers know. */

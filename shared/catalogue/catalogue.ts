@@ -175,8 +175,9 @@ export class Catalogue {
     else this.run('INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value', name, value);
   }
 
-  /** Forgets rows that the current rebuild did not meet. @returns how many */
+  /** Forgets rows that the current rebuild did not meet, and pins of documents that are not held. @returns how many rows */
   deleteUnseen(): number {
+    this.run('DELETE FROM pins WHERE NOT EXISTS (SELECT 1 FROM entries WHERE key = document)');
     return this.run("DELETE FROM entries WHERE seen < (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'generation')");
   }
 

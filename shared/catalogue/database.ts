@@ -62,9 +62,9 @@ export function isFull(error: unknown): boolean {
   return sqliteCode(error).startsWith('SQLITE_FULL') || isFullIo(error);
 }
 
-/** On a full tmpfs the shared-memory file cannot grow, and SQLite reports an I/O error instead of a full disk. */
+/** On a full tmpfs the shared-memory file or the log cannot grow, and SQLite reports an I/O error instead of a full disk. */
 function isFullIo(error: unknown): boolean {
-  return /^SQLITE_IOERR/.test(sqliteCode(error)) && /disk I\/O|full|shm/i.test(String((error as Error).message));
+  return /^SQLITE_IOERR_(SHM|WRITE|TRUNCATE)/.test(sqliteCode(error));
 }
 
 /** The file is damaged or is not a database of ours: it is to be made anew. */

@@ -27,6 +27,6 @@ CREATE TRIGGER IF NOT EXISTS entries_resized AFTER UPDATE OF size ON entries WHE
   UPDATE totals SET bytes = bytes + NEW.size - OLD.size WHERE module = NEW.module;
 END;
 CREATE TABLE IF NOT EXISTS pins (document TEXT PRIMARY KEY, revision TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO meta SELECT 'rebuild', '{"fresh":true,"phase":"index","next":0}' WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = 'generation');
 INSERT OR IGNORE INTO meta VALUES ('generation', '1');
-INSERT OR IGNORE INTO meta VALUES ('rebuild', '{"fresh":true,"phase":"index","next":0}');
 `;

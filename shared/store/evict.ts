@@ -61,6 +61,8 @@ export class Eviction {
     const result = { removed: 0, bytes: 0 };
     for (const row of this.rows.leastUsed(entries, need.module)) {
       if (need.bytes <= 0) break;
+      // Pins are not counted in the limits, so they go with their document; both come back together.
+      if (row.kind === 'document') this.rows.deletePins([row.key]);
       const gone = await this.writer.remove([row.key]);
       need.bytes -= need.of === 'disk' ? gone.bytes : row.size;
       result.removed += gone.removed;

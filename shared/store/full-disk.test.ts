@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import type { LarderStore } from './store';
 import { bytesOf, randomBody, record, StoreFixture } from './store-fixture';
 
+// Other work on the machine, not ours, is what may take long.
+jest.setTimeout(60_000);
+
 const fixture = new StoreFixture();
 const disk = join(fixture.folder, 'disk');
 mkdirSync(disk);

@@ -2,6 +2,9 @@ import type { Pin } from '../../caches/module';
 import type { LarderStore } from './store';
 import { randomBody, record, sri, StoreFixture } from './store-fixture';
 
+// Other work on the machine, not ours, is what may take long.
+jest.setTimeout(60_000);
+
 const DOCUMENT = 'npm|registry|/a';
 const PREFIX = 'npm|registry|';
 const TARGET = '/a/-/a-1.tgz';
@@ -53,6 +56,18 @@ it("does not keep another process's outdated promise", async () => {
   await learn('r2', { target: TARGET, integrity: sri(Buffer.of(2)) });
   expect(await other.pin(DOCUMENT, TARGET)).toMatchObject({ revision: 'r2', pin: { integrity: sri(Buffer.of(2)) } });
   await other.remove([DOCUMENT]);
+  expect(await store.pin(DOCUMENT, TARGET)).toBeUndefined();
+});
+
+it('drops the pins of a document that is evicted, since no limit counts them', async () => {
+  const body = randomBody();
+  await store.commit(DOCUMENT, record(body, { kind: 'document' }), { buffer: body });
+  await learn('r1', { target: TARGET, version: '1' });
+  await store.gc();
+  expect(await store.pin(DOCUMENT, TARGET)).toBeDefined();
+  const small = fixture.store({ sizeBytes: 10 });
+  expect((await small.gc()).removed).toBe(1);
+  expect(await small.pin(DOCUMENT, TARGET)).toBeUndefined();
   expect(await store.pin(DOCUMENT, TARGET)).toBeUndefined();
 });
 

@@ -4,7 +4,7 @@
  * process can go on. First the index (every line becomes a row; lines without whole bytes go), then the content folder
  * (bytes that no row refers to go), then cacache's tmp, which only compaction uses, under the lock that we hold.
  */
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bucketLines, contentFile, contentFolder, indexFolder, type IndexLine } from './bucket';
 import type { Rows } from './rows';
@@ -30,6 +30,12 @@ export class Rebuild {
   state(): State | undefined {
     const value = this.rows.meta('rebuild');
     return value === undefined ? undefined : (JSON.parse(value) as State);
+  }
+
+  /** A store that holds nothing yet needs no build: call it before the first file is written. Needs the lock. */
+  skipIfEmpty(): void {
+    const empty = !existsSync(indexFolder(this.writer.root)) && !existsSync(contentFolder(this.writer.root));
+    if (empty && this.state()?.fresh) this.save(undefined);
   }
 
   /** Begins a new round. Needs the lock. */

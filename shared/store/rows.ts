@@ -25,6 +25,7 @@ export interface Rows {
   meta(name: string): string | undefined;
   setMeta(name: string, value: string | undefined): void;
   deleteUnseen(): number;
+  deletePins(documents: readonly string[]): void;
 }
 
 export interface PinRows {
@@ -32,6 +33,5 @@ export interface PinRows {
   pinRevision(document: string): string | undefined;
   pinsOf(document: string): { readonly revision: string; readonly body: Buffer } | undefined;
   setPins(document: string, revision: string, body: Buffer): void;
-  deletePins(documents: readonly string[]): void;
   deletePinsWithPrefix(prefix: string): void;
 }

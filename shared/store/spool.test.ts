@@ -6,6 +6,9 @@ import { isAlive, releaseSocketFolder, socketAddress } from './socket-address';
 import { openSpool, type Spool } from './spool';
 import { StoreFixture } from './store-fixture';
 
+// Other work on the machine, not ours, is what may take long.
+jest.setTimeout(60_000);
+
 const sidecar = { key: 'npm|registry|/a', module: 'npm', url: 'http://upstream.test/a', etag: '"1"', total: 9 };
 let fixture: StoreFixture;
 const servers: Server[] = [];

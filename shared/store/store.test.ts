@@ -6,6 +6,9 @@ import { bucketFile } from './bucket';
 import type { LarderStore } from './store';
 import { bytesOf, randomBody, record, sri, StoreFixture } from './store-fixture';
 
+// Other work on the machine, not ours, is what may take long.
+jest.setTimeout(60_000);
+
 let fixture: StoreFixture;
 let store: LarderStore;
 beforeEach(() => {
@@ -279,9 +282,11 @@ describe('the catalogue', () => {
   it.each(['stopped', 'running'])('is built again when it was deleted (%s store)', async (state) => {
     await fill();
     if (state === 'stopped') await fixture.closeAll();
-    for (const suffix of ['', '-wal', '-shm']) rmSync(database() + suffix, { force: true });
+    const file = database();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
     if (state === 'stopped') store = fixture.store();
     await put('npm|registry|/new');
+    expect(existsSync(file)).toBe(true); // Not the deleted file, which another process would not see: two locks.
     expect(await store.counts('npm')).toMatchObject({ entries: 31, bytes: 62_000 });
     expect(await store.removePrefix('npm|registry|/1')).toBe(11);
     await expectSound(20);
