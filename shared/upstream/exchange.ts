@@ -7,6 +7,7 @@ import { errorCode, isLarderError, LarderError } from '../errors';
 import { UpstreamBody, type IdleWatch } from './body';
 import { responseHeaders } from './headers';
 import { isTlsCode, reasonOf } from './reasons';
+import { ABANDONED } from './tunnel-events';
 
 export interface Exchange {
   readonly url: URL;
@@ -53,9 +54,15 @@ export async function exchange(asked: Exchange): Promise<Answer> {
   let stage: 'connect' | 'sent' = 'connect';
   let timer: NodeJS.Timeout | undefined;
   let trouble: unknown;
+  let giveUp!: (error: Error) => void;
+  const givenUp = new Promise<never>((_, reject) => (giveUp = reject));
+  givenUp.catch(() => {});
   const stop = (error: unknown): void => {
     trouble ??= error;
     request?.destroy();
+    // A request without a connection yet tells nobody that it was destroyed.
+    request?.emit(ABANDONED);
+    giveUp(new Error('given up'));
   };
   const limit = (ms: number, reason: string): void => {
     clearTimeout(timer);
@@ -89,7 +96,7 @@ export async function exchange(asked: Exchange): Promise<Answer> {
     signal?.addEventListener('abort', abort, { once: true });
     const agent = await asked.agent(onRequest);
     limit(timeouts.connectMs, `no connection within ${timeouts.connectMs} ms`);
-    const answer = await fetch(url.href, {
+    const asking = fetch(url.href, {
       method: asked.method,
       headers: asked.headers as Record<string, string>,
       ...(asked.body === undefined ? {} : { body: asked.body }),
@@ -98,8 +105,12 @@ export async function exchange(asked: Exchange): Promise<Answer> {
       redirect: 'manual',
       follow: 0,
     });
+    asking.catch(() => {});
+    const answer = await Promise.race([asking, givenUp]);
     clearTimeout(timer);
     if (!request || !response) throw new Error('no response');
+    if (response.statusCode === 407 && asked.proxy !== undefined)
+      throw new LarderError('upstream-unreachable', { host: url.host, reason: 'the proxy answered 407' });
     const body = new UpstreamBody({
       host: url.host,
       request,

@@ -3,6 +3,7 @@ import type { Agent, ClientRequest } from 'node:http';
 import type { SecureContext } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { portOf, type AddressCheck } from './address';
+import { ABANDONED } from './tunnel-events';
 
 export interface TunnelOptions {
   readonly keepAlive: boolean;
@@ -19,12 +20,12 @@ class Tunnel extends HttpsProxyAgent<string> {
   override async connect(request: ClientRequest, options: ConnectArguments[1]): ConnectResult {
     const leaving = new AbortController();
     const leave = (): void => leaving.abort();
-    request.once('close', leave);
+    request.once(ABANDONED, leave);
     const own = Object.create(this, { connectOpts: { value: { ...this.connectOpts, signal: leaving.signal } } }) as this;
     try {
       return await super.connect.call(own, request, options);
     } finally {
-      request.off('close', leave);
+      request.off(ABANDONED, leave);
     }
   }
 }

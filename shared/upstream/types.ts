@@ -31,6 +31,16 @@ export interface UpstreamResponse {
   readonly url: string;
 }
 
+/** What it takes to ask a mirror by other means than `fetch`. */
+export interface Way {
+  /** Without credentials. */
+  readonly url: URL;
+  /** The origin's own Authorization for it, if any. Secret. */
+  readonly authorization?: string;
+  /** For exactly one request, whose path it sets to the URL's: proxy, CA and address checks included. */
+  readonly agent: Agent;
+}
+
 /** State of one mirror, for status and metrics. */
 export interface MirrorHealth {
   readonly base: string;
@@ -46,8 +56,8 @@ export interface Upstream {
    * @throws LarderError upstream-unreachable | upstream-timeout | upstream-failed | upstream-busy (429/503, facts.status, facts.retryAfter in seconds) | address-refused | not-configured | loop
    */
   fetch(request: UpstreamRequest): Promise<UpstreamResponse>;
-  /** An agent for one request to the first mirror, made by somebody else: proxy, CA and address checks included. @throws LarderError */
-  agentFor(origin: Origin): Promise<Agent>;
+  /** The way to the first mirror for one request that somebody else makes. @throws LarderError not-configured | loop | bad-target | config */
+  wayTo(origin: Origin, path: string): Promise<Way>;
   health(): readonly MirrorHealth[];
   close(): void;
 }
