@@ -41,7 +41,7 @@ gc: built ## bring the store within its limits now
 ##: Working on Larder
 build: ready ## install the locked dependencies and compile
 test: ready ## every test, with real clients
-	@$(JEST)
+	@$(JEST) $(JEST_ARGS)
 check: ready ## types, lint, format, dead code, walls, documents
 	@node shared/cli/check.cjs
 bench: ready ## measure, beside nginx; writes docs/performance.md

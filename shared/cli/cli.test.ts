@@ -211,8 +211,8 @@ test('purge and gc need no server, and no store either', async () => {
 
 test('the default port that the installer knows is that of the module', () => {
   const clone = join(__dirname, '../../..');
-  const { DEFAULT_PORT } = jest.requireActual<{ DEFAULT_PORT: number }>(join(clone, 'shared/cli/install-source.cjs'));
   const { modules } = jest.requireActual<{ modules: Module[] }>(join(clone, 'dist/caches/index.js'));
-  expect(modules.find(({ name }) => name === 'npm')?.defaultPort).toBe(DEFAULT_PORT);
+  const port = modules.find(({ name }) => name === 'npm')?.defaultPort;
+  expect(readFileSync(join(clone, 'shared/cli/install-source.cjs'), 'utf8')).toContain(`const DEFAULT_PORT = ${port};`);
   expect(readFileSync(join(clone, '.npmrc'), 'utf8')).toContain('omit-lockfile-registry-resolved=true');
 });

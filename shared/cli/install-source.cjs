@@ -106,4 +106,4 @@ function once(make) {
   return () => (value ??= make());
 }
 
-module.exports = { registryArguments, DEFAULT_PORT };
+module.exports = { registryArguments };

@@ -74,7 +74,11 @@ function namedValues(args: readonly string[]): Record<string, string> {
 /** The one line that an error is for the person at the terminal. */
 export function errorLine(error: unknown): string {
   const remedy = isLarderError(error) ? error.remedy : '';
-  return `larder: ${errorText(error).replace(/\s*\n\s*/g, ' ')}${remedy ? `; ${remedy}` : ''}`;
+  const text = errorText(error)
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
+  return `larder: ${text}${remedy ? `; ${remedy}` : ''}`;
 }
 
 function showConfig(context: Context): void {

@@ -29,7 +29,7 @@ export function cleanFact(name: string, value: string): string {
 function redactUrl(text: string): string {
   const bare = text.replace(USERINFO, `://${HIDDEN}@`).replace(TOKEN_SEGMENT, `$1${HIDDEN}`);
   if (!bare.includes('?') && !bare.includes('&')) return bare;
-  return bare.replace(/([?&;])([^=&;#\s]+)=([^&;#\s]*)/g, (whole, before: string, name: string) =>
+  return bare.replace(/([?&;])([^=?&;#\s]+)=([^&;#\s]*)/g, (whole, before: string, name: string) =>
     SECRET_NAME.test(decoded(name)) ? `${before}${name}=${HIDDEN}` : whole,
   );
 }

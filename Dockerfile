@@ -1,0 +1,21 @@
+# One image for every cache; the command names the cache. Installed and built apart, so that the compiler is not shipped.
+FROM node:22-slim AS build
+WORKDIR /larder
+COPY package.json package-lock.json .npmrc tsconfig.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY caches caches
+COPY shared shared
+RUN node shared/cli/prepare.cjs build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:22-slim
+WORKDIR /larder
+COPY --from=build /larder/package.json ./
+COPY --from=build /larder/node_modules node_modules
+COPY --from=build /larder/dist dist
+# Loopback inside a container reaches nobody; who may connect is still CLIENT_NETS.
+ENV NODE_ENV=production CACHE_DIR=/var/cache/larder STATE_DIR=/var/lib/larder GLOBAL_IP=0.0.0.0
+RUN mkdir -p /var/cache/larder /var/lib/larder && chown node:node /var/cache/larder /var/lib/larder
+USER node
+VOLUME ["/var/cache/larder", "/var/lib/larder"]
+ENTRYPOINT ["node", "dist/shared/main.js"]
+CMD ["npm"]

@@ -1,0 +1,91 @@
+/** The page of one ecosystem, `docs/ecosystems/<name>.md`, made from its module's table. */
+import type { Module, Route } from '../../caches/module';
+import { keyPrefix } from '../engine/plan';
+
+/** Titles of the kinds, and what each means for whoever asks. */
+const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])[] = [
+  ['immutable', 'Files', 'The URL names its bytes for ever: verified, stored, and then served without asking the upstream again.'],
+  [
+    'document',
+    'Documents',
+    'Served without asking while fresh; after that confirmed with the upstream, and served stale while the upstream fails. Links in them lead back to the cache.',
+  ],
+  ['passthrough', 'Passed on', 'Sent to the first upstream and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.'],
+];
+/** Characters that would be read as Markdown or HTML in running text or in a table's cell. */
+const SPECIAL = /[|<>*_`[\]]/g;
+
+/** @returns Markdown, the same for the same module */
+export function ecosystemPage(module: Module): string {
+  const base = `http://127.0.0.1:${module.defaultPort}`;
+  const lines = [
+    `# ${plain(module.title)}`,
+    '',
+    `Made by \`make docs\` from the module \`caches/${module.name}/\`; a change belongs there.`,
+    '',
+    `Default port ${module.defaultPort} (\`PORT_${module.name}\`). Routes are tried in the order of the tables in the source; the first match wins,`,
+    `and what matches none is answered 404. Further registries (\`UPSTREAM_${module.name}_<name>\`) have the same routes below \`/<name>/\`.`,
+    '',
+    '## Clients',
+    '',
+    ...clientLines(module, base),
+  ];
+  for (const [kind, title, meaning] of KINDS) {
+    const routes = module.routes.filter((route) => route.kind === kind);
+    if (routes.length > 0) lines.push('', `## ${title}`, '', meaning, '', ...routeTable(kind, routes), '', ...exampleLines(module, routes));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function clientLines(module: Module, base: string): string[] {
+  return module.clients(base).flatMap(({ client, on, off }) => [`- ${plain(client)}: \`${on}\``, `  - take it back: \`${off}\``]);
+}
+
+function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {
+  const columns = { immutable: ['Judged by', 'Digest'], document: ['Fresh for', 'Forms'], passthrough: ['Methods', 'Credentials'] }[kind];
+  const rows = routes.map((route) => [route.name, plain(route.purpose), ...facts(route)]);
+  return [['Route', 'What it is', ...columns], columns.concat('', '').map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+}
+
+function facts(route: Route): [string, string] {
+  switch (route.kind) {
+    case 'immutable':
+      return [route.integrity ? 'its URL' : route.pinnedBy ? 'the document that names it' : 'nothing', `${route.digest} unless a pin says otherwise`];
+    case 'document':
+      return [duration(route.ttlSeconds), route.codec ? `rendered${route.vary === undefined ? '' : `, by ${route.vary}`}` : 'as it is'];
+    case 'passthrough':
+      return [(route.methods ?? ['GET', 'HEAD']).join(' '), route.needsCredentials === true ? 'needed' : ''];
+  }
+}
+
+/** What each example is in the store: the canonical path that all spellings share. */
+function exampleLines(module: Module, routes: readonly Route[]): string[] {
+  const lines: string[] = [];
+  for (const route of routes) {
+    lines.push(`- ${route.name}`);
+    for (const example of route.examples) lines.push(`  - \`${example}\`${route.kind === 'passthrough' ? '' : keptAs(module, route, example)}`);
+  }
+  return ['Examples:', '', ...lines];
+}
+
+function keptAs(module: Module, route: Route, example: string): string {
+  const groups = Object.entries(route.target.exec(example)?.groups ?? {}).filter(([, value]) => value !== undefined);
+  const path = route.path(Object.fromEntries(groups));
+  return `, kept as \`${keyPrefix(module.name, 'registry')}${path}\``;
+}
+
+function duration(seconds: number): string {
+  const [unit, size] = (
+    [
+      ['day', 86_400],
+      ['hour', 3600],
+      ['minute', 60],
+    ] as const
+  ).find(([, each]) => seconds >= each && seconds % each === 0) ?? ['second', 1];
+  const count = seconds / size;
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+function plain(text: string): string {
+  return text.replace(SPECIAL, '\\$&');
+}
