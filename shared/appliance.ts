@@ -12,7 +12,7 @@ import { Bases } from './http/bases';
 import { openControl, type Control } from './http/control';
 import { Counters } from './http/counters';
 import { Hot } from './http/hot';
-import { listen, type Listening } from './http/listen';
+import { listen, type Listening, type Patience } from './http/listen';
 import { Nets } from './http/nets';
 import { ownPages } from './http/own-pages';
 import { Passthrough } from './http/passthrough';
@@ -37,6 +37,8 @@ export interface ApplianceOptions {
   /** Told when somebody asks by the control socket to stop. */
   readonly onStop: () => void;
   readonly now?: () => number;
+  /** With slow and idle clients; the usual one unless given. */
+  readonly patience?: Patience;
 }
 
 export interface Appliance {
@@ -101,18 +103,19 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     cache,
     viaToken: instance,
     headersMs: config.timeouts.headersMs,
-    agentFor: (origin) => upstream.agentFor(origin),
+    wayTo: (origin, path) => upstream.wayTo(origin, path),
     wrote: (pass) => engine.wrote(pass.plan),
   });
   const own = ownPages({ module, base: () => cache.publicUrl ?? `http://${config.listen[0] ?? '127.0.0.1'}:${port()}`, status, why: (target) => engine.why(target) });
   const trusted = new Nets(config.trustedProxies);
-  const door = new Door({ config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, own });
+  const door = new Door({ config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, now, own });
   try {
     listening = await listen(door, {
       addresses: config.listen,
       port: cache.port,
       clients: new Nets(config.clientNets),
       connectRefusal: module.forwardProxy?.connectRefusal ?? 'this cache does not tunnel',
+      patience: options.patience,
     });
   } catch (error) {
     await control?.close();

@@ -7,6 +7,8 @@ import { LarderError } from '../errors';
 import type { CacheConfig, Config } from '../config/config';
 import type { RequestFacts } from './request-facts';
 
+const MOST_SPELLINGS = 1000;
+
 export class Bases {
   private readonly names: ReadonlySet<string>;
   private readonly known = new Map<string, string>();
@@ -47,9 +49,11 @@ export class Bases {
     const host = (forwarded ?? facts.host ?? '').trim();
     // HTTP/1.0 clients may send none; they get the address that is always ours.
     if (host === '' && this.cache.publicUrl === undefined) return `http://127.0.0.1:${this.port()}`;
-    if (host !== '' && !this.accepts(host.toLowerCase(), forwarded !== undefined)) throw new LarderError('misdirected', { host, cache: this.cache.name });
+    if (host !== '' && !this.accepts(host.toLowerCase(), forwarded !== undefined))
+      throw new LarderError('misdirected', { host, cache: this.cache.name });
     const base = this.cache.publicUrl ?? this.compose(host.toLowerCase(), trusted ? facts : undefined);
-    if (!trusted && facts.host !== undefined) this.known.set(facts.host, base);
+    // Bounded: a name can be spelled in many mixtures of capitals.
+    if (!trusted && facts.host !== undefined && this.known.size < MOST_SPELLINGS) this.known.set(facts.host, base);
     return base;
   }
 

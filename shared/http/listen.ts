@@ -5,11 +5,18 @@ import { errorCode, LarderError } from '../errors';
 import type { Door } from './server';
 import type { Nets } from './nets';
 
-/** A client that has not sent its whole header by then is cut (slow-header attacks). */
-const HEADERS_MS = 15_000;
-/** An idle connection is kept this long: longer than package managers pause between requests. */
-const KEEP_ALIVE_MS = 65_000;
-const CHECK_MS = 5_000;
+/** How long slow and idle clients are borne, in ms. */
+export interface Patience {
+  /** A client that has not sent its whole header by then is cut (slow-header attacks). */
+  readonly headersMs: number;
+  /** An idle connection is kept this long. */
+  readonly keepAliveMs: number;
+  /** How often that is looked at. */
+  readonly checkMs: number;
+}
+
+/** Idle connections are kept longer than package managers pause between requests. */
+const PATIENCE: Patience = { headersMs: 15_000, keepAliveMs: 65_000, checkMs: 5_000 };
 const HEADER_BYTES = 32 * 1024;
 
 export interface Listening {
@@ -26,6 +33,7 @@ export interface ListenOptions {
   readonly clients: Nets;
   /** What a CONNECT is answered with. */
   readonly connectRefusal: string;
+  readonly patience?: Patience | undefined;
 }
 
 /** @throws LarderError start: the port is taken or may not be used */
@@ -48,14 +56,20 @@ export async function listen(door: Door, options: ListenOptions): Promise<Listen
 }
 
 function makeServer(door: Door, options: ListenOptions): Server {
+  const { headersMs, keepAliveMs, checkMs } = options.patience ?? PATIENCE;
   const server = createServer(
-    { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: CHECK_MS, requestTimeout: 0, noDelay: true, highWaterMark: 256 * 1024 },
+    {
+      maxHeaderSize: HEADER_BYTES,
+      headersTimeout: headersMs,
+      keepAliveTimeout: keepAliveMs,
+      connectionsCheckingInterval: checkMs,
+      requestTimeout: 0,
+      noDelay: true,
+      highWaterMark: 256 * 1024,
+    },
     door.handle,
   );
-  server.on('connection', (socket: Socket) => {
-    if (options.clients.has(socket.remoteAddress)) return;
-    plain(socket, 403, `the address ${socket.remoteAddress} may not use this cache; add its network to CLIENT_NETS\n`);
-  });
+  refuseStrangers(server, options.clients);
   server.on('connect', (_req, socket: Socket) => plain(socket, 405, `${options.connectRefusal}\n`, 'Allow: GET, HEAD\r\n'));
   server.on('upgrade', (_req, socket: Socket) => plain(socket, 400, 'this cache knows no other protocol\n'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -64,6 +78,16 @@ function makeServer(door: Door, options: ListenOptions): Server {
     plain(socket, status, `${STATUS_CODES[status]}\n`);
   });
   return server;
+}
+
+/** Who may not connect never gets as far as a parser: nothing that he sends is acted on. */
+function refuseStrangers(server: Server, clients: Nets): void {
+  const accept = server.listeners('connection');
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    if (clients.has(socket.remoteAddress)) for (const listener of accept) listener.call(server, socket);
+    else plain(socket.resume(), 403, `the address ${socket.remoteAddress} may not use this cache; add its network to CLIENT_NETS\n`);
+  });
 }
 
 /** A response written by hand, for what never becomes a request; the connection ends with it. */

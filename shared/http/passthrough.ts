@@ -1,21 +1,19 @@
 /** Requests that are never stored, by http-proxy: search, audit, login, publish; and reads with the client's own credentials. */
-import type { Agent, IncomingMessage, ServerResponse } from 'node:http';
-import type { ProxyServer } from 'http-proxy';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import type { ProxyServer, ServerOptions } from 'http-proxy';
 import type { CacheConfig, Origin } from '../config/config';
 import type { PassOn } from '../engine/serve';
-import { LarderError } from '../errors';
-
-/** Fields of a client's request that are for this hop, or for this cache, only. */
-const NOT_PASSED = ['cookie', 'cookie2', 'proxy-authorization', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-prefix'];
-/** What a client must not be sent: cookies of the upstream, and fields for its hop. */
-const NOT_RETURNED = ['set-cookie', 'set-cookie2', 'alt-svc', 'strict-transport-security', 'npm-notice', 'keep-alive', 'connection', 'transfer-encoding'];
+import { errorCode, isLarderError, LarderError } from '../errors';
+import type { Way } from '../upstream/types';
+import { forClient, forUpstream } from './passed-fields';
 
 export interface PassthroughRooms {
   readonly cache: CacheConfig;
   readonly viaToken: string;
+  /** Longest silence of the upstream, ms. */
   readonly headersMs: number;
-  /** An agent for one request to an origin's first mirror: proxy, CA and address checks included. */
-  agentFor(origin: Origin): Promise<Agent>;
+  wayTo(origin: Origin, path: string): Promise<Way>;
   /** A successful unsafe request went through. */
   wrote(pass: PassOn): Promise<void>;
 }
@@ -25,58 +23,66 @@ export interface Passed {
   readonly bytes: number;
 }
 
+/** One request that is being passed on. */
+interface Passing {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly pass: PassOn;
+  readonly host: string;
+  timedOut: boolean;
+  /** Told of the upstream's answer. */
+  answered(response: IncomingMessage): void;
+}
+
 export class Passthrough {
   private proxy: ProxyServer | undefined;
   /** http-proxy tells everybody's answers through one emitter: this says whose is whose. */
-  private readonly waiting = new WeakMap<IncomingMessage, (response: IncomingMessage) => void>();
+  private readonly under = new WeakMap<IncomingMessage, Passing>();
 
   constructor(private readonly rooms: PassthroughRooms) {}
 
-  /** Sends the request on and its answer back. @throws LarderError while nothing has been sent */
+  /** Sends the request on and its answer back; 499 if the client left before there was one. @throws LarderError while nothing has been sent */
   async pass(req: IncomingMessage, res: ServerResponse, pass: PassOn): Promise<Passed> {
-    const { origin, path } = pass.plan;
-    const base = origin.bases[0];
-    if (base === undefined) throw new LarderError('not-configured', { cache: this.rooms.cache.name });
-    const agent = await this.rooms.agentFor(origin);
+    const { cache, viaToken } = this.rooms;
+    const { url, agent, authorization } = await this.rooms.wayTo(pass.plan.origin, pass.plan.path);
     const proxy = (this.proxy ??= await this.load());
-    this.clean(req, origin.authorization);
-    req.url = path;
+    if (res.destroyed) return { status: 499, bytes: 0 };
+    // A read has no body; sent on, what a client calls one could be taken for the next request (RFC 9112 §6.3).
+    const bodyless = req.method === 'GET' || req.method === 'HEAD';
+    req.headers = forUpstream(req.headers, { strip: cache.clientAuth === 'strip', authorization, bodyless, via: `1.1 larder-${viaToken}` });
+    const options: ServerOptions = {
+      target: url.origin,
+      agent,
+      changeOrigin: true,
+      selfHandleResponse: true,
+      proxyTimeout: this.rooms.headersMs,
+    };
+    if (bodyless) options.buffer = Readable.from([]);
     return new Promise((resolve, reject) => {
-      this.waiting.set(req, (response) => this.relay(req, res, pass, response, base).then(resolve, reject));
-      const options = { target: base, agent, changeOrigin: true, selfHandleResponse: true, proxyTimeout: this.rooms.headersMs };
-      proxy.web(req, res, options, (error) => {
-        const reason = (error as NodeJS.ErrnoException).code ?? error.message;
-        reject(new LarderError('upstream-unreachable', { host: new URL(base).host, reason }, error));
-      });
+      const answered = (response: IncomingMessage): void => void this.relay(passing, response).then(resolve, reject);
+      const passing: Passing = { req, res, pass, host: url.host, timedOut: false, answered };
+      this.under.set(req, passing);
+      // Whoever leaves before there is an answer would be waited for in vain: http-proxy tells nobody.
+      res.once('close', () => res.headersSent || resolve({ status: 499, bytes: 0 }));
+      proxy.web(req, res, options, (error) => reject(failure(passing, error)));
     });
   }
 
-  private clean(req: IncomingMessage, own: string | undefined): void {
-    for (const name of NOT_PASSED) delete req.headers[name];
-    for (const name of (req.headers.connection ?? '').split(',')) delete req.headers[name.trim().toLowerCase()];
-    if (this.rooms.cache.clientAuth === 'strip') {
-      delete req.headers.authorization;
-      delete req.headers['npm-otp'];
-    }
-    if (own !== undefined && req.headers.authorization === undefined) req.headers.authorization = own;
-    req.headers.via = [req.headers.via, `1.1 larder-${this.rooms.viaToken}`].filter(Boolean).join(', ');
-  }
-
-  private async relay(req: IncomingMessage, res: ServerResponse, pass: PassOn, response: IncomingMessage, base: string): Promise<Passed> {
+  private async relay(passing: Passing, response: IncomingMessage): Promise<Passed> {
+    const { req, res, pass, host } = passing;
     const status = response.statusCode ?? 502;
     if (status >= 300 && status < 400 && status !== 304) {
       response.destroy();
-      throw new LarderError('upstream-failed', { host: new URL(base).host, reason: `it redirects this request (status ${status}), which is not followed` });
+      throw new LarderError('upstream-failed', { host, reason: `it redirects this request (status ${status}), which is not followed` });
     }
     if (status < 300 && pass.pass === 'write') await this.rooms.wrote(pass);
-    const headers: string[] = [];
-    const dropped = new Set([...NOT_RETURNED, ...(response.headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())]);
-    for (let i = 0; i + 1 < response.rawHeaders.length; i += 2) {
-      const name = response.rawHeaders[i] as string;
-      if (!dropped.has(name.toLowerCase())) headers.push(name, response.rawHeaders[i + 1] as string);
-    }
-    headers.push('X-Cache', 'pass', 'Cache-Status', `Larder; fwd=bypass; detail=${pass.pass}`);
-    res.writeHead(status, headers);
+    res.writeHead(status, [
+      ...forClient(response.rawHeaders),
+      'X-Cache',
+      'pass',
+      'Cache-Status',
+      `Larder; fwd=bypass; detail=${pass.pass}`,
+    ]);
     return new Promise((resolve) => {
       let bytes = 0;
       response.on('data', (chunk: Buffer) => (bytes += chunk.length));
@@ -97,7 +103,19 @@ export class Passthrough {
   private async load(): Promise<ProxyServer> {
     const { createProxyServer } = await import('http-proxy');
     const proxy = createProxyServer({});
-    proxy.on('proxyRes', (response, req) => this.waiting.get(req)?.(response));
+    proxy.on('proxyReq', (asked, req) => asked.once('timeout', () => this.timedOut(req)));
+    proxy.on('proxyRes', (response, req) => this.under.get(req)?.answered(response));
     return proxy;
   }
+
+  private timedOut(req: IncomingMessage): void {
+    const passing = this.under.get(req);
+    if (passing) passing.timedOut = true;
+  }
+}
+
+function failure({ host, timedOut }: Passing, error: unknown): LarderError {
+  if (isLarderError(error)) return error;
+  if (timedOut) return new LarderError('upstream-timeout', { host, reason: 'it did not answer a request that was passed on' }, error);
+  return new LarderError('upstream-unreachable', { host, reason: errorCode(error) ?? String(error) }, error);
 }

@@ -13,9 +13,10 @@ export interface Sent {
 }
 
 /**
+ * @param now ms since the epoch
  * @throws LarderError while nothing has been sent; afterwards failures destroy the connection and resolve
  */
-export async function send(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, answer: Answer): Promise<Sent> {
+export async function send(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, answer: Answer, now = Date.now()): Promise<Sent> {
   const { body } = answer;
   res.once('close', () => body.close());
   try {
@@ -24,7 +25,7 @@ export async function send(req: IncomingMessage, res: ServerResponse, facts: Req
     const selection = select(req.method ?? 'GET', facts, { etag: answer.etag, lastModified: answer.lastModified, size });
     switch (selection.status) {
       case 304:
-        return head(res, 304, withAge(headersOf(answer, undefined), answer));
+        return head(res, 304, withAge(headersOf(answer, undefined), answer, now));
       case 412:
         throw new LarderError('precondition');
       case 416:
@@ -32,10 +33,10 @@ export async function send(req: IncomingMessage, res: ServerResponse, facts: Req
       case 206: {
         const { first, last } = selection;
         const headers = ['Content-Range', `bytes ${first}-${last}/${size}`, ...headersOf(answer, last - first + 1)];
-        return await stream(req, res, body, 206, withAge(headers, answer), first, last + 1);
+        return await stream(req, res, body, 206, withAge(headers, answer, now), first, last + 1);
       }
       case 200: {
-        const headers = withAge(headersOf(answer, size), answer);
+        const headers = withAge(headersOf(answer, size), answer, now);
         if (req.method === 'HEAD') return head(res, 200, headers);
         return await stream(req, res, body, 200, headers, 0, size ?? Infinity);
       }
@@ -57,9 +58,9 @@ function head(res: ServerResponse, status: number, headers: string[]): Sent {
   return { status, bytes: 0 };
 }
 
-function withAge(headers: string[], answer: Answer): string[] {
+function withAge(headers: string[], answer: Answer, now: number): string[] {
   if (answer.confirmedAt === undefined || answer.outcome === 'miss') return headers;
-  return [...headers, 'Age', String(Math.max(0, Math.floor((Date.now() - answer.confirmedAt) / 1000)))];
+  return [...headers, 'Age', String(Math.max(0, Math.floor((now - answer.confirmedAt) / 1000)))];
 }
 
 async function stream(
@@ -79,7 +80,7 @@ async function stream(
       at += piece.length;
       const next = at < end ? body.read(at, end) : undefined;
       next?.catch(() => undefined);
-      if (!res.write(piece)) await drained(res);
+      if (!write(res, body, piece)) await drained(res);
       piece = next ? await next : piece.subarray(0, 0);
     }
   } catch {
@@ -104,6 +105,15 @@ async function firstBytes(res: ServerResponse, body: BodySource, from: number, e
   return first.catch((error: unknown) => {
     res.destroy();
     throw error;
+  });
+}
+
+/** @returns false if the client is slower than we are */
+function write(res: ServerResponse, body: BodySource, piece: Buffer): boolean {
+  if (!body.release) return res.write(piece);
+  // Only a write that succeeded has surely left the buffer.
+  return res.write(piece, (error) => {
+    if (!error) body.release?.(piece);
   });
 }
 

@@ -34,6 +34,8 @@ export interface ServerRooms {
   readonly log: Log;
   readonly viaToken: string;
   readonly trusted: Nets;
+  /** ms since the epoch. */
+  readonly now: () => number;
   /** Answers below OWN_PREFIX. */
   readonly own: (req: IncomingMessage, res: ServerResponse, path: string) => void;
 }
@@ -105,12 +107,12 @@ export class Door {
   /** Held bytes that turn out damaged before the first of them was sent are fetched anew. */
   private async sendHealing(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, request: EngineRequest, answer: Answer): Promise<{ status: number; bytes: number }> {
     try {
-      return await send(req, res, facts, answer);
+      return await send(req, res, facts, answer, this.rooms.now());
     } catch (error) {
       if (!isLarderError(error) || error.code !== 'integrity' || answer.outcome !== 'hit' || res.headersSent) throw error;
       const again = await this.rooms.engine.answer(request);
       if ('pass' in again) throw error;
-      return send(req, res, facts, again);
+      return send(req, res, facts, again, this.rooms.now());
     }
   }
 
