@@ -4,13 +4,21 @@ import { keyPrefix } from '../engine/plan';
 
 /** Titles of the kinds, and what each means for whoever asks. */
 const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])[] = [
-  ['immutable', 'Files', 'The URL names its bytes for ever: verified, stored, and then served without asking the upstream again.'],
+  [
+    'immutable',
+    'Files',
+    'The URL names its bytes for ever: checked against what a document promises of them, stored, then served without asking the upstream again.',
+  ],
   [
     'document',
     'Documents',
-    'Served without asking while fresh; after that confirmed with the upstream, and served stale while the upstream fails. Links in them lead back to the cache.',
+    'Served without asking while fresh; for as long again served at once and confirmed in the background; after that confirmed first. Served stale while the upstream fails. Links to files lead back to the cache.',
   ],
-  ['passthrough', 'Passed on', 'Sent to the first upstream and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.'],
+  [
+    'passthrough',
+    'Passed on',
+    'Sent to the first upstream and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.',
+  ],
 ];
 /** Characters that would be read as Markdown or HTML in running text or in a table's cell. */
 const SPECIAL = /[|<>*_`[\]]/g;
@@ -24,7 +32,7 @@ export function ecosystemPage(module: Module): string {
     `Made by \`make docs\` from the module \`caches/${module.name}/\`; a change belongs there.`,
     '',
     `Default port ${module.defaultPort} (\`PORT_${module.name}\`). Routes are tried in the order of the tables in the source; the first match wins,`,
-    `and what matches none is answered 404. Further registries (\`UPSTREAM_${module.name}_<name>\`) have the same routes below \`/<name>/\`.`,
+    `and what matches none is answered 404 (405 if another method would match). Further registries (\`UPSTREAM_${module.name}_<name>\`) have the same routes below \`/<name>/\`.`,
     '',
     '## Clients',
     '',
@@ -50,7 +58,10 @@ function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {
 function facts(route: Route): [string, string] {
   switch (route.kind) {
     case 'immutable':
-      return [route.integrity ? 'its URL' : route.pinnedBy ? 'the document that names it' : 'nothing', `${route.digest} unless a pin says otherwise`];
+      return [
+        route.integrity ? 'its URL' : route.pinnedBy ? 'the document that names it' : 'nothing',
+        `${route.digest} unless a pin says otherwise`,
+      ];
     case 'document':
       return [duration(route.ttlSeconds), route.codec ? `rendered${route.vary === undefined ? '' : `, by ${route.vary}`}` : 'as it is'];
     case 'passthrough':
@@ -63,7 +74,8 @@ function exampleLines(module: Module, routes: readonly Route[]): string[] {
   const lines: string[] = [];
   for (const route of routes) {
     lines.push(`- ${route.name}`);
-    for (const example of route.examples) lines.push(`  - \`${example}\`${route.kind === 'passthrough' ? '' : keptAs(module, route, example)}`);
+    for (const example of route.examples)
+      lines.push(`  - \`${example}\`${route.kind === 'passthrough' ? '' : keptAs(module, route, example)}`);
   }
   return ['Examples:', '', ...lines];
 }

@@ -4,7 +4,7 @@ import type { Config } from './config';
 
 /** The ledger: what cannot be rebuilt from the store. */
 export function ledgerFile(config: Config): string {
-  return join(config.stateDir, 'ledger.sqlite');
+  return join(config.stateDir, 'ledger.db');
 }
 
 /** Events and access lines of a cache; older ones are beside it with .1 to .9 behind the name. */

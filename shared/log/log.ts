@@ -114,6 +114,7 @@ class BatchedLog implements ClosableLog {
   private event(level: Level, event: string, facts: LogFacts | undefined): void {
     if (this.closed || ORDER[level] > ORDER[this.options.level]) return;
     this.events.push({ level, event, facts, time: this.now() });
+    if (this.writeEvent) this.drainEvents();
     this.schedule();
   }
 
