@@ -7,6 +7,8 @@ export interface BodySource {
    * and everything sent so far was verified as far as it can be. @throws LarderError when the rest must not be sent
    */
   read(offset: number, end: number): Promise<Buffer>;
+  /** Gives a piece back for the next read once it has left for the kernel; a piece that is not given back is merely garbage. */
+  release?(piece: Buffer): void;
   /** The client has it all, or left. Idempotent. */
   close(): void;
 }

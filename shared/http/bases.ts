@@ -14,7 +14,7 @@ export class Bases {
   private readonly known = new Map<string, string>();
 
   constructor(
-    private readonly config: Config,
+    config: Config,
     private readonly cache: CacheConfig,
     private readonly port: () => number,
   ) {
@@ -60,7 +60,6 @@ export class Bases {
   /** Whether this is a name of ours (for absolute-form targets). */
   accepts(host: string, anyPort = false): boolean {
     const { name, port } = split(host);
-    if (this.config.allowHosts.includes(host)) return true;
     if (this.cache.publicUrl !== undefined && new URL(this.cache.publicUrl).host === host) return true;
     return this.names.has(name) && (anyPort || port === '' || port === '80' || port === '443' || Number(port) === this.port());
   }
@@ -68,7 +67,9 @@ export class Bases {
   private compose(host: string, forwarded: RequestFacts | undefined): string {
     const proto = first(forwarded?.forwardedProto) === 'https' ? 'https' : 'http';
     const prefix = first(forwarded?.forwardedPrefix) ?? '';
-    return `${proto}://${host}${/^(?:\/[\w.~-]+)+$/.test(prefix) ? prefix : ''}`;
+    const { name, port } = split(host);
+    // One form for every spelling of a port, so that they share their copies.
+    return `${proto}://${name}${port === '' ? '' : `:${Number(port)}`}${/^(?:\/[\w~-][\w.~-]*)+$/.test(prefix) ? prefix : ''}`;
   }
 }
 

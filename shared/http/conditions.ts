@@ -9,14 +9,16 @@ export interface Validators {
 }
 
 export type Selection =
-  | { readonly status: 200 | 304 | 412 }
-  | { readonly status: 206; readonly first: number; readonly last: number }
-  | { readonly status: 416 };
+  { readonly status: 200 | 304 | 412 } | { readonly status: 206; readonly first: number; readonly last: number } | { readonly status: 416 };
 
 /** What to send of a representation. Several ranges, or one of unknown form, are ignored (RFC 9110 §14.2 allows it). */
 export function select(method: string, facts: RequestFacts, has: Validators): Selection {
   if (facts.ifMatch !== undefined && !matchesAny(facts.ifMatch, has.etag, true)) return { status: 412 };
-  if (facts.ifMatch === undefined && facts.ifUnmodifiedSince !== undefined && changedSince(facts.ifUnmodifiedSince, has.lastModified) === true) {
+  if (
+    facts.ifMatch === undefined &&
+    facts.ifUnmodifiedSince !== undefined &&
+    changedSince(facts.ifUnmodifiedSince, has.lastModified) === true
+  ) {
     return { status: 412 };
   }
   if (facts.ifNoneMatch !== undefined) {
@@ -30,7 +32,7 @@ export function select(method: string, facts: RequestFacts, has: Validators): Se
 }
 
 function selectRange(range: string, size: number): Selection {
-  const found = /^bytes=(\d*)-(\d*)$/.exec(range.trim());
+  const found = /^bytes=(\d*)-(\d*)$/i.exec(range.trim());
   if (!found || (found[1] === '' && found[2] === '')) return { status: 200 };
   const [, from = '', to = ''] = found;
   if (from === '') {
