@@ -131,6 +131,6 @@ function isOwn(ip: Ip, port: number, own: readonly Listener[]): boolean {
 function isLocal(ip: Ip, here: string): boolean {
   if (ip.range() === 'loopback') return true;
   return Object.values(networkInterfaces()).some((addresses) =>
-    addresses?.some((each) => parse(each.address.replace(/%.*$/, ''))?.toNormalizedString() === here),
+    addresses?.some((each) => parse(each.address.split('%')[0] ?? '')?.toNormalizedString() === here),
   );
 }

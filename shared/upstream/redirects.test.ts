@@ -126,6 +126,9 @@ test('credentials stay with the host they are for', async () => {
   expect([sent?.authorization, sent?.cookie, sent?.['npm-otp'], sent?.accept]).toEqual([undefined, undefined, undefined, 'text/x']);
   await text('/c');
   expect(home.requests.at(-1)?.headers.authorization).toBe('Bearer secret');
+  other.on('/named', { body: 'x' });
+  await text(`${other.url}/named`, { headers });
+  expect([other.requests.at(-1)?.headers.authorization, other.requests.at(-1)?.headers.cookie]).toEqual([undefined, undefined]);
 });
 
 test('a user and password in a base are sent as Basic and shown nowhere', async () => {

@@ -1,0 +1,104 @@
+/** One URL, its redirects followed: each hop is judged, gets a slot of its host, and only what its host may see. */
+import { Readable } from 'node:stream';
+import type { Config, Origin } from '../config/config';
+import { LarderError } from '../errors';
+import type { AddressCheck } from './address';
+import type { Agents } from './agents';
+import type { IdleWatch } from './body';
+import { exchange, ExchangeError, type Answer } from './exchange';
+import { requestHeaders } from './headers';
+import { homeOf, type Home } from './mirrors';
+import { isRedirect, MAX_REDIRECTS, nextMethod, nextUrl } from './redirects';
+import { createSlots } from './slots';
+import type { UpstreamRequest } from './types';
+
+/** May be asked again without doing anything twice. */
+export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+const SLOTS_PER_HOST = 16;
+/** A body that nobody wants is read to its end if it is this small, so that the connection stays usable. */
+const DRAIN_BYTES = 64 * 1024;
+
+export interface HopOptions {
+  readonly config: Config;
+  readonly check: AddressCheck;
+  readonly agents: Agents;
+  readonly watch: IdleWatch;
+  readonly userAgent: string;
+  /** Our element of Via. */
+  readonly via: string;
+}
+
+export interface Hops {
+  /**
+   * The answer at the end of the redirects; with `single`, the first answer.
+   * @throws ExchangeError; LarderError; the signal's reason
+   */
+  follow(request: UpstreamRequest, homes: readonly Home[], url: URL): Promise<Answer & { readonly url: URL }>;
+}
+
+interface Hop {
+  readonly url: URL;
+  readonly method: string;
+  readonly body: Readable | Buffer | undefined;
+  /** False once a redirect has led elsewhere, and for a host that only a document names: the caller's credentials are not for it. */
+  readonly isHome: boolean;
+}
+
+export function createHops({ config, check, agents, watch, userAgent, via }: HopOptions): Hops {
+  const slots = createSlots(SLOTS_PER_HOST);
+
+  /** A connection that was reset before any answer is tried once more on a fresh one. */
+  async function ask(request: UpstreamRequest, homes: readonly Home[], { url, method, body, isHome }: Hop): Promise<Answer> {
+    const trusted = isTrusted(request.origin, homes, url);
+    const authorization = homeOf(homes, url)?.authorization;
+    const headers = requestHeaders(request.headers ?? {}, { userAgent, via, authorization, sameHost: isHome });
+    const { signal } = request;
+    const { timeouts } = config;
+    // What must not be sent twice never goes over a kept connection, which may have died unnoticed.
+    for (let fresh = !SAFE.has(method); ; fresh = true) {
+      // Judged before a slot is waited for: an address that may not be reached must not cost anybody a place.
+      check.assertLiteral(url, trusted);
+      const done = await slots.acquire(url.host, signal);
+      const agent: Parameters<typeof exchange>[0]['agent'] = (onRequest) => agents.forRequest({ url, trusted, fresh }, onRequest);
+      try {
+        return await exchange({ url, method, headers, body, signal, timeouts, watch, proxy: agents.proxyFor(url), agent, done });
+      } catch (error) {
+        if (fresh || !(error instanceof ExchangeError && error.isReset)) throw error;
+      }
+    }
+  }
+
+  return {
+    async follow(request, homes, url) {
+      const isHome = homeOf(homes, url) !== undefined;
+      let hop: Hop = { url, method: request.method ?? 'GET', body: request.body, isHome };
+      for (let redirects = 0; ; redirects++) {
+        const answer = await ask(request, homes, hop);
+        if (request.single || !isRedirect(answer.status)) return { ...answer, url: hop.url };
+        discard(answer);
+        if (redirects === MAX_REDIRECTS) throw failed(url, `more than ${MAX_REDIRECTS} redirects`);
+        const next = nextUrl(hop.url, answer.headers['location']);
+        const method = nextMethod(answer.status, hop.method);
+        const body = method === 'GET' || method === 'HEAD' ? undefined : hop.body;
+        if (body instanceof Readable) throw failed(hop.url, 'it redirects an upload');
+        hop = { url: next, method, body, isHome: isHome && next.origin === url.origin };
+      }
+    },
+  };
+}
+
+/** Whether the operator named this host, so that it may be on any address. */
+export function isTrusted(origin: Origin, homes: readonly Home[], url: URL): boolean {
+  return origin.operatorNamed && homeOf(homes, url) !== undefined;
+}
+
+/** Ends a response that nobody wants, keeping the connection if its body is small. */
+export function discard(answer: Answer): void {
+  if (Number(answer.headers['content-length'] ?? Infinity) <= DRAIN_BYTES) answer.body.resume();
+  else answer.body.destroy();
+}
+
+function failed(url: URL, reason: string): LarderError {
+  return new LarderError('upstream-failed', { host: url.host, reason });
+}
