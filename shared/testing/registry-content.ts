@@ -55,7 +55,7 @@ export function createSigningKey(): SigningKey {
 
 /** `/<name>/-/<basename>-<version>.tgz` */
 export function canonicalTarballPath(name: string, version: string): string {
-  return `/${name}/-/${name.replace(/^@[^/]+\//, '')}-${version.replace(/\+.*$/, '')}.tgz`;
+  return `/${name}/-/${name.replace(/^@[^/]+\//, '')}-${version.split('+')[0]}.tgz`;
 }
 
 /** Adds versions to a package (or makes it). @param tarballBase URL before the tarball's path */

@@ -1,6 +1,5 @@
 /** Answers of the fake registry besides documents and files. */
 import { createHash } from 'node:crypto';
-import { satisfies } from 'semver';
 import type { HeldPackage, Json } from './registry-content';
 import type { Reply } from './reply';
 
@@ -50,19 +49,19 @@ export function attestations(packages: Packages, id: string): Reply {
   return json({ attestations: [{ predicateType: 'https://slsa.dev/provenance/v1', bundle }] });
 }
 
-/** `POST /-/npm/v1/security/advisories/bulk`. @param advisories package → vulnerable range */
-export function bulkAudit(advisories: ReadonlyMap<string, string>, asked: Json): Json {
+/** `POST /-/npm/v1/security/advisories/bulk`. @param advisories package → vulnerable versions */
+export function bulkAudit(advisories: ReadonlyMap<string, readonly string[]>, asked: Json): Json {
   const found: Json = {};
   for (const [name, versions] of Object.entries(asked)) {
-    const range = advisories.get(name);
-    if (range === undefined || !(versions as string[]).some((version) => satisfies(version, range))) continue;
+    const vulnerable = advisories.get(name) ?? [];
+    if (!(versions as string[]).some((version) => vulnerable.includes(version))) continue;
     found[name] = [
       {
         id: 1,
         url: 'https://example.org/advisory/1',
         title: `Trouble in ${name}`,
         severity: 'high',
-        vulnerable_versions: range,
+        vulnerable_versions: vulnerable.join(' || '),
         cwe: [],
         cvss: { score: 7.5, vectorString: null },
       },

@@ -33,8 +33,8 @@ export interface FakeRegistry {
   tarballTarget(name: string, version: string): string;
   /** The full packument as it is served. */
   packument(name: string): Json;
-  /** From now on audits report this package in this range. */
-  advise(name: string, vulnerableVersions: string): void;
+  /** From now on audits report these versions of this package. */
+  advise(name: string, vulnerableVersions: readonly string[]): void;
   /** A token that may publish, as login gives one. */
   readonly token: string;
   close(): Promise<void>;
@@ -61,7 +61,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Fake
   const prefix = options.prefix ?? '';
   const key = createSigningKey();
   const packages = new Map<string, HeldPackage>();
-  const advisories = new Map<string, string>();
+  const advisories = new Map<string, readonly string[]>();
 
   const add = (spec: PackageSpec): void => void packages.set(spec.name, publish(packages.get(spec.name), spec, key, files.url + prefix));
 
@@ -209,7 +209,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Fake
     },
     tarballTarget: targetOf,
     packument: (name) => packument(held(name)),
-    advise: (name, range) => void advisories.set(name, range),
+    advise: (name, versions) => void advisories.set(name, versions),
     close: async () => void (await Promise.all([upstream.close(), files.close()])),
   };
   return registry;

@@ -50,15 +50,12 @@ export async function sendReply(request: IncomingMessage, response: ServerRespon
   const head: Record<string, string | string[]> = { ...body.headers, ...reply.headers };
   if (reply.etag) head['etag'] = reply.etag;
   if (reply.lastModified) head['last-modified'] = reply.lastModified;
-  let { status, start, end } = select(request, reply, body.size);
+  const { status: honest, start, end } = select(request, reply, body.size);
+  const status = honest === 206 && reply.ranges === 'lying' ? 200 : honest;
   if (status === 304) return void response.writeHead(304, head).end();
   if (reply.ranges && reply.ranges !== 'no') head['accept-ranges'] = 'bytes';
   if (status === 416) head['content-range'] = `bytes */${body.size}`;
   if (status === 206) head['content-range'] = `bytes ${start}-${end - 1}/${body.size}`;
-  if (status === 206 && reply.ranges === 'lying') {
-    status = 200;
-    delete head['content-range'];
-  }
   if (!reply.chunked) head['content-length'] = String(reply.contentLength ?? end - start);
   response.writeHead(status, head);
   if (request.method === 'HEAD') return void response.end();
