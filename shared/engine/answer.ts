@@ -36,6 +36,8 @@ export interface EngineRequest {
   readonly gzip: boolean;
   /** Range header, if any. */
   readonly range?: string;
+  /** If-Range header, if any. */
+  readonly ifRange?: string;
   /** Whether credentials came with it. */
   readonly authorization?: string;
 }

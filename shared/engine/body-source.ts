@@ -23,3 +23,8 @@ export function memorySource(body: Buffer): BodySource {
     close: () => undefined,
   };
 }
+
+/** The length of a body of which nothing is had, if that is known. */
+export function sizeOnly(size: number | undefined): BodySource {
+  return { size, read: () => Promise.resolve(NOTHING), close: () => undefined };
+}

@@ -52,7 +52,12 @@ export class DocumentDesk {
       case 'fetch':
         return this.fetch(plan, undefined, wanted);
       case 'refuse':
-        throw new LarderError('digest-changed', { target: plan.path, held: verdict.held, promised: verdict.promised, cache: this.rooms.cache.name });
+        throw new LarderError('digest-changed', {
+          target: plan.path,
+          held: verdict.held,
+          promised: verdict.promised,
+          cache: this.rooms.cache.name,
+        });
     }
   }
 
@@ -87,8 +92,9 @@ export class DocumentDesk {
     if (!held) this.negative.check(plan.key);
     try {
       // Another process, or a flight that ended between our look and now, may have brought it: look again before fetching.
-      const now = held ?? (await this.rooms.store.find(plan.key));
-      const result = await fetchDocument(this.rooms, plan, now, wanted);
+      // What is only in memory is confirmed only while it cannot be stored; else it is fetched once more, to be kept.
+      const now = (await this.rooms.store.find(plan.key)) ?? (this.rooms.store.notStoring() ? held : undefined);
+      const result = this.withUnstored(plan.key, await fetchDocument(this.rooms, plan, now, wanted));
       if (result.unstored) this.remember(plan.key, result);
       return result;
     } catch (error) {
@@ -129,7 +135,10 @@ export class DocumentDesk {
   }
 
   private complain(plan: Plan, error: unknown): void {
-    this.rooms.log.warn('revalidation-failed', { key: plan.key, reason: error instanceof Object && 'message' in error ? String(error.message) : String(error) });
+    this.rooms.log.warn('revalidation-failed', {
+      key: plan.key,
+      reason: error instanceof Object && 'message' in error ? String(error.message) : String(error),
+    });
   }
 
   private remember(key: string, result: DocumentResult): void {
@@ -145,6 +154,13 @@ export class DocumentDesk {
     setTimeout(() => {
       if (this.unstored.get(key)?.result === result) this.unstored.delete(key);
     }, UNSTORED_MS).unref();
+  }
+
+  /** Confirmed bytes that are in memory only. */
+  private withUnstored(key: string, result: DocumentResult): DocumentResult {
+    const recent = this.recentUnstored(key);
+    if (result.unstored || !recent?.unstored || recent.entry.integrity !== result.entry.integrity) return result;
+    return { ...result, unstored: recent.unstored };
   }
 
   private recentUnstored(key: string): DocumentResult | undefined {

@@ -3,11 +3,14 @@ import type { DocumentRoute, Pin } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
 import type { Entry, NewEntry } from '../store/entry';
 import type { RenderResult } from '../documents/types';
-import { Download, type Head } from './download';
+import { Download } from './download';
 import { notThere } from './file-flight';
 import { GrowingBody } from './growing-body';
+import type { Head } from './head';
 import { keyPrefix, type Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
+
+const UNWATCHED = { began: () => undefined, diverged: () => undefined, grew: () => undefined };
 
 /** A rendering that is made in the same pass as the check of a new document. */
 export interface Wanted {
@@ -20,8 +23,8 @@ export interface DocumentResult {
   readonly entry: Entry;
   /** `revalidated`: the upstream confirmed what was held. */
   readonly outcome: 'miss' | 'revalidated';
-  /** What `Wanted` asked for, if the document is new. */
-  readonly rendered?: RenderResult['rendered'];
+  /** Made in the same pass, if the document is new: whoever wants exactly this may have it. */
+  readonly rendered?: { readonly wanted: Wanted; readonly result: NonNullable<RenderResult['rendered']> };
   /** Set when the store could not keep it: the bytes and promises, for as long as somebody needs them. */
   readonly unstored?: { readonly body: Buffer; readonly pins: readonly Pin[] };
 }
@@ -30,7 +33,12 @@ export interface DocumentResult {
  * @param held what the store has, to be confirmed or replaced
  * @throws LarderError of the upstream, or document-invalid, document-too-large
  */
-export async function fetchDocument(rooms: EngineRooms, plan: Plan, held: Entry | undefined, wanted: Wanted | undefined): Promise<DocumentResult> {
+export async function fetchDocument(
+  rooms: EngineRooms,
+  plan: Plan,
+  held: Entry | undefined,
+  wanted: Wanted | undefined,
+): Promise<DocumentResult> {
   const route = plan.route as DocumentRoute;
   const body = new GrowingBody(undefined, () => undefined, Infinity);
   const headers = { ...route.ask, 'accept-encoding': route.codec ? 'gzip' : 'identity', ...conditions(held) };
@@ -43,7 +51,7 @@ export async function fetchDocument(rooms: EngineRooms, plan: Plan, held: Entry 
     maxBytes: rooms.config.maxDocumentBytes,
     signal: new AbortController().signal,
   };
-  const download = new Download(rooms.upstream, spec, body, () => undefined);
+  const download = new Download(rooms.upstream, spec, body, UNWATCHED);
   const { head, response } = await download.open();
   if (head.status === 304 && held) return { entry: await confirm(rooms, held, head), outcome: 'revalidated' };
   if (!response) throw notThere(plan, head);
@@ -53,7 +61,8 @@ export async function fetchDocument(rooms: EngineRooms, plan: Plan, held: Entry 
   if (held?.integrity === integrity) return { entry: await confirm(rooms, held, head), outcome: 'revalidated' };
   const checked = route.codec ? await check(rooms, plan, head, bytes, wanted) : undefined;
   const entry = entryOf(rooms, download.latest ?? head, { ...digested, integrity });
-  return keep(rooms, plan, entry, bytes, checked);
+  const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
+  return keep(rooms, plan, entry, bytes, checked?.pins ?? [], rendered);
 }
 
 function check(rooms: EngineRooms, plan: Plan, head: Head, bytes: Buffer, wanted: Wanted | undefined): Promise<RenderResult> {
@@ -75,24 +84,36 @@ function check(rooms: EngineRooms, plan: Plan, head: Head, bytes: Buffer, wanted
     });
 }
 
-async function keep(rooms: EngineRooms, plan: Plan, entry: NewEntry, bytes: Buffer, checked: RenderResult | undefined): Promise<DocumentResult> {
-  const rendered = checked?.rendered ? { rendered: checked.rendered } : {};
-  const pins = checked?.pins ?? [];
-  const unstored = { entry: { ...entry, v: 1 as const, key: plan.key }, outcome: 'miss' as const, unstored: { body: bytes, pins }, ...rendered };
+async function keep(
+  rooms: EngineRooms,
+  plan: Plan,
+  entry: NewEntry,
+  bytes: Buffer,
+  pins: readonly Pin[],
+  rendered: DocumentResult['rendered'],
+): Promise<DocumentResult> {
+  const made = rendered ? { rendered } : {};
+  const unstored = {
+    entry: { ...entry, v: 1 as const, key: plan.key },
+    outcome: 'miss' as const,
+    unstored: { body: bytes, pins },
+    ...made,
+  };
   if (rooms.store.notStoring()) return unstored;
   try {
-    const stored = await rooms.store.commit(plan.key, entry, { buffer: bytes });
-    if (pins.length > 0) await learn(rooms, plan, stored, pins);
-    return { entry: stored, outcome: 'miss', ...rendered };
+    // First what it promises: a document that is held is never asked for its pins again.
+    if (pins.length > 0) await learn(rooms, plan, entry.integrity, pins);
+    return { entry: await rooms.store.commit(plan.key, entry, { buffer: bytes }), outcome: 'miss', ...made };
   } catch (error) {
     rooms.log.warn('not-storing', { key: plan.key, reason: String(error) });
     return unstored;
   }
 }
 
-async function learn(rooms: EngineRooms, plan: Plan, entry: Entry, pins: readonly Pin[]): Promise<void> {
-  const conflicts = await rooms.store.learn(plan.key, entry.integrity, keyPrefix(rooms.module.name, plan.origin.name), pins);
-  for (const { target, held, promised } of conflicts) rooms.log.error('digest-changed', { target, held, promised, policy: rooms.cache.changed });
+async function learn(rooms: EngineRooms, plan: Plan, revision: string, pins: readonly Pin[]): Promise<void> {
+  const conflicts = await rooms.store.learn(plan.key, revision, keyPrefix(rooms.module.name, plan.origin.name), pins);
+  for (const { target, held, promised } of conflicts)
+    rooms.log.error('digest-changed', { target, held, promised, policy: rooms.cache.changed });
 }
 
 /** RFC 9110 §13.1.2, §13.1.3: what was held is named to the upstream by the validators that it gave. */
@@ -134,4 +155,3 @@ function entryOf(rooms: EngineRooms, head: Head, digested: { integrity: string; 
     ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
   };
 }
-

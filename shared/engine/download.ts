@@ -7,10 +7,13 @@ import { isLarderError, LarderError } from '../errors';
 import { Digester, type Digested } from '../integrity/digest';
 import type { Algorithm } from '../integrity/sri';
 import type { Upstream, UpstreamResponse } from '../upstream/types';
-import { GrowingBody } from './growing-body';
+import type { GrowingBody } from './growing-body';
+import { continues, headOf, hostOf, resumeHeaders, strongValidator, type Head } from './head';
 
 /** Cuts and stalls survived in one download before it fails. */
 const MOST_ATTEMPTS = 5;
+/** What a download must have gained since its last failure for its failures to be forgotten. */
+const PROGRESS_BYTES = 1024 * 1024;
 const PAUSE_MS = 200;
 
 export interface DownloadSpec {
@@ -24,37 +27,44 @@ export interface DownloadSpec {
   /** Most bytes accepted. */
   readonly maxBytes?: number;
   readonly signal: AbortSignal;
+  /** Why a 200 cannot be the object, if it cannot. @throws never */
+  readonly refuses?: (headers: Readonly<Record<string, string>>) => string | undefined;
 }
 
-/** What the upstream said of the object. */
-export interface Head {
-  readonly status: number;
-  readonly contentType?: string;
-  readonly contentEncoding?: string;
-  readonly etag?: string;
-  readonly lastModified?: string;
-  /** Length of the whole object, if told. */
-  readonly total?: number;
-  readonly url: string;
-  readonly base: string;
+/** Who is told how it goes. */
+export interface DownloadWatcher {
+  /** A 200 (re)starts the body. */
+  began(head: Head): void;
+  /** A restarted body differs, from this offset on at the earliest, from what readers may have been sent. */
+  diverged(offset: number): void;
+  /** Bytes came. */
+  grew(): void;
 }
 
 export class Download {
-  readonly skip = new Set<string>();
+  /** Mirrors whose bytes were wrong. */
+  private readonly wrong = new Set<string>();
+  /** Mirrors that broke off. */
+  private readonly broken = new Set<string>();
   private head: Head | undefined;
   private digester: Digester;
   /** Where the next byte belongs; below body.received while a restarted body repeats itself. */
   private position = 0;
   private failures = 0;
+  /** Bytes there were at most when it failed last. */
+  private furthest = 0;
   /** True once bytes of two responses were joined: a mismatch may then be ours. */
   joined = false;
+  /** True once bytes of two responses were joined without a validator: only a digest can tell whether they belong together. */
+  guessed = false;
+  /** The mirror that is being read. */
+  base = '';
 
   constructor(
     private readonly upstream: Upstream,
     private readonly spec: DownloadSpec,
     readonly body: GrowingBody,
-    /** Told when a restarted body differs from what readers may have been sent, with the first offset that differs at most. */
-    private readonly onDivergence: (offset: number) => void,
+    private readonly watcher: DownloadWatcher,
   ) {
     this.digester = new Digester(spec.algorithms);
   }
@@ -73,29 +83,45 @@ export class Download {
     return this.head;
   }
 
+  /** How much of what is there belongs to the newest attempt. */
+  get current(): number {
+    return Math.min(this.position, this.body.received);
+  }
+
   /** Takes over a partial whose bytes `digester` has already seen. */
   adopt(bytes: number, digester: Digester, head: Head): void {
     this.body.adopt(bytes);
     this.position = bytes;
     this.digester = digester;
     this.head = head;
-    this.joined = true;
+    this.join();
+  }
+
+  /** The mirror read last gave wrong bytes and is not asked again. @returns false if there is no other one */
+  refute(): boolean {
+    this.wrong.add(this.base);
+    return this.spec.origin.bases.some((base) => !this.wrong.has(base));
   }
 
   /**
-   * Asks the upstream. A status other than 200 is returned with its body thrown away.
+   * Asks the upstream. A status other than 200, or a 200 that the spec refuses, is returned with its body thrown away.
    * @throws LarderError as upstream.fetch
    */
-  async open(path = this.spec.path): Promise<{ head: Head; response?: UpstreamResponse }> {
+  async open(path = this.spec.path): Promise<{ head: Head; response?: UpstreamResponse; refusal?: LarderError }> {
     const resuming = this.position > 0 && this.head !== undefined;
     const response = await this.upstream.fetch({
       origin: this.spec.origin,
       path,
       headers: resuming ? { ...this.spec.headers, ...resumeHeaders(this.position, this.head) } : this.spec.headers,
-      skip: this.skip,
+      // What a document names may be on one mirror only.
+      skip: path.startsWith('/') ? this.skipped() : this.wrong,
       signal: this.spec.signal,
     });
-    if (resuming && response.status === 206 && continues(response, this.position, this.head)) return { head: this.head as Head, response };
+    this.base = response.base;
+    if (resuming && response.status === 206) {
+      const continued = continues(response, this.position, this.head);
+      if (continued) return { head: (this.head = continued), response };
+    }
     if (resuming && (response.status === 206 || response.status === 416)) {
       response.body.destroy();
       await this.rewind();
@@ -106,8 +132,17 @@ export class Download {
       response.body.destroy();
       return { head };
     }
+    const refusal = this.spec.refuses?.(response.headers);
+    if (refusal !== undefined) {
+      response.body.destroy();
+      return {
+        head,
+        refusal: new LarderError('upstream-failed', { host: hostOf(response.base), reason: refusal, target: this.spec.path }),
+      };
+    }
     if (resuming) await this.rewind();
-    this.accept(head);
+    this.head = head;
+    this.watcher.began(head);
     return { head, response };
   }
 
@@ -117,11 +152,12 @@ export class Download {
     for (;;) {
       try {
         await this.pump(response);
+        // A restarted body that ended sooner: what stands behind its end is not part of it.
+        if (this.position < this.body.received) this.diverge(this.position);
         return this.digester.finish();
       } catch (error) {
         response.body.destroy();
-        if (!isLarderError(error) || !isCut(error.code) || this.spec.signal.aborted) throw error;
-        response = await this.again(response.base, path, error);
+        response = await this.again(path, error);
       }
     }
   }
@@ -131,27 +167,47 @@ export class Download {
     await this.body.flushed();
     this.position = 0;
     this.digester = new Digester(this.spec.algorithms);
+    this.joined = false;
+    this.guessed = false;
     if (!this.body.inFile && this.body.received > 0) this.diverge(0);
   }
 
-  private async again(base: string, path: string, cause: LarderError): Promise<UpstreamResponse> {
-    this.failures++;
-    if (this.failures >= MOST_ATTEMPTS) throw cause;
-    if (this.spec.origin.bases.length > this.skip.size + 1) this.skip.add(base);
-    else await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * this.failures));
-    const resumable = this.spec.judged || strongValidator(this.head) !== undefined;
-    if (!resumable) await this.rewind();
-    else this.joined = true;
-    const { head, response } = await this.open(path);
-    if (!response) throw new LarderError('upstream-failed', { host: hostOf(base), reason: `status ${head.status} on resuming`, target: path }, cause);
-    return response;
+  /** After a cut: a response that goes on, or starts again. @throws LarderError when it was tried often enough */
+  private async again(path: string, cause: unknown): Promise<UpstreamResponse> {
+    for (let error = cause; ;) {
+      if (!isLarderError(error) || !isCut(error.code) || this.spec.signal.aborted) throw error;
+      if (this.body.received >= this.furthest + PROGRESS_BYTES) this.failures = 0;
+      this.furthest = Math.max(this.furthest, this.body.received);
+      this.failures++;
+      if (this.failures >= MOST_ATTEMPTS) throw error;
+      if (this.spec.origin.bases.includes(this.base)) this.broken.add(this.base);
+      // Another mirror is asked at once, the same one after a pause.
+      if (this.skipped().size === this.wrong.size) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * this.failures));
+      if (!this.spec.judged && strongValidator(this.head) === undefined) await this.rewind();
+      else if (this.position > 0) this.join();
+      try {
+        const { head, response, refusal } = await this.open(path);
+        if (response) return response;
+        error =
+          refusal ??
+          new LarderError('upstream-failed', { host: hostOf(this.base), reason: `status ${head.status} on resuming`, target: path }, error);
+      } catch (failure) {
+        error = failure;
+      }
+    }
   }
 
-  /** The head of a 200 that (re)starts the body. @throws LarderError when clients were promised another length */
-  private accept(head: Head): void {
-    const promised = this.head?.total;
-    if (this.body.received > 0 && promised !== undefined && head.total !== promised) this.diverge(0);
-    this.head = head;
+  private join(): void {
+    this.joined = true;
+    if (strongValidator(this.head) === undefined) this.guessed = true;
+  }
+
+  /** Mirrors that are not asked now. When every one that is left broke off once, all of those get another chance. */
+  private skipped(): ReadonlySet<string> {
+    const skip = new Set([...this.wrong, ...this.broken]);
+    if (this.spec.origin.bases.some((base) => !skip.has(base))) return skip;
+    this.broken.clear();
+    return new Set(this.wrong);
   }
 
   private pump(response: UpstreamResponse): Promise<void> {
@@ -169,11 +225,22 @@ export class Download {
         }
       });
       source.once('error', reject);
-      source.once('close', () => reject(new LarderError('upstream-failed', { host: hostOf(response.base), reason: 'the connection was closed', target: response.url })));
+      source.once('close', () =>
+        reject(
+          new LarderError('upstream-failed', { host: hostOf(response.base), reason: 'the connection was closed', target: response.url }),
+        ),
+      );
       source.once('end', () => {
         const total = this.head?.total;
         if (total === undefined || this.position === total) resolve();
-        else reject(new LarderError('upstream-failed', { host: hostOf(response.base), reason: `${this.position} of ${total} bytes came`, target: response.url }));
+        else
+          reject(
+            new LarderError('upstream-failed', {
+              host: hostOf(response.base),
+              reason: `${this.position} of ${total} bytes came`,
+              target: response.url,
+            }),
+          );
       });
     });
   }
@@ -191,53 +258,17 @@ export class Download {
       else fresh = chunk.subarray(overlap);
     }
     this.position += chunk.length;
-    return fresh.length === 0 || this.body.append(fresh);
+    const hasRoom = fresh.length === 0 || this.body.append(fresh);
+    this.watcher.grew();
+    return hasRoom;
   }
 
   private diverge(offset: number): void {
-    this.onDivergence(offset);
     this.body.truncate(offset);
+    this.watcher.diverged(offset);
   }
 }
 
 function isCut(code: string): boolean {
   return code === 'upstream-failed' || code === 'upstream-timeout' || code === 'upstream-unreachable';
-}
-
-function strongValidator(head: Head | undefined): string | undefined {
-  return head?.etag !== undefined && !head.etag.startsWith('W/') ? head.etag : undefined;
-}
-
-/** RFC 9110 §13.1.5: If-Range takes a strong validator only. */
-function resumeHeaders(position: number, head: Head | undefined): Record<string, string> {
-  const validator = strongValidator(head);
-  return { range: `bytes=${position}-`, ...(validator === undefined ? {} : { 'if-range': validator }) };
-}
-
-/** Whether a 206 goes on exactly where we stopped, in the same object. */
-function continues(response: UpstreamResponse, position: number, head: Head | undefined): boolean {
-  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '');
-  if (!range || Number(range[1]) !== position) return false;
-  if (range[2] !== '*' && head?.total !== undefined && Number(range[2]) !== head.total) return false;
-  const etag = response.headers['etag'];
-  return etag === undefined || head?.etag === undefined || etag === head.etag;
-}
-
-function headOf(response: UpstreamResponse): Head {
-  const { headers } = response;
-  const length = /^\d{1,15}$/.exec(headers['content-length'] ?? '') ? Number(headers['content-length']) : undefined;
-  return {
-    status: response.status,
-    url: response.url,
-    base: response.base,
-    ...(headers['content-type'] === undefined ? {} : { contentType: headers['content-type'] }),
-    ...(headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity' ? {} : { contentEncoding: headers['content-encoding'] }),
-    ...(headers['etag'] === undefined ? {} : { etag: headers['etag'] }),
-    ...(headers['last-modified'] === undefined ? {} : { lastModified: headers['last-modified'] }),
-    ...(length === undefined ? {} : { total: length }),
-  };
-}
-
-function hostOf(base: string): string {
-  return URL.canParse(base) ? new URL(base).host : base;
 }

@@ -1,20 +1,24 @@
 /** Files whose URL names their bytes for ever: held, under way, or to be fetched. */
-import type { ImmutableRoute } from '../../caches/module';
-import { LarderError } from '../errors';
+import type { ImmutableRoute, Pin } from '../../caches/module';
+import { isLarderError, LarderError } from '../errors';
 import type { Entry } from '../store/entry';
+import type { UpstreamResponse } from '../upstream/types';
 import type { Answer, EngineRequest } from './answer';
-import { memorySource, type BodySource } from './body-source';
+import { memorySource, sizeOnly } from './body-source';
 import type { DocumentDesk } from './document-desk';
-import { FileFlight, HOLD_BACK_BYTES, notThere } from './file-flight';
+import { FileFlight, HOLD_BACK_BYTES, notThere, refusePage } from './file-flight';
 import { judge } from './freshness';
+import { hostOf } from './head';
 import { SMALL_BYTES, type HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
-import { pinSource } from './pin-source';
+import { pinSource, type PinSource } from './pin-source';
 import type { Plan } from './plan';
-import { streamSource, askRange, isWholeRange } from './range-pass';
+import { askRange, isWholeRange, partOf, partSource, totalOf } from './range-pass';
 import { strongEtag, type EngineRooms } from './rooms';
 import { ABANDON_BELOW_BYTES } from './spooling';
 
+/** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
+const MOST_DAMAGED = 2;
 const FOR_EVER = 'public, immutable, max-age=31536000';
 
 export class FileDesk {
@@ -41,22 +45,28 @@ export class FileDesk {
 
   /** @throws LarderError */
   async get(plan: Plan, request: EngineRequest): Promise<Answer> {
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const entry = await this.rooms.store.find(plan.key);
       const verdict = judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now());
       if (verdict.do === 'refuse') {
-        throw new LarderError('digest-changed', { target: plan.path, held: verdict.held, promised: verdict.promised, cache: this.rooms.cache.name });
-      }
-      if (verdict.do === 'serve' && entry) {
-        const answer = await this.held(plan, entry).catch((error: unknown) => {
-          if (error instanceof Object && 'code' in error && error.code === 'integrity') return undefined;
-          throw error;
+        throw new LarderError('digest-changed', {
+          target: plan.path,
+          held: verdict.held,
+          promised: verdict.promised,
+          cache: this.rooms.cache.name,
         });
-        // Damaged bytes were quarantined: what was a hit becomes a fetch.
+      }
+      if (verdict.do !== 'serve' || !entry) {
+        const answer = await this.fetch(plan, request);
         if (answer) return answer;
         continue;
       }
-      return this.fetch(plan, request);
+      try {
+        return await this.held(plan, entry);
+      } catch (error) {
+        // Damaged bytes were quarantined: what was a hit becomes a fetch.
+        if (!isLarderError(error) || error.code !== 'integrity' || attempt > MOST_DAMAGED) throw error;
+      }
     }
   }
 
@@ -69,32 +79,46 @@ export class FileDesk {
     return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: memorySource(bytes), ready };
   }
 
-  private async fetch(plan: Plan, request: EngineRequest): Promise<Answer> {
+  /** @returns undefined if another fetch has just ended without success, so that everything is to be looked at again */
+  private async fetch(plan: Plan, request: EngineRequest): Promise<Answer | undefined> {
     this.negative.check(plan.key);
     if (this.rooms.config.offline) throw new LarderError('offline', { target: plan.path });
-    const under = this.flights.get(plan.key);
-    const ranged = request.range !== undefined && !isWholeRange(request.range);
     // A part of something that is not held yet costs the part, not the whole.
-    if (!under && (request.method === 'HEAD' || ranged)) return this.part(plan, request);
-    const flight = await (under ?? this.begin(plan));
+    if ((request.method === 'HEAD' || !isWholeRange(request.range)) && !(await this.isNear(plan, request))) {
+      const answer = request.method === 'HEAD' ? await this.facts(plan) : await this.part(plan, request.range ?? '', request.ifRange);
+      if (answer) return answer;
+    }
+    const flight = await (this.flights.get(plan.key) ?? this.begin(plan));
     if (!('reader' in flight)) return this.held(plan, flight);
+    if (flight.ended) {
+      await flight.settled;
+      return undefined;
+    }
     if (!flight.joinable) return this.unshared(plan);
-    const reader = flight.reader();
+    return this.following(plan, flight);
+  }
+
+  /** Whether a download under way has, or will have next, what is asked for. */
+  private async isNear(plan: Plan, request: EngineRequest): Promise<boolean> {
+    const flight = await this.flights.get(plan.key)?.catch(() => undefined);
+    if (!flight) return false;
+    if (!('reader' in flight) || request.method === 'HEAD') return true;
+    return flight.reaches(Number(/^bytes=(\d+)-/.exec(request.range ?? '')?.[1] ?? Infinity));
+  }
+
+  private async following(plan: Plan, flight: FileFlight): Promise<Answer> {
+    const body = flight.reader();
     try {
-      return await this.following(plan, flight, reader);
+      const head = await flight.head;
+      // Nothing of a small body goes out before it is verified, so that a bad one is an honest error instead of a cut connection.
+      if (head.total !== undefined && head.total <= HOLD_BACK_BYTES) await flight.verified;
+      const etag = pinEtag(head.pin, plan);
+      return { ...this.about(plan, undefined, etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
     } catch (error) {
-      reader.close();
+      body.close();
       this.negative.learn(plan.key, error);
       throw error;
     }
-  }
-
-  private async following(plan: Plan, flight: FileFlight, body: BodySource): Promise<Answer> {
-    const head = await flight.head;
-    // Nothing of a small body goes out before it is verified, so that a bad one is an honest error instead of a cut connection.
-    if (head.total !== undefined && head.total <= HOLD_BACK_BYTES) await flight.verified;
-    const etag = head.pin?.integrity === undefined ? undefined : pinEtag(head.pin.integrity, plan);
-    return { ...this.about(plan, undefined, etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
   }
 
   /** Single flight per key, also while it is being prepared. */
@@ -118,36 +142,64 @@ export class FileDesk {
   private async unshared(plan: Plan): Promise<Answer> {
     const pins = await pinSource(this.rooms, this.desk, plan);
     const flight = new FileFlight(this.rooms, plan, pins, this.rooms.spools.none());
-    return this.following(plan, flight, flight.reader());
+    return this.following(plan, flight);
   }
 
-  private async part(plan: Plan, request: EngineRequest): Promise<Answer> {
-    const range = request.method === 'HEAD' ? 'bytes=0-0' : (request.range ?? 'bytes=0-0');
+  /**
+   * A part, as the upstream sends it: not verified, not stored, and marked so.
+   * @returns undefined if the upstream gives no parts, or the client's part may be of other bytes: then the whole has to come
+   */
+  private async part(plan: Plan, range: string, ifRange: string | undefined): Promise<Answer | undefined> {
     const pins = await pinSource(this.rooms, this.desk, plan);
-    let response = await askRange(this.rooms, plan, pins.known()?.source, range);
-    if (response.status === 404 && !pins.known()) {
-      const source = (await pins.pin())?.source;
-      if (source !== undefined) response = await askRange(this.rooms, plan, source, range);
+    if (ifRange !== undefined && ifRange.trim() !== pinEtag(pins.known(), plan)) return undefined;
+    const response = await this.askPart(plan, pins, range);
+    const part = partOf(response, range);
+    const about = { ...this.unverified(plan, response), detail: 'range' };
+    if (part) {
+      if (part.total <= ABANDON_BELOW_BYTES && !this.flights.has(plan.key)) this.begin(plan).catch(() => undefined);
+      return { ...about, part, body: partSource(response, part) };
     }
-    if (response.status !== 200 && response.status !== 206) {
-      response.body.destroy();
-      const error = notThere(plan, { status: response.status, url: response.url, base: response.base });
-      this.negative.learn(plan.key, error);
-      throw error;
-    }
-    const { part, total, body } = streamSource(response);
-    if (total !== undefined && total <= ABANDON_BELOW_BYTES && request.method !== 'HEAD') {
-      this.begin(plan).catch(() => undefined);
-    }
-    const about = this.about(plan, undefined, undefined, response.headers['last-modified'], response.headers['content-encoding']);
-    if (request.method === 'HEAD') {
-      body.close();
-      return { ...about, outcome: 'pass', detail: 'head', body: { size: total, read: () => Promise.resolve(Buffer.alloc(0)), close: () => undefined } };
-    }
-    return { ...about, outcome: 'pass', detail: 'range', body, ...(part ? { part } : {}) };
+    response.body.destroy();
+    const total = response.status === 416 ? totalOf(response) : undefined;
+    return total === undefined ? undefined : { ...about, body: sizeOnly(total) };
   }
 
-  private about(plan: Plan, contentType: string | undefined, etag: string | undefined, lastModified: string | undefined, encoding: string | undefined) {
+  /** What HEAD tells. The upstream's own HEAD often lies, so its first byte is asked for. */
+  private async facts(plan: Plan): Promise<Answer> {
+    const response = await this.askPart(plan, await pinSource(this.rooms, this.desk, plan), 'bytes=0-0');
+    response.body.destroy();
+    return { ...this.unverified(plan, response), detail: 'head', body: sizeOnly(totalOf(response)) };
+  }
+
+  private async askPart(plan: Plan, pins: PinSource, range: string): Promise<UpstreamResponse> {
+    let response = await askRange(this.rooms, plan, pins.known()?.source, range);
+    const source = response.status === 404 && !pins.known() ? (await pins.pin())?.source : undefined;
+    if (source !== undefined) {
+      response.body.destroy();
+      response = await askRange(this.rooms, plan, source, range);
+    }
+    const refusal = response.status === 200 ? refusePage(response.headers) : undefined;
+    if (refusal === undefined && (response.status === 200 || response.status === 206 || response.status === 416)) return response;
+    response.body.destroy();
+    if (refusal !== undefined)
+      throw new LarderError('upstream-failed', { host: hostOf(response.base), reason: refusal, target: plan.path });
+    const error = notThere(plan, { status: response.status, url: response.url, base: response.base });
+    this.negative.learn(plan.key, error);
+    throw error;
+  }
+
+  private unverified(plan: Plan, { headers }: UpstreamResponse) {
+    const about = this.about(plan, undefined, undefined, headers['last-modified'], headers['content-encoding']);
+    return { ...about, outcome: 'pass' as const, cacheControl: 'no-store' };
+  }
+
+  private about(
+    plan: Plan,
+    contentType: string | undefined,
+    etag: string | undefined,
+    lastModified: string | undefined,
+    encoding: string | undefined,
+  ) {
     const route = plan.route as ImmutableRoute;
     return {
       contentType: contentType !== undefined && !/^text\/html/i.test(contentType) ? contentType : route.contentType,
@@ -161,8 +213,8 @@ export class FileDesk {
 }
 
 /** The ETag that the file will have once it is held, if the pin is also its content address. */
-function pinEtag(integrity: string, plan: Plan): string | undefined {
+function pinEtag(pin: Pin | undefined, plan: Plan): string | undefined {
   const usual = (plan.route as ImmutableRoute).digest;
-  const found = integrity.split(/\s+/).find((word) => word.startsWith(`${usual}-`));
+  const found = pin?.integrity?.split(/\s+/).find((word) => word.startsWith(`${usual}-`));
   return found === undefined ? undefined : strongEtag(found);
 }

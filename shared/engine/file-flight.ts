@@ -7,10 +7,11 @@ import { isLarderError, LarderError } from '../errors';
 import { digestFile, type Digested } from '../integrity/digest';
 import { sriAgrees, strongestAlgorithm, type Algorithm } from '../integrity/sri';
 import type { Entry, NewEntry } from '../store/entry';
-import type { UpstreamResponse } from '../upstream/types';
 import type { BodySource } from './body-source';
-import { Download, type Head } from './download';
+import { Download } from './download';
 import { GrowingBody, type Follower } from './growing-body';
+import type { Head } from './head';
+import { fileEntry } from './file-entry';
 import { pinWaited, type PinSource } from './pin-source';
 import type { Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
@@ -25,6 +26,15 @@ export interface FlightHead extends Head {
   readonly pin?: Pin;
 }
 
+/** A client's place in the body. */
+interface Reader extends Follower {
+  /** Everything before this was handed out to it, or may have been. */
+  handed: number;
+  /** The length that it was told. */
+  promised?: number;
+  failure?: LarderError;
+}
+
 export class FileFlight {
   /** The upstream's answer: any status; resolved once. Rejects when there is none. */
   readonly head: Promise<FlightHead>;
@@ -33,8 +43,10 @@ export class FileFlight {
   /** Resolves when the store has it (entry), or will not have it (undefined). Never rejects. */
   readonly settled: Promise<Entry | undefined>;
   private readonly body: GrowingBody;
+  private readonly download: Download;
   private readonly abort = new AbortController();
-  private total: number | undefined;
+  private readonly readers = new Set<Reader>();
+  private divergences = 0;
   private complete = false;
   private failure: LarderError | undefined;
   private announce!: (head: FlightHead) => void;
@@ -46,6 +58,22 @@ export class FileFlight {
     private readonly spool: SpoolHandle,
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
+    // Without a file there is no second pass, so the weak digest that old documents promise is computed too.
+    const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...pins.algorithms(), 'sha1'];
+    const spec = {
+      origin: plan.origin,
+      path: plan.path,
+      headers: {},
+      algorithms,
+      judged: pins.willJudge,
+      signal: this.abort.signal,
+      refuses: refusePage,
+    };
+    this.download = new Download(rooms.upstream, spec, this.body, {
+      began: (head) => spool.describe(plan, head),
+      diverged: (offset) => this.diverge(offset),
+      grew: () => this.considerStopping(),
+    });
     let refuse!: (error: unknown) => void;
     this.head = new Promise((resolve, reject) => {
       this.announce = resolve;
@@ -67,12 +95,21 @@ export class FileFlight {
 
   /** Whether a new client may still join. */
   get joinable(): boolean {
-    return this.failure === undefined && this.body.joinable && !this.abort.signal.aborted;
+    return !this.ended && this.body.joinable;
   }
 
-  /** Bytes that have arrived. */
-  get received(): number {
-    return this.body.received;
+  /** It failed or was stopped: only `settled` is to come. */
+  get ended(): boolean {
+    return this.failure !== undefined || this.abort.signal.aborted;
+  }
+
+  /** Whether the byte at an offset has arrived, or is the next to arrive. */
+  reaches(offset: number): boolean {
+    return this.complete || offset <= this.body.received;
+  }
+
+  private get total(): number | undefined {
+    return this.complete ? this.body.received : this.download.latest?.total;
   }
 
   /** Ends it, whoever reads; resolves when what came is laid aside or committed. */
@@ -83,26 +120,37 @@ export class FileFlight {
 
   /** A reader of the growing body. Close it. */
   reader(): BodySource {
-    const follower: Follower & { failure?: LarderError } = { offset: 0 };
-    this.body.followers.add(follower);
-    const flight = this;
+    const reader: Reader = { offset: 0, handed: 0 };
+    this.readers.add(reader);
+    this.body.followers.add(reader);
+    const total = (): number | undefined => this.total;
     return {
       get size() {
-        return flight.total;
+        const size = total();
+        if (size !== undefined) reader.promised ??= size;
+        return size;
       },
-      read: (offset, end) => this.readFor(follower, offset, end),
-      close: () => this.leave(follower),
+      read: (offset, end) => this.readFor(reader, offset, end),
+      close: () => this.leave(reader),
     };
   }
 
-  private async readFor(follower: Follower & { failure?: LarderError }, offset: number, end: number): Promise<Buffer> {
-    follower.offset = offset;
+  private async readFor(reader: Reader, offset: number, end: number): Promise<Buffer> {
+    reader.offset = offset;
     this.body.moved();
     for (;;) {
-      const failure = follower.failure ?? this.failure;
+      const failure = reader.failure ?? this.failure ?? this.broken(reader);
       if (failure) throw failure;
       const stop = Math.min(end, this.sendable());
-      if (offset < stop) return this.body.read(offset, stop);
+      if (offset < stop) {
+        const { divergences } = this;
+        const bytes = await this.body.read(offset, stop);
+        // A restarted download may have replaced the bytes while they were read.
+        if (divergences !== this.divergences) continue;
+        if (bytes.length === 0) throw new LarderError('internal', { reason: 'a spool file is shorter than what was written to it' });
+        reader.handed = Math.max(reader.handed, offset + bytes.length);
+        return bytes;
+      }
       if (this.complete && offset >= Math.min(end, this.body.received)) return NOTHING;
       await this.body.changed();
     }
@@ -114,66 +162,73 @@ export class FileFlight {
     return Math.min(received, Math.max(0, (this.total ?? received) - HOLD_BACK_BYTES));
   }
 
-  private leave(follower: Follower): void {
-    if (!this.body.followers.delete(follower)) return;
+  /** A restarted body may have another length than a client was told; then no end would be the right one. */
+  private broken({ promised }: Reader): LarderError | undefined {
+    const { total } = this;
+    if (promised === undefined || total === undefined || promised === total) return undefined;
+    return new LarderError('integrity', { target: this.plan.path, expected: `${promised} bytes`, got: `${total} on a retry` });
+  }
+
+  private leave(reader: Reader): void {
+    if (!this.readers.delete(reader)) return;
+    this.body.followers.delete(reader);
     this.body.moved();
     this.body.notify();
-    if (this.body.followers.size > 0 || this.complete || this.failure) return;
+    this.considerStopping();
+  }
+
+  /** A download that nobody reads goes on only if it is worth it. */
+  private considerStopping(): void {
+    if (this.readers.size > 0 || this.complete || this.ended) return;
     if (!this.body.inFile || abandon(this.body.received, this.total)) this.abort.abort();
   }
 
   /** Readers that were given bytes which turned out wrong must not get the rest. */
   private diverge(offset: number): void {
+    this.divergences++;
     const failure = new LarderError('integrity', { target: this.plan.path, expected: 'the bytes sent so far', got: 'others on a retry' });
-    for (const follower of this.body.followers as Set<Follower & { failure?: LarderError }>) {
-      if (follower.offset > offset) follower.failure = failure;
-    }
+    for (const reader of this.readers) if (reader.handed > offset) reader.failure = failure;
     this.body.notify();
   }
 
   private async run(): Promise<NewEntry> {
-    const { plan, pins } = this;
+    const { plan, pins, download } = this;
     const known = pins.known();
-    // Without a file there is no second pass, so the weak digest that old documents promise is computed too.
-    const algorithms: readonly Algorithm[] = this.spool.file === undefined ? [...pins.algorithms(), 'sha1'] : pins.algorithms();
-    const spec = { origin: plan.origin, path: plan.path, headers: {}, algorithms, judged: pins.willJudge, signal: this.abort.signal };
-    const download = new Download(this.rooms.upstream, spec, this.body, (offset) => this.diverge(offset));
+    // The document is fetched beside the file, not after it.
+    if (!known) void pins.pin();
     await this.spool.resume(download);
     const tried = new Set<string>();
     let path = known?.source ?? plan.path;
     for (;;) {
       tried.add(path);
-      const { head, response } = await download.open(path);
-      if (!response) {
-        const source = await this.elsewhere(tried);
-        if (source === undefined) throw notThere(plan, head);
-        path = source;
-        continue;
+      const { head, response, refusal } = await download.open(path);
+      let wrong = refusal;
+      if (response) {
+        this.announce({ ...head, ...(known ? { pin: known } : {}) });
+        const judged = await this.judge(await download.readAll(response, path));
+        if (!('wrong' in judged)) return fileEntry(plan, download.latest ?? head, judged.digest, judged.pin, this.rooms.now());
+        ({ wrong } = judged);
       }
-      this.arrive(head);
-      const problem = await this.judge(download, response, path);
-      if (!('wrong' in problem)) return entryOf(plan, head, problem.digest, problem.pin, this.rooms.now());
       const next = await this.elsewhere(tried);
       if (next !== undefined) path = next;
-      else if (!download.joined) this.skipMirror(download, head, problem.wrong);
-      download.joined = false;
+      else if (!wrong) throw notThere(plan, head);
+      // Halves that do not belong together are our own doing: once more, from the start. Else the next mirror is tried, if there is one.
+      else if (!download.joined && !download.refute()) throw wrong;
       await download.rewind();
     }
   }
 
-  /** Reads the body and compares it with the pin, once more with a fresh document if it disagrees. */
-  private async judge(download: Download, response: UpstreamResponse, path: string): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
-    if (/^text\/html\b/i.test(response.headers['content-type'] ?? '')) {
-      response.body.destroy();
-      return { wrong: new LarderError('upstream-failed', { host: response.base, reason: 'an HTML page came instead of the file', target: this.plan.path }) };
-    }
-    const digest = await download.readAll(response, path);
-    const pin = await pinWaited(this.pins.pin(), this.rooms.config.timeouts.pinWaitMs);
-    if (!pin?.integrity || (await this.agrees(pin.integrity, digest))) return { digest, ...(pin?.integrity ? { pin: pin.integrity } : {}) };
-    const newer = await pinWaited(this.pins.refreshed(), this.rooms.config.timeouts.pinWaitMs);
-    if (newer?.integrity && newer.integrity !== pin.integrity && (await this.agrees(newer.integrity, digest))) return { digest, pin: newer.integrity };
-    const facts = { target: this.plan.path, expected: pin.integrity, got: contentAddress(digest) };
-    this.rooms.log.error('integrity', { ...facts, key: this.plan.key, upstream: response.base });
+  /** Compares the whole with the pin, once more with a fresh document if it disagrees. */
+  private async judge(digest: Digested): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
+    const { pinWaitMs } = this.rooms.config.timeouts;
+    const pin = await pinWaited(this.pins.pin(), pinWaitMs);
+    const facts = { target: this.plan.path, expected: pin?.integrity ?? 'a promise', got: contentAddress(digest) };
+    if (!pin?.integrity) return this.download.guessed ? { wrong: new LarderError('integrity', facts) } : { digest };
+    if (await this.agrees(pin.integrity, digest)) return { digest, pin: pin.integrity };
+    const newer = await pinWaited(this.pins.refreshed(), pinWaitMs);
+    if (newer?.integrity && newer.integrity !== pin.integrity && (await this.agrees(newer.integrity, digest)))
+      return { digest, pin: newer.integrity };
+    this.rooms.log.error('integrity', { ...facts, key: this.plan.key, upstream: this.download.base });
     return { wrong: new LarderError('integrity', facts) };
   }
 
@@ -186,65 +241,54 @@ export class FileFlight {
     return sriAgrees(pin, (await digestFile(this.spool.file, [algorithm])).digests) === true;
   }
 
-  /** The next mirror is tried, if there is one. @throws the error, if there is none */
-  private skipMirror(download: Download, head: Head, wrong: LarderError): void {
-    download.skip.add(head.base);
-    if (!this.plan.origin.bases.some((base) => !download.skip.has(base))) throw wrong;
-  }
-
   /** Where the document says that the bytes are, if that has not been tried. */
   private async elsewhere(tried: ReadonlySet<string>): Promise<string | undefined> {
     const pin = await pinWaited(this.pins.pin(), this.rooms.config.timeouts.headersMs);
     return pin?.source !== undefined && !tried.has(pin.source) ? pin.source : undefined;
   }
 
-  private arrive(head: Head): void {
-    this.total = head.total;
-    const pin = this.pins.known();
-    this.spool.describe(this.plan, head);
-    this.announce({ ...head, ...(pin ? { pin } : {}) });
-  }
-
-  /** The download failed: what came may be resumed later, unless it was wrong. */
+  /** The download failed: what came may be resumed later, unless it was wrong or is left of an attempt that was. */
   private async lay(error: unknown): Promise<undefined> {
-    const { received } = this.body;
     const wrong = isLarderError(error) && error.code === 'integrity';
     const whole = await this.body.flushed();
-    await this.spool.abandon(received, whole && !wrong);
+    const { current } = this.download;
+    if (whole && current < this.body.received) this.body.truncate(current);
+    await this.spool.abandon(current, whole && !wrong);
     return undefined;
   }
 
   /** The file may be closed when the last reader has read it. */
   private async release(): Promise<void> {
-    while (this.body.followers.size > 0 && this.failure === undefined) await this.body.changed();
+    while (this.readers.size > 0 && this.failure === undefined) await this.body.changed();
     await this.body.close();
   }
 
   private async store(entry: NewEntry): Promise<Entry | undefined> {
     this.complete = true;
-    this.total = entry.size;
     this.body.notify();
     if (!(await this.body.flushed()) || this.spool.file === undefined) return undefined;
-    return this.spool.commit(this.plan.key, entry);
+    const stored = await this.spool.commit(this.plan.key, entry);
+    return stored && stored.pin === undefined ? this.catchUp(stored) : stored;
+  }
+
+  /** A promise that was learnt between our look and the commit was compared with nothing: it is now. */
+  private async catchUp(stored: Entry): Promise<Entry | undefined> {
+    const { store, log } = this.rooms;
+    const pin = (await this.pins.learnt())?.integrity;
+    if (pin === undefined || strongestAlgorithm(pin) === undefined) return stored;
+    const agrees =
+      sriAgrees(pin, stored.integrity) ??
+      sriAgrees(pin, (await digestFile(store.contentPath(stored.integrity), [strongestAlgorithm(pin) ?? 'sha512'])).digests);
+    if (agrees === true) return store.amend(stored.key, stored.integrity, { pin });
+    log.error('integrity', { target: this.plan.path, expected: pin, got: stored.integrity, key: stored.key });
+    await store.remove([stored.key]);
+    return undefined;
   }
 }
 
-function entryOf(plan: Plan, head: Head, digest: Digested, pin: string | undefined, now: number): NewEntry {
-  return {
-    module: plan.key.slice(0, plan.key.indexOf('|')),
-    kind: 'file',
-    url: head.url,
-    integrity: contentAddress(digest),
-    size: digest.size,
-    chunks: digest.chunks,
-    storedAt: now,
-    checkedAt: now,
-    ...(head.contentType === undefined ? {} : { contentType: head.contentType }),
-    ...(head.contentEncoding === undefined ? {} : { contentEncoding: head.contentEncoding }),
-    ...(head.etag === undefined ? {} : { etag: head.etag }),
-    ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
-    ...(pin === undefined ? {} : { pin }),
-  };
+/** Why a 200 cannot be a file: it is a page for people. */
+export function refusePage(headers: Readonly<Record<string, string>>): string | undefined {
+  return /^text\/html\b/i.test(headers['content-type'] ?? '') ? 'an HTML page came instead of the file' : undefined;
 }
 
 /** An upstream status other than 200, as this cache's own error. */

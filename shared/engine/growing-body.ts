@@ -17,7 +17,7 @@ interface Piece {
 }
 
 export interface Follower {
-  /** Everything before this has been read by it. */
+  /** Where it reads next: nothing before this is needed by it. */
   offset: number;
 }
 
@@ -32,6 +32,8 @@ export class GrowingBody {
   private pieces: Piece[] = [];
   private fd: number | undefined;
   private busy = false;
+  private reading = 0;
+  private closed = false;
   private wake: (() => void)[] = [];
   private idle: (() => void)[] = [];
   readonly followers = new Set<Follower>();
@@ -63,7 +65,7 @@ export class GrowingBody {
 
   /** Whether a new reader can still begin at 0. */
   get joinable(): boolean {
-    return !this.fileFailed || this.firstPiece <= this.written;
+    return !this.closed && (!this.fileFailed || this.firstPiece <= this.written);
   }
 
   /** Takes over what a partial file already has. */
@@ -110,8 +112,13 @@ export class GrowingBody {
     if (piece) return piece.buffer.subarray(offset - piece.offset, Math.min(piece.buffer.length, end - piece.offset));
     if (this.fd === undefined || offset >= this.written) throw new LarderError('internal', { reason: 'the bytes of a download are gone' });
     const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - offset, this.written - offset));
-    const read = await readAt(this.fd, buffer, offset);
-    return buffer.subarray(0, read);
+    this.reading++;
+    try {
+      return buffer.subarray(0, await readAt(this.fd, buffer, offset));
+    } finally {
+      this.reading--;
+      this.settle();
+    }
   }
 
   /** The whole body of one that lives in memory. */
@@ -140,12 +147,13 @@ export class GrowingBody {
     this.settle();
   }
 
-  /** Ends it: later reads fail, waiting readers wake. A write under way is waited for. */
+  /** Ends it: later reads fail, waiting readers wake. Reads and writes under way are waited for: the descriptor's number may be another file's next. */
   async close(): Promise<void> {
+    this.closed = true;
     this.fileFailed = true;
     this.settle();
     this.notify();
-    while (this.busy) await new Promise<void>((resolve) => this.idle.push(resolve));
+    while (this.busy || this.reading > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
     if (this.fd !== undefined) fs.closeSync(this.fd);
     this.fd = undefined;
   }
@@ -212,5 +220,7 @@ export class GrowingBody {
 }
 
 function readAt(fd: number, buffer: Buffer, position: number): Promise<number> {
-  return new Promise((resolve, reject) => fs.read(fd, buffer, 0, buffer.length, position, (error, count) => (error ? reject(error) : resolve(count))));
+  return new Promise((resolve, reject) =>
+    fs.read(fd, buffer, 0, buffer.length, position, (error, count) => (error ? reject(error) : resolve(count))),
+  );
 }

@@ -114,7 +114,9 @@ export class HeldBodies {
   private async condemn(entry: Entry, reason: string): Promise<never> {
     this.trusted.delete(entry.integrity);
     this.rooms.log.error('held-bytes-damaged', { key: entry.key, integrity: entry.integrity, reason });
-    await this.rooms.store.quarantine(entry.integrity).catch((error: unknown) => this.rooms.log.error('quarantine-failed', { reason: String(error) }));
+    await this.rooms.store
+      .quarantine(entry.integrity)
+      .catch((error: unknown) => this.rooms.log.error('quarantine-failed', { reason: String(error) }));
     throw new LarderError('integrity', { target: entry.key, expected: entry.integrity, got: `damaged bytes (${reason})` });
   }
 }

@@ -17,6 +17,8 @@ export interface PinSource {
   readonly willJudge: boolean;
   /** The pin; the document is fetched for it. undefined: no document can be had, or it does not name the file. Never rejects. */
   pin(): Promise<Pin | undefined>;
+  /** The pin by what was learnt until now; nobody is asked. Never rejects. */
+  learnt(): Promise<Pin | undefined>;
   /** The pin by a document that was just confirmed by the upstream. Never rejects. */
   refreshed(): Promise<Pin | undefined>;
 }
@@ -31,7 +33,10 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
   let asked: Promise<Pin | undefined> | undefined;
   const ask = async (recentMs: number): Promise<Pin | undefined> => {
     if (!document) return own;
-    const held = await desk.confirmed(document, recentMs).then(() => true, () => false);
+    const held = await desk.confirmed(document, recentMs).then(
+      () => true,
+      () => false,
+    );
     return held ? desk.pin(document, plan.path) : known;
   };
   return {
@@ -39,6 +44,7 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
     algorithms: () => digestsFor(known?.integrity, route.digest),
     willJudge: known?.integrity !== undefined || document !== undefined,
     pin: () => (known ? Promise.resolve(known) : (asked ??= ask(RECENT_MS))),
+    learnt: async () => own ?? (document && (await desk.pin(document, plan.path))),
     refreshed: () => (own ? Promise.resolve(own) : ask(0)),
   };
 }

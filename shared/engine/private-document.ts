@@ -55,7 +55,8 @@ function refusal(plan: Plan, response: UpstreamResponse): LarderError {
   const { status, url, base } = response;
   if (status === 401) return new LarderError('upstream-unauthorized', { target: plan.path });
   if (status >= 500 || status === 429) return new LarderError('upstream-failed', { host: new URL(base).host, reason: `status ${status}` });
-  if (status >= 300 && status < 400) return new LarderError('upstream-failed', { host: new URL(base).host, reason: 'it redirects, and credentials do not follow' });
+  if (status >= 300 && status < 400)
+    return new LarderError('upstream-failed', { host: new URL(base).host, reason: 'it redirects, and credentials do not follow' });
   return notThere(plan, { status, url, base });
 }
 
@@ -64,7 +65,8 @@ async function readAll(rooms: EngineRooms, plan: Plan, response: UpstreamRespons
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > rooms.config.maxDocumentBytes) throw new LarderError('document-too-large', { target: plan.path, limit: rooms.config.maxDocumentBytes });
+    if (size > rooms.config.maxDocumentBytes)
+      throw new LarderError('document-too-large', { target: plan.path, limit: rooms.config.maxDocumentBytes });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

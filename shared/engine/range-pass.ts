@@ -1,12 +1,13 @@
 /** Parts of objects that are not held: asked of the upstream as a range, sent on unverified, never stored. */
+import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
 import type { BodySource } from './body-source';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
 
-/** Whether a Range header asks for everything (`bytes=0-`): then a fill serves it. */
-export function isWholeRange(range: string): boolean {
-  return /^bytes=0-$/.test(range.trim()) || !/^bytes=(?:\d+-\d*|-\d+)$/.test(range.trim());
+/** Whether a Range header asks for everything (`bytes=0-`), or for what is answered with everything: then a fill serves it. */
+export function isWholeRange(range: string | undefined): boolean {
+  return range === undefined || /^bytes=0-$/.test(range.trim()) || !/^bytes=(?:\d+-\d*|-\d+)$/.test(range.trim());
 }
 
 /** @param source where the document says that the bytes are, if not at the canonical path @throws LarderError */
@@ -14,24 +15,35 @@ export function askRange(rooms: EngineRooms, plan: Plan, source: string | undefi
   return rooms.upstream.fetch({ origin: plan.origin, path: source ?? plan.path, headers: { range: range.trim() } });
 }
 
-/** The body of a 206 (or 200, if the upstream knows no ranges) as a source that is read once, in order. */
-export function streamSource(response: UpstreamResponse): {
-  part?: { first: number; last: number; total: number };
-  total: number | undefined;
-  body: BodySource;
-} {
+/** Length of the whole, as a 200, 206 or 416 tells it. */
+export function totalOf({ status, headers }: UpstreamResponse): number | undefined {
+  const told = status === 200 ? headers['content-length'] : /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
+  return told === undefined ? undefined : Number(told);
+}
+
+/** The part that a 206 has, if it is the one that was asked for. */
+export function partOf(response: UpstreamResponse, range: string): { first: number; last: number; total: number } | undefined {
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range.trim()) ?? [];
   const found = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers['content-range'] ?? '');
-  const part = response.status === 206 && found ? { first: Number(found[1]), last: Number(found[2]), total: Number(found[3]) } : undefined;
-  const length = response.headers['content-length'];
-  const total = part?.total ?? (response.status === 200 && length !== undefined ? Number(length) : undefined);
-  const chunks = response.body[Symbol.asyncIterator]();
-  const body: BodySource = {
-    size: part ? part.last - part.first + 1 : total,
-    read: async () => {
-      const next = await (chunks as AsyncIterator<Buffer>).next();
-      return next.done === true ? Buffer.alloc(0) : next.value;
+  if (response.status !== 206 || !found) return undefined;
+  const part = { first: Number(found[1]), last: Number(found[2]), total: Number(found[3]) };
+  const first = from === '' ? Math.max(0, part.total - Number(to)) : Number(from);
+  const last = from === '' || to === '' ? part.total - 1 : Math.min(Number(to), part.total - 1);
+  return part.first === first && part.last === last ? part : undefined;
+}
+
+/** The body of a 206 as a source that is read once, in order, and never has more bytes than the part. */
+export function partSource(response: UpstreamResponse, part: { readonly first: number; readonly last: number }): BodySource {
+  const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  return {
+    size: part.last - part.first + 1,
+    read: async (offset, end) => {
+      const next = await chunks.next();
+      if (next.done === true) return Buffer.alloc(0);
+      if (next.value.length > end - offset)
+        throw new LarderError('upstream-failed', { host: response.base, reason: 'it sent more than the part that was asked for' });
+      return next.value;
     },
     close: () => response.body.destroy(),
   };
-  return { total, body, ...(part ? { part } : {}) };
 }

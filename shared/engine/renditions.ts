@@ -33,7 +33,6 @@ export class Renditions {
 
   /** @returns undefined if the document has no such part @throws LarderError */
   async of(plan: Plan, document: DocumentAnswer, wanted: Wanted): Promise<Rendition | undefined> {
-    if (document.rendered) return this.keep(plan, document, wanted, document.rendered);
     const key = `${derivedKey(plan, wanted)}\n${document.entry.integrity}`;
     let job = this.under.get(key);
     if (!job) {
@@ -44,6 +43,10 @@ export class Renditions {
   }
 
   private async findOrRender(plan: Plan, document: DocumentAnswer, wanted: Wanted): Promise<Rendition | undefined> {
+    const { rendered } = document;
+    // Others share the fetch of a document, and may want another rendering than the one that was made in its course.
+    if (rendered && derivedKey(plan, rendered.wanted) === derivedKey(plan, wanted))
+      return this.keep(plan, document, wanted, rendered.result);
     const held = await this.rooms.store.find(derivedKey(plan, wanted));
     if (held && held.source === document.entry.integrity && held.etag !== undefined) {
       const found = await this.fromEntry(held).catch(() => undefined);
@@ -94,7 +97,11 @@ export class Renditions {
     const etag = strongEtag(rendered.integrity, gzip ? '-g' : '');
     const { contentType } = rendered;
     if (rendered.identity.length >= KEEP_BYTES && !document.unstored && !this.rooms.store.notStoring()) {
-      this.store(derivedKey(plan, wanted), { etag, contentType, source: document.entry.integrity, ...(gzip ? { contentEncoding: 'gzip' } : {}) }, body);
+      this.store(
+        derivedKey(plan, wanted),
+        { etag, contentType, source: document.entry.integrity, ...(gzip ? { contentEncoding: 'gzip' } : {}) },
+        body,
+      );
     }
     return { contentType, etag, body, ...(gzip ? { contentEncoding: 'gzip' as const } : {}) };
   }
@@ -114,7 +121,9 @@ export class Renditions {
       storedAt: now,
       checkedAt: now,
     };
-    this.rooms.store.commit(key, entry, { buffer: body }).catch((error: unknown) => this.rooms.log.warn('not-storing', { key, reason: String(error) }));
+    this.rooms.store
+      .commit(key, entry, { buffer: body })
+      .catch((error: unknown) => this.rooms.log.warn('not-storing', { key, reason: String(error) }));
   }
 }
 

@@ -3,18 +3,22 @@
  * Each way ends in an Answer that http/ sends, or in a LarderError that http/ turns into the ecosystem's error.
  */
 import type { DocumentRoute } from '../../caches/module';
-import { LarderError } from '../errors';
+import { isLarderError, LarderError } from '../errors';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { DocumentDesk, type DocumentAnswer } from './document-desk';
 import { FileDesk } from './file-desk';
 import { judge, lifetimeSeconds } from './freshness';
 import { HeldBodies } from './held-body';
+import { misplaced } from './misplaced';
 import { NegativeCache } from './negative';
 import { keyPrefix, planPinningDocument, planRequest, planTarget, type Plan } from './plan';
 import { privateDocument } from './private-document';
 import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
 import { strongEtag, type EngineRooms } from './rooms';
+
+/** Of one request: with the held document, with its rendering, and with neither. */
+const MOST_ATTEMPTS = 3;
 
 /** A request that goes to the upstream as it is, for http/passthrough. */
 export interface PassOn {
@@ -50,13 +54,14 @@ export class Engine {
       if (plan.route.needsCredentials === true && cache.clientAuth === 'strip') {
         throw new LarderError('credentials-stripped', { what: plan.route.purpose, cache: cache.name });
       }
-      return { pass: plan.route.stales ? 'write' : 'route', plan };
+      if (plan.route.stales) return { pass: 'write', plan };
+      return { pass: request.authorization !== undefined && cache.clientAuth === 'forward' ? 'authorization' : 'route', plan };
     }
     if (request.authorization !== undefined && cache.clientAuth === 'forward') {
       if (plan.route.kind === 'immutable' || !plan.route.codec) return { pass: 'authorization', plan };
       return privateDocument(this.rooms, plan, request);
     }
-    return plan.route.kind === 'document' ? this.document(plan, request) : this.files.get(plan, request);
+    return plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request);
   }
 
   /** What would be done with a target, for people who wonder. Asks nobody. @throws LarderError */
@@ -67,7 +72,16 @@ export class Engine {
     const verdict = plan.route.kind === 'passthrough' ? { do: 'pass' } : judge(entry, plan.route, cache, config, now());
     const document = planPinningDocument(module, cache, plan);
     const pin = document && (await this.documents.pin(document, plan.path));
-    return { target, route: plan.route.name, kind: plan.route.kind, origin: plan.origin.name, key: plan.key, verdict, entry: entry ?? null, pin: pin ?? null };
+    return {
+      target,
+      route: plan.route.name,
+      kind: plan.route.kind,
+      origin: plan.origin.name,
+      key: plan.key,
+      verdict,
+      entry: entry ?? null,
+      pin: pin ?? null,
+    };
   }
 
   /** Waits a moment for downloads under way, which then are kept for resuming. */
@@ -89,20 +103,33 @@ export class Engine {
     this.negative.forgetPrefix(keyPrefix(module.name, plan.origin.name));
   }
 
+  private async file(plan: Plan, request: EngineRequest): Promise<Answer> {
+    try {
+      return await this.files.get(plan, request);
+    } catch (error) {
+      const elsewhere =
+        isLarderError(error) && error.code === 'upstream-not-found' ? await misplaced(this.rooms, this.documents, plan) : undefined;
+      if (!elsewhere) throw error;
+      return this.files.get(elsewhere, request);
+    }
+  }
+
   private async document(plan: Plan, request: EngineRequest): Promise<Answer> {
     const route = plan.route as DocumentRoute;
     if (!route.codec) return this.plainDocument(plan);
     const variant = variantOf(plan, request.accept);
     const wanted = { variant, base: request.documentBase ?? request.base + plan.mount, gzip: request.gzip };
-    const document = await this.documents.get(plan, wanted);
-    const rendition = await this.renditions.of(plan, document, wanted).catch((error: unknown) => {
-      if (error instanceof Object && 'code' in error && error.code === 'integrity') return 'damaged' as const;
-      throw error;
-    });
-    // The held document was damaged and is quarantined now: once more, from the upstream.
-    if (rendition === 'damaged') return this.document(plan, request);
-    if (!rendition) throw noSuchPart(plan, variant);
-    return this.rendered(plan, document, rendition, request);
+    for (let attempt = 1; ; attempt++) {
+      const document = await this.documents.get(plan, wanted);
+      try {
+        const rendition = await this.renditions.of(plan, document, wanted);
+        if (!rendition) throw noSuchPart(plan, variant);
+        return await this.rendered(plan, document, rendition, request);
+      } catch (error) {
+        // What was held is damaged, and quarantined now: once more, from the upstream.
+        if (!isLarderError(error) || error.code !== 'integrity' || attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
   }
 
   private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, request: EngineRequest): Promise<Answer> {

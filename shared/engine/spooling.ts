@@ -6,7 +6,8 @@ import type { Entry, NewEntry } from '../store/entry';
 import type { Claimed, Sidecar } from '../store/parked';
 import type { Spool } from '../store/spool';
 import type { Store } from '../store/types';
-import type { Download, Head } from './download';
+import type { Download } from './download';
+import type { Head } from './head';
 import type { Plan } from './plan';
 
 /** Downloads below this are finished although every reader left; so is whatever is over half done. */
@@ -70,6 +71,8 @@ class FileSpool implements SpoolHandle {
     private readonly claimed: Claimed | undefined,
   ) {
     this.file = claimed?.file ?? spool.newFile();
+    // If nothing comes of the resumption it is parked again as it was.
+    this.sidecar = claimed?.sidecar;
   }
 
   async resume(download: Download): Promise<void> {
@@ -79,7 +82,8 @@ class FileSpool implements SpoolHandle {
     // Without a validator only a pin can tell whether the two halves belong together.
     if (!download.judged && (rebooted || !strong)) return download.body.truncate(0);
     const digester = await digestInto(new Digester(download.algorithms), this.file).catch(() => undefined);
-    if (!digester || digester.size === 0 || (sidecar.total !== undefined && digester.size >= sidecar.total)) return download.body.truncate(0);
+    if (!digester || digester.size === 0 || (sidecar.total !== undefined && digester.size >= sidecar.total))
+      return download.body.truncate(0);
     download.adopt(digester.size, digester, { status: 200, base: '', ...sidecar });
     this.log.info('resuming', { key: sidecar.key, bytes: digester.size });
   }
@@ -96,7 +100,9 @@ class FileSpool implements SpoolHandle {
       ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
       ...(head.total === undefined ? {} : { total: head.total }),
     };
-    this.spool.describe(this.file, this.sidecar).catch((error: unknown) => this.log.warn('spool-note-failed', { key, reason: errorText(error) }));
+    this.spool
+      .describe(this.file, this.sidecar)
+      .catch((error: unknown) => this.log.warn('spool-note-failed', { key, reason: errorText(error) }));
   }
 
   async commit(key: string, entry: NewEntry): Promise<Entry | undefined> {

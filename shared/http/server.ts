@@ -83,6 +83,7 @@ export class Door {
       ...(proxied ? { documentBase: proxied.base } : {}),
       ...(facts.accept === undefined ? {} : { accept: facts.accept }),
       ...(facts.range === undefined ? {} : { range: facts.range }),
+      ...(facts.ifRange === undefined ? {} : { ifRange: facts.ifRange }),
       ...(facts.authorization === undefined ? {} : { authorization: facts.authorization }),
     };
     return this.serve(req, res, facts, request, target.absolute === undefined);

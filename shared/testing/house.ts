@@ -4,15 +4,19 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { modules } from '../../caches/index';
 import { openAppliance, type Appliance } from '../appliance';
 import { loadConfig } from '../config/load';
+import type { Pin } from '../../caches/module';
+import type { Entry } from '../store/entry';
 import type { AccessLine, Log, LogFacts } from '../log/types';
+import { ask as askOnce, raw as rawOnce, type Asked, type AskOptions, type Got } from './ask';
 import { until } from './until';
+
+export type { Asked, AskOptions, Got } from './ask';
 
 const DIST = resolve(__dirname, '..', '..');
 
@@ -27,34 +31,12 @@ export interface HouseOptions {
   readonly now?: () => number;
 }
 
-/** What came of one request. */
-export interface Got {
-  /** 0: the connection ended without an answer. */
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-  /** The response came to its end as its framing promises; false: it was cut. */
-  readonly complete: boolean;
-}
-
-/** A request under way. */
-export interface Asked {
-  /** Resolves at the status line. @throws Error if the connection ends without one */
-  readonly response: Promise<IncomingMessage>;
-  /** Resolves when it is over, however it ends. Never rejects. */
-  readonly whole: Promise<Got>;
-  /** Bytes of body that came so far. */
-  readonly received: number;
-  /** Stops reading, so that backpressure builds up; `false` goes on. */
-  pause(paused: boolean): void;
-  /** Closes the connection. */
-  leave(): void;
-}
-
-export interface AskOptions {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
+/** The cache's own page about a target. */
+export interface Why {
+  readonly key: string;
+  readonly verdict: { readonly do: string };
+  readonly entry: Entry | null;
+  readonly pin: Pin | null;
 }
 
 export interface LoggedEvent {
@@ -74,6 +56,10 @@ export interface House {
   ask(target: string, options?: AskOptions): Asked;
   /** Sends these bytes on a connection of its own. @returns what came until the cache closed it, or until `end` matches */
   raw(bytes: string | Buffer, end?: RegExp): Promise<string>;
+  /** What the cache would do with a target, and what it holds of it. Asks no upstream. */
+  why(target: string): Promise<Why>;
+  /** Waits until a target is held. @returns its entry */
+  kept(target: string): Promise<Entry>;
   /** Ends it gracefully; its home goes too, unless it was given. */
   stop(): Promise<void>;
 }
@@ -193,6 +179,9 @@ function recorder(events: LoggedEvent[], access: AccessLine[]): Log {
 
 function client(port: number, home: string): Omit<House, 'stop'> {
   const ask = (target: string, options: AskOptions = {}): Asked => askOnce(port, target, options);
+  const get = (target: string, options?: AskOptions): Promise<Got> => ask(target, options).whole;
+  const why = async (target: string): Promise<Why> =>
+    JSON.parse((await get(`/_cache/why?url=${encodeURIComponent(target)}`)).body.toString()) as Why;
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -200,75 +189,11 @@ function client(port: number, home: string): Omit<House, 'stop'> {
     cacheDir: join(home, 'cache'),
     stateDir: join(home, 'state'),
     ask,
-    get: (target, options) => ask(target, options).whole,
+    get,
+    why,
+    kept: (target) => until(`${target} is held`, async () => (await why(target)).entry ?? undefined),
     raw: (bytes, end) => rawOnce(port, bytes, end),
   };
-}
-
-function askOnce(port: number, target: string, options: AskOptions): Asked {
-  // `agent: false`: a connection of its own, which the cache may cut without spoiling another request.
-  const request = httpRequest({
-    host: '127.0.0.1',
-    port,
-    path: target,
-    agent: false,
-    method: options.method ?? 'GET',
-    headers: options.headers ?? {},
-  });
-  const pieces: Buffer[] = [];
-  let received = 0;
-  let paused = false;
-  let answer: IncomingMessage | undefined;
-  let head!: (response: IncomingMessage) => void;
-  let fail!: (error: Error) => void;
-  const response = new Promise<IncomingMessage>((done, failed) => ([head, fail] = [done, failed]));
-  response.catch(() => undefined);
-  const whole = new Promise<Got>((done) => {
-    const over = (complete: boolean): void =>
-      done({ status: answer?.statusCode ?? 0, headers: answer?.headers ?? {}, body: Buffer.concat(pieces), complete });
-    request.once('response', (message) => {
-      answer = message;
-      message.on('data', (piece: Buffer) => {
-        pieces.push(piece);
-        received += piece.length;
-      });
-      if (paused) message.pause();
-      message.on('error', () => undefined);
-      message.once('close', () => over(message.complete));
-      head(message);
-    });
-    request.on('error', (error) => {
-      fail(error);
-      if (!answer) over(false);
-    });
-  });
-  request.end(options.body);
-  return {
-    response,
-    whole,
-    get received() {
-      return received;
-    },
-    pause(wanted) {
-      paused = wanted;
-      if (wanted) answer?.pause();
-      else answer?.resume();
-    },
-    leave: () => void request.destroy(),
-  };
-}
-
-function rawOnce(port: number, bytes: string | Buffer, end: RegExp | undefined): Promise<string> {
-  return new Promise((done, failed) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
-    let text = '';
-    socket.on('data', (piece) => {
-      text += piece.toString('latin1');
-      if (end?.test(text) === true) socket.destroy();
-    });
-    socket.on('error', (error) => (text === '' ? failed(error) : undefined));
-    socket.once('close', () => done(text));
-  });
 }
 
 function canConnect(port: number): Promise<boolean> {
