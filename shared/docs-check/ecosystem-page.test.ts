@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ecosystemPage } from '../cli/ecosystem-page';
+import { generatedDocuments } from '../cli/generated-documents';
+import { loadModules } from '../cli/modules';
+import { ROOT } from '../config/sources';
+import { example } from './example';
+
+const modules = loadModules();
+
+test.each(modules.map((module) => [module.name, module] as const))('docs/ecosystems/%s.md is what make docs writes', (name, module) => {
+  const path = `docs/ecosystems/${name}.md`;
+  expect(readFileSync(join(ROOT, path), 'utf8')).toBe(ecosystemPage(module));
+  expect(generatedDocuments(modules).map((document) => document.path)).toContain(path);
+});
+
+test('a page names every route with its purpose, examples, life and key', () => {
+  const page = ecosystemPage(example);
+  expect(page).toContain('| index | the versions of a package and their digests | 5 minutes | rendered |');
+  expect(page).toContain('| file | the file of a version | the document that names it | sha256 unless a pin says otherwise |');
+  expect(page).toContain('- `/index/lamp/`, kept as `example|registry|/index/lamp`');
+  expect(page).toContain('- example: `example set registry http://127.0.0.1:8999`');
+});
+
+test('what would be read as Markdown is escaped', () => {
+  const [route, ...rest] = example.routes;
+  if (!route) throw new Error('the example has routes');
+  const page = ecosystemPage({ ...example, routes: [{ ...route, purpose: 'a | b <c> _d_' }, ...rest] });
+  expect(page).toContain('a \\| b \\<c\\> \\_d\\_');
+});
