@@ -89,14 +89,25 @@ export class Door {
     return this.serve(req, res, facts, request, target.absolute === undefined);
   }
 
-  private async serve(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, request: EngineRequest, direct: boolean): Promise<Done> {
+  private async serve(
+    req: IncomingMessage,
+    res: ServerResponse,
+    facts: RequestFacts,
+    request: EngineRequest,
+    direct: boolean,
+  ): Promise<Done> {
     const { version } = this.rooms.hot;
     const answer = await this.rooms.engine.answer(request);
     if ('pass' in answer) {
       const passed = await this.rooms.passthrough.pass(req, res, answer);
       return { ...passed, outcome: 'pass', detail: answer.pass };
     }
-    if (facts.cacheControl !== undefined && /\bonly-if-cached\b/i.test(facts.cacheControl) && answer.outcome !== 'hit' && answer.outcome !== 'stale') {
+    if (
+      facts.cacheControl !== undefined &&
+      /\bonly-if-cached\b/i.test(facts.cacheControl) &&
+      answer.outcome !== 'hit' &&
+      answer.outcome !== 'stale'
+    ) {
       answer.body.close();
       throw new LarderError('offline', { target: request.target });
     }
@@ -106,7 +117,13 @@ export class Door {
   }
 
   /** Held bytes that turn out damaged before the first of them was sent are fetched anew. */
-  private async sendHealing(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, request: EngineRequest, answer: Answer): Promise<{ status: number; bytes: number }> {
+  private async sendHealing(
+    req: IncomingMessage,
+    res: ServerResponse,
+    facts: RequestFacts,
+    request: EngineRequest,
+    answer: Answer,
+  ): Promise<{ status: number; bytes: number }> {
     try {
       return await send(req, res, facts, answer, this.rooms.now());
     } catch (error) {
@@ -122,16 +139,19 @@ export class Door {
     const { cache, module } = this.rooms;
     const host = target.absolute?.host ?? '';
     if (!module.forwardProxy) throw new LarderError('target-refused', { host, cache: cache.name });
+    let found: { prefix: string; mount: string } | undefined;
     for (const origin of cache.origins) {
       for (const base of origin.bases) {
         const url = new URL(base);
         const prefix = url.pathname.replace(/\/$/, '');
         if (hostOf(url.host) !== hostOf(host) || !(target.path === prefix || target.path.startsWith(`${prefix}/`))) continue;
-        const mount = origin === cache.origins[0] ? '' : `/${origin.name}`;
-        return { base: `http://${host}${prefix}`, target: mount + (target.path.slice(prefix.length) || '/') };
+        // Of registries on one host, one below the other, the deeper one is meant.
+        if (found === undefined || prefix.length > found.prefix.length)
+          found = { prefix, mount: origin === cache.origins[0] ? '' : `/${origin.name}` };
       }
     }
-    throw new LarderError('target-refused', { host, cache: cache.name });
+    if (!found) throw new LarderError('target-refused', { host, cache: cache.name });
+    return { base: `http://${host}${found.prefix}`, target: found.mount + (target.path.slice(found.prefix.length) || '/') };
   }
 
   private refuseLoop(facts: RequestFacts): void {
@@ -141,7 +161,8 @@ export class Door {
   private fail(req: IncomingMessage, res: ServerResponse, thrown: unknown): Done {
     const error = asLarderError(thrown);
     const { level } = ERRORS[error.code];
-    if (level !== 'info') this.rooms.log[level](error.code, { ...error.facts, ...(error.code === 'internal' ? { stack: (thrown as Error).stack ?? '' } : {}) });
+    if (level !== 'info')
+      this.rooms.log[level](error.code, { ...error.facts, ...(error.code === 'internal' ? { stack: (thrown as Error).stack ?? '' } : {}) });
     const bytes = refuse(req, res, this.rooms.module, error);
     return { status: bytes === undefined ? 0 : error.status, bytes: bytes ?? 0, outcome: 'error' };
   }
