@@ -102,12 +102,15 @@ function watched(agent: http.Agent): PoolingAgent {
   const drop = function (this: Duplex): void {
     this.destroy();
   };
+  const arming = new WeakMap<Duplex, NodeJS.Immediate>();
   return Object.assign(agent as PoolingAgent, {
     keepSocketAlive(socket: Duplex) {
-      socket.once('data', drop);
+      // Not at once: node-fetch takes a data listener that is there when the response closes for a chunked body that was cut.
+      arming.set(socket, setImmediate(() => socket.once('data', drop)).unref());
       return keepSocketAlive.call(agent, socket);
     },
     reuseSocket(socket: Duplex, request: http.ClientRequest) {
+      clearImmediate(arming.get(socket));
       socket.off('data', drop);
       reuseSocket.call(agent, socket, request);
     },
