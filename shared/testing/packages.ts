@@ -54,3 +54,11 @@ export function offer(upstream: FakeUpstream, name: string, version: MadeVersion
   upstream.on(packumentTarget(name), { body: packument(upstream.url, name, { '1.0.0': version }), ...document });
   upstream.on(tarballTarget(name, '1.0.0'), { body: version.body, ...file });
 }
+
+/** A copy with one bit of the byte at this offset flipped; from the end if negative. */
+export function flipped(body: Buffer, offset = -1): Buffer {
+  const copy = Buffer.from(body);
+  const at = offset < 0 ? copy.length + offset : offset;
+  copy[at] = (copy[at] ?? 0) ^ 1;
+  return copy;
+}
