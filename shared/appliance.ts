@@ -1,9 +1,9 @@
 /** Puts the rooms of one cache together and takes them apart again; main.ts runs it, tests run several in one process. */
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Module } from '../caches/module';
 import type { CacheConfig, Config } from './config/config';
+import { ledgerFile } from './config/files';
 import { createDocumentPool } from './documents/pool';
 import { createSpools } from './engine/spooling';
 import { Engine } from './engine/serve';
@@ -59,7 +59,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
 
   const store = openStore({
     cacheDir: config.cacheDir,
-    ledgerFile: join(config.stateDir, 'ledger.db'),
+    ledgerFile: ledgerFile(config),
     modules: config.caches.map((one) => one.name),
     sizeBytes: config.sizeBytes,
     sizeByModule: Object.fromEntries(config.caches.flatMap((one) => (one.sizeBytes === undefined ? [] : [[one.name, one.sizeBytes]]))),
@@ -95,7 +95,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   };
   // The socket proves that this process lives, so it comes before the spool folder that it protects.
   const { control, spool } = await openOwned(config, instance, log, status, options.onStop);
-  const pool = createDocumentPool({ modulesPath: options.modulesPath, workers: config.workers });
+  const pool = createDocumentPool({ modulesPath: options.modulesPath, workers: config.workers, log });
   const spools = createSpools(spool, store, log);
   const engine = new Engine({ config, cache, module, store, upstream, pool, spools, log, now });
   const hot = new Hot(module.name, store, bases, counters, log, config.memoryBytes, config.trustedProxies.length > 0, now);
@@ -127,6 +127,8 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   // What the first miss needs is loaded when nobody waits for it yet.
   setImmediate(() => {
     store.warm();
+    // The default registry's address comes from a library that takes a while to load.
+    void cache.origins[0]?.bases.length;
     spool?.sweep().then(
       (swept) => log.info('swept', { ...swept }),
       (error: unknown) => log.warn('sweep-failed', { reason: errorText(error) }),

@@ -1,6 +1,6 @@
 /**
  * The closed catalogue of everything that can go wrong towards a client or an operator. Rooms throw `LarderError`; only
- * http/ turns one into a response, only engine/serve.ts and main.ts log one.
+ * http/ turns one into a response.
  */
 import { types } from 'node:util';
 

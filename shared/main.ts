@@ -3,6 +3,7 @@
  * A start that fails writes one line to standard error and exits with 1.
  */
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { modules } from '../caches/index';
 import { openAppliance } from './appliance';
 import { loadConfig } from './config/load';
@@ -37,7 +38,7 @@ async function run(name: string | undefined): Promise<void> {
   process.on('SIGINT', stop);
   // A bug in one request must not take the others down; it is an error line, loudly.
   process.on('uncaughtException', (error) => log.error('uncaught', { reason: errorText(error), stack: error.stack ?? '' }));
-  process.on('unhandledRejection', (error) => log.error('unhandled', { reason: errorText(error), stack: error instanceof Error ? (error.stack ?? '') : '' }));
+  process.on('unhandledRejection', (error) => log.error('unhandled', { reason: errorText(error), stack: types.isNativeError(error) ? (error.stack ?? '') : '' }));
 }
 
 run(process.argv[2]).catch((error: unknown) => {

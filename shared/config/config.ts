@@ -6,7 +6,7 @@ export interface Origin {
   readonly name: string;
   /** Base URLs without trailing slash, in order of preference; may carry a path. Empty: not configured. */
   readonly bases: readonly string[];
-  /** True when the operator named it (may be on any address); false for a library's default. */
+  /** True when the operator named it; false for a library's default. */
   readonly operatorNamed: boolean;
   /** Value of the Authorization header for it, from UPSTREAM_<c>_AUTH_FILE. Secret. */
   readonly authorization?: string;

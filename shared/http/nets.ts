@@ -19,9 +19,15 @@ export class Nets {
     if (address === undefined) return false;
     const known = this.memo.get(address);
     if (known !== undefined) return known;
-    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+    const plain = plainAddress(address);
     const found = isIP(plain) !== 0 && this.list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
     if (this.memo.size < 10_000) this.memo.set(address, found);
     return found;
   }
+}
+
+/** Without the prefix of an IPv4-mapped address and without a zone. */
+function plainAddress(address: string): string {
+  const [unzoned = ''] = address.split('%', 1);
+  return unzoned.toLowerCase().startsWith('::ffff:') && unzoned.includes('.') ? unzoned.slice('::ffff:'.length) : unzoned;
 }

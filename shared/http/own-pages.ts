@@ -1,8 +1,8 @@
 /** Paths below /_cache/: health without ceremony; the rest by Express, loaded on first use. They count as no activity. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Express } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
 import type { Module } from '../../caches/module';
-import { errorText } from '../errors';
+import { errorText, isLarderError, LarderError } from '../errors';
 import type { Status } from './status';
 
 export interface OwnPages {
@@ -44,6 +44,10 @@ async function makeApp(pages: OwnPages): Promise<Express> {
   app.get('/_cache/why', async (req, res) => void res.json(await pages.why(String(req.query['url'] ?? '/'))));
   app.get('/_cache/setup', (req, res) => void res.type('text/plain').send(setupOf(pages, String(req.query['client'] ?? ''))));
   app.use((req, res) => void res.status(404).type('text/plain').send(`there is nothing at ${req.path}; there are /_cache/health, status, metrics, why?url=, setup?client=\n`));
+  app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => {
+    const known = isLarderError(error) ? error : new LarderError('internal', { reason: errorText(error) }, error);
+    res.status(known.status).type('text/plain').send(`${known.message}\n`);
+  });
   return app;
 }
 

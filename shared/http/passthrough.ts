@@ -49,7 +49,15 @@ export class Passthrough {
     if (res.destroyed) return { status: 499, bytes: 0 };
     // A read has no body; sent on, what a client calls one could be taken for the next request (RFC 9112 §6.3).
     const bodyless = req.method === 'GET' || req.method === 'HEAD';
-    req.headers = forUpstream(req.headers, { strip: cache.clientAuth === 'strip', authorization, bodyless, via: `1.1 larder-${viaToken}` });
+    // The operator's credentials read; who wants to write, or to see what is somebody's own, brings credentials for that.
+    const { route } = pass.plan;
+    const personal = route.kind === 'passthrough' && (route.needsCredentials === true || route.stales !== undefined);
+    req.headers = forUpstream(req.headers, {
+      strip: cache.clientAuth === 'strip',
+      authorization: personal ? undefined : authorization,
+      bodyless,
+      via: `1.1 larder-${viaToken}`,
+    });
     const options: ServerOptions = {
       target: url.origin,
       agent,

@@ -21,6 +21,8 @@ import { parseTarget, type Target } from './target';
 
 /** Paths below it are the cache's own, on every cache. */
 export const OWN_PREFIX = '/_cache/';
+/** Whether the cache answers at all. */
+export const HEALTH_PATH = '/_cache/health';
 
 export interface ServerRooms {
   readonly config: Config;
@@ -69,6 +71,8 @@ export class Door {
     const target = parseTarget(raw);
     const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
     if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
+      // A probe may come under any name; what the other pages tell is for clients that know ours (DNS rebinding).
+      if (target.path !== HEALTH_PATH) this.rooms.bases.of(facts, trusted);
       this.rooms.own(req, res, target.path);
       return undefined;
     }

@@ -69,7 +69,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const own = homes(origin);
       const url = candidatesFor(own, path)[0]?.url;
       if (!url) throw new LarderError('not-configured', { cache: cacheOf(origin) });
-      const trusted = isTrusted(origin, own, url);
+      const trusted = isTrusted(own, url);
       check.assertLiteral(url, trusted);
       const authorization = homeOf(own, url)?.authorization;
       const agent = await agents.forRequest({ url, trusted, fresh: true }, () => undefined);

@@ -1,6 +1,6 @@
 /** One URL, its redirects followed: each hop is judged, gets a slot of its host, and only what its host may see. */
 import { Readable } from 'node:stream';
-import type { Config, Origin } from '../config/config';
+import type { Config } from '../config/config';
 import { LarderError } from '../errors';
 import type { AddressCheck } from './address';
 import type { Agents } from './agents';
@@ -50,7 +50,7 @@ export function createHops({ config, check, agents, watch, userAgent, via }: Hop
 
   /** A connection that was reset before any answer is tried once more on a fresh one. */
   async function ask(request: UpstreamRequest, homes: readonly Home[], { url, method, body, isHome }: Hop): Promise<Answer> {
-    const trusted = isTrusted(request.origin, homes, url);
+    const trusted = isTrusted(homes, url);
     const authorization = homeOf(homes, url)?.authorization;
     const headers = requestHeaders(request.headers ?? {}, { userAgent, via, authorization, sameHost: isHome });
     const { signal } = request;
@@ -88,9 +88,12 @@ export function createHops({ config, check, agents, watch, userAgent, via }: Hop
   };
 }
 
-/** Whether the operator named this host, so that it may be on any address. */
-export function isTrusted(origin: Origin, homes: readonly Home[], url: URL): boolean {
-  return origin.operatorNamed && homeOf(homes, url) !== undefined;
+/**
+ * Whether the configuration names this host, so that it may be on any address: the operator did, or kept the default, whose name
+ * may well lead to a mirror on a private network.
+ */
+export function isTrusted(homes: readonly Home[], url: URL): boolean {
+  return homeOf(homes, url) !== undefined;
 }
 
 /** Ends a response that nobody wants, keeping the connection if its body is small. */
