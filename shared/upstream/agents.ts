@@ -3,14 +3,12 @@
  * the operator named and hosts that others named never share a pool: a pooled connection is not judged again.
  */
 import http from 'node:http';
-import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Config } from '../config/config';
 import { LarderError } from '../errors';
 import { portOf, type AddressCheck } from './address';
 import { isWithoutProxy } from './no-proxy';
-import { createTrust } from './trust';
 
 /** What every connection is made with. */
 export interface Wire {
@@ -46,8 +44,9 @@ const FAMILY_ATTEMPT_MS = 1500;
 export function createAgents(config: Config, check: AddressCheck): Agents {
   const pools = new Map<string, PoolingAgent>();
   const proxy = config.upstreamProxy === undefined ? undefined : new URL(config.upstreamProxy);
-  let trust: SecureContext | undefined;
-  const context = (): SecureContext => (trust ??= createTrust(config.upstreamCaFile));
+  let trust: Promise<SecureContext> | undefined;
+  // TLS is loaded (20 ms) and the authorities are read (40 ms) only if something is asked by https.
+  const context = (): Promise<SecureContext> => (trust ??= import('./trust').then(({ createTrust }) => createTrust(config.upstreamCaFile)));
   const throughProxy = (url: URL): URL | undefined =>
     proxy && !isWithoutProxy(config.noProxy, url.hostname, portOf(url)) ? proxy : undefined;
 
@@ -55,9 +54,10 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
     const options = { keepAlive, maxFreeSockets: IDLE_SOCKETS_PER_HOST, timeout: IDLE_MS };
     if (via && secure) {
       const { createTunnel } = await import('./tunnel');
-      return watched(createTunnel(via, options, check, context));
+      return watched(createTunnel(via, options, check, via.protocol === 'https:' ? await context() : undefined));
     }
-    return watched(new (secure ? https : http).Agent(options));
+    const { Agent } = secure ? await import('node:https') : http;
+    return watched(new Agent(options));
   };
 
   const pool = async (wire: Wire, secure: boolean, via: URL | undefined): Promise<PoolingAgent> => {
@@ -77,7 +77,7 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
       const via = throughProxy(wire.url);
       const secure = wire.url.protocol === 'https:';
       const shared = await pool(wire, secure, via);
-      const secureContext = secure ? context() : undefined;
+      const secureContext = secure ? await context() : undefined;
       const addRequest = (request: http.ClientRequest, options: RequestOptions): void => {
         request.path = wire.url.pathname + wire.url.search; // exactly; node-fetch passes it through the legacy parser
         options.autoSelectFamilyAttemptTimeout = FAMILY_ATTEMPT_MS;

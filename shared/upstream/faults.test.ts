@@ -65,6 +65,13 @@ test('a body longer than its Content-Length errors; what comes late does not poi
   expect(await text('/b')).toBe('200 hello');
 });
 
+test('a chunked body that is whole does not error, over kept connections too', async () => {
+  upstream.on('/a', { body: 'small', chunked: true });
+  const { text } = fetcher([upstream.url]);
+  for (let n = 0; n < 20; n++) expect(await text('/a')).toBe('200 small');
+  expect(upstream.connections.total).toBe(1);
+});
+
 test.each([
   ['no HTTP', 'SSH-2.0-OpenSSH\r\n'],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'],

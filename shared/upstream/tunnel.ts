@@ -30,12 +30,12 @@ class Tunnel extends HttpsProxyAgent<string> {
   }
 }
 
-/** An agent whose connections are tunnels through `proxy`, which may itself be http or https. */
-export function createTunnel(proxy: URL, options: TunnelOptions, check: AddressCheck, trust: () => SecureContext): Agent {
+/** An agent whose connections are tunnels through `proxy`, which may itself be http or https (then `trust` is for it). */
+export function createTunnel(proxy: URL, options: TunnelOptions, check: AddressCheck, trust: SecureContext | undefined): Agent {
   const tunnel = new Tunnel(proxy.href, {
     ...options,
     lookup: check.lookup(portOf(proxy), true),
-    ...(proxy.protocol === 'https:' ? { secureContext: trust() } : {}),
+    ...(trust ? { secureContext: trust } : {}),
   } as ConstructorParameters<typeof HttpsProxyAgent<string>>[1]);
   tunnel.options = { ...tunnel.options, timeout: options.timeout }; // its constructor forgets it
   return tunnel;
