@@ -2,10 +2,10 @@
 FROM node:22-slim AS build
 WORKDIR /larder
 COPY package.json package-lock.json .npmrc tsconfig.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 COPY caches caches
 COPY shared shared
-RUN node shared/cli/prepare.cjs build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+RUN node shared/cli/prepare.cjs start build && rm -rf node_modules/typescript node_modules/@types
 
 FROM node:22-slim
 WORKDIR /larder

@@ -12,11 +12,11 @@ JEST = node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.j
 BIN = node_modules/.bin
 
 ##: Using the caches (c=<cache>; without it all of CACHES)
-start: ready ## start in the background, and print how to use it
+start: runnable ## start in the background, and print how to use it
 	@$(LARDER) start "c=$$c"
 stop: built ## stop
 	@$(LARDER) stop "c=$$c"
-restart: ready ## stop, then start
+restart: runnable ## stop, then start
 	@$(LARDER) restart "c=$$c"
 status: built ## what runs, hits, misses, bytes held
 	@$(LARDER) status "c=$$c"
@@ -26,7 +26,7 @@ logs-%: built
 	@$(LARDER) logs "c=$*"
 
 ##: Running under a supervisor
-start-service: ready ## run one cache in the foreground
+start-service: runnable ## run one cache in the foreground
 	@name=$$($(LARDER) service-name "c=$$c") && exec node dist/shared/main.js "$$name"
 stop-service: stop ## stop it
 
@@ -55,12 +55,12 @@ help:
 	@awk 'BEGIN { FS = ":.*## " } /^##: / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@printf '\nSettings: copy .env.example to .env. More: README.md and docs/\n'
 
-# Dependencies and build, each only when something changed.
-ready:
+# Dependencies and build, each only when something changed: of everything, or (runnable) of what a start needs.
+ready runnable:
 	@command -v node >/dev/null 2>&1 || { echo 'larder: Node is not installed (or not in PATH); get it from nodejs.org, see engines in package.json' >&2; exit 1; }
-	@node shared/cli/prepare.cjs
+	@node shared/cli/prepare.cjs $(if $(filter runnable,$@),start)
 # As it was last built: stopping and looking must not depend on the network.
 built:
-	@[ -e dist/.sources ] || $(MAKE) ready
+	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable
 
-.PHONY: start stop restart status logs start-service stop-service config purge gc build test check bench docs clean help ready built
+.PHONY: start stop restart status logs start-service stop-service config purge gc build test check bench docs clean help ready runnable built

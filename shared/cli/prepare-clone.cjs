@@ -9,24 +9,29 @@ const path = require('node:path');
 const ROOT = path.resolve(__dirname, '../..');
 const SOURCES = ['caches', 'shared'];
 
-/** @param {string[]} steps `install`, `build`; both unless given. Sets a non-zero exit status after one line of error. */
-async function prepare(steps) {
+/**
+ * @param {string[]} words `start`: only what runs, so that a first start is quick and no test can break it; otherwise everything, for
+ * tests and checks. `build`: nothing is installed. Sets a non-zero exit status after one line of error.
+ */
+async function prepare(words) {
+  const onlyStart = words.includes('start');
   try {
-    if (steps.length === 0 || steps.includes('install')) await install();
-    if (steps.length === 0 || steps.includes('build')) build();
+    if (!words.includes('build')) await install(onlyStart);
+    build(onlyStart);
   } catch (error) {
     console.error(`larder: ${error.message}`);
     process.exitCode = 1;
   }
 }
 
-async function install() {
-  if (isInstalled()) return;
+async function install(onlyStart) {
+  if (isInstalled(onlyStart)) return;
   console.log('Installing the locked dependencies…');
   const { registryArguments } = require('./install-source.cjs');
   const env = installEnvironment();
   // No install script of a dependency is run: the native parts come ready in their packages.
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-progress', '--no-update-notifier', '--loglevel=error'];
+  if (onlyStart) options.push('--omit=dev');
   const source = await registryArguments(ROOT, env);
   const done = spawnSync('npm', ['ci', ...options, ...source], { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
   if (done.error) throw new Error(`npm cannot be run (${done.error.code}); it comes with Node`);
@@ -36,12 +41,12 @@ async function install() {
 }
 
 /** Whether node_modules is what the lock says. npm writes its own record last, so an interrupted install does not count. */
-function isInstalled() {
+function isInstalled(onlyStart) {
   const wanted = readJson(path.join(ROOT, 'package-lock.json'));
   const found = readJson(path.join(ROOT, 'node_modules/.package-lock.json'));
   if (!wanted || !found) return false;
-  return Object.entries(wanted.packages).every(([place, { version, integrity, optional, peer, link }]) => {
-    if (place === '' || link) return true;
+  return Object.entries(wanted.packages).every(([place, { version, integrity, optional, peer, link, dev, devOptional }]) => {
+    if (place === '' || link || (onlyStart && (dev || devOptional))) return true;
     const held = found.packages[place];
     // What is optional may be for another platform; then npm leaves it out.
     if (!held) return Boolean(optional || peer);
@@ -62,15 +67,18 @@ function installEnvironment() {
   return env;
 }
 
-function build() {
+function build(onlyStart) {
+  const project = onlyStart ? 'shared/cli/tsconfig.start.json' : 'tsconfig.json';
   const sources = SOURCES.flatMap((folder) => filesBelow(path.join(ROOT, folder), '.ts'));
   const inputs = [...sources, path.join(ROOT, 'tsconfig.json'), path.join(ROOT, 'package-lock.json')];
   const print = createHash('sha256').update(inputs.map(fingerprint).join('\n')).digest('hex');
-  const stamp = path.join(ROOT, 'dist/.sources');
-  if (readText(stamp) === print) return;
+  // What was built for tests has everything that a start needs.
+  const whole = path.join(ROOT, 'dist/.sources');
+  const stamp = onlyStart ? path.join(ROOT, 'dist/.sources-start') : whole;
+  if (readText(stamp) === print || readText(whole) === print) return;
   console.log('Building…');
   removeOrphans(sources);
-  const done = spawnSync(process.execPath, [path.join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], {
+  const done = spawnSync(process.execPath, [path.join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
