@@ -39,6 +39,7 @@ const npm: Client = {
       `registry=${registry}`,
       'omit-lockfile-registry-resolved=false',
       'update-notifier=false',
+      `fetch-retries=${retries(registry)}`,
       'loglevel=notice',
       ...settings,
     ),
@@ -74,6 +75,7 @@ const berry: Client = {
       'unsafeHttpWhitelist: ["127.0.0.1"]',
       'nodeLinker: node-modules',
       'enableTelemetry: false',
+      `httpRetry: ${retries(registry)}`,
       'enableScripts: false',
       'enableImmutableInstalls: false',
       ...settings,
@@ -91,7 +93,12 @@ const pnpm: Client = {
   lock: ['install', '--ignore-scripts', '--lockfile-only', '--reporter=append-only'],
   files: (registry, settings) => ({
     '.npmrc': lines(`registry=${registry}`, ...settings.filter((line) => line.startsWith('//'))),
-    'pnpm-workspace.yaml': lines('packages: ["."]', 'updateNotifier: false', ...settings.filter((line) => !line.startsWith('//'))),
+    'pnpm-workspace.yaml': lines(
+      'packages: ["."]',
+      'updateNotifier: false',
+      `fetchRetries: ${retries(registry)}`,
+      ...settings.filter((line) => !line.startsWith('//')),
+    ),
   }),
   environment: (home) => ({ PNPM_HOME: join(home, 'pnpm'), XDG_CACHE_HOME: join(home, 'cache'), XDG_DATA_HOME: join(home, 'data') }),
 };
@@ -103,7 +110,10 @@ const bun: Client = {
   install: ['install', '--ignore-scripts', '--no-progress'],
   frozen: ['install', '--frozen-lockfile', '--ignore-scripts', '--no-progress'],
   lock: ['install', '--lockfile-only', '--ignore-scripts', '--no-progress'],
-  files: (registry, settings) => ({ 'bunfig.toml': lines('[install]', `registry = "${registry}"`, ...settings) }),
+  files: (registry, settings) => ({
+    '.npmrc': lines(`registry=${registry}`, ...settings.filter((line) => line.startsWith('//'))),
+    'bunfig.toml': lines('[install]', ...settings.filter((line) => !line.startsWith('//'))),
+  }),
   environment: (home) => ({ BUN_INSTALL_CACHE_DIR: join(home, 'cache') }),
 };
 
@@ -185,8 +195,19 @@ export async function makeProject(
 }
 
 const NO_PROGRAMS: Programs = { yarn: [], berry: [], pnpm: [], bun: [] };
-/** A proxy that nobody runs: port 9 is discard (RFC 863). */
-const NO_WAY_OUT = { HTTPS_PROXY: 'http://127.0.0.1:9', https_proxy: 'http://127.0.0.1:9', YARN_HTTPS_PROXY: 'http://127.0.0.1:9' };
+/** A proxy that nobody runs (port 9 is discard, RFC 863) for everything but this machine. */
+const NO_WAY_OUT = {
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  https_proxy: 'http://127.0.0.1:9',
+  YARN_HTTPS_PROXY: 'http://127.0.0.1:9',
+  NO_PROXY: '127.0.0.1',
+  no_proxy: '127.0.0.1',
+};
+
+/** A server of this machine must answer at the first try: a client that tries again would hide a wrong answer. */
+function retries(registry: string): number {
+  return isLoopback(registry) ? 0 : 2;
+}
 
 function isLoopback(url: string): boolean {
   return new URL(url).hostname === '127.0.0.1';

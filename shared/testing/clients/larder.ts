@@ -23,6 +23,8 @@ export interface Larder {
   remove(): Promise<void>;
   /** Everything in its log folder, and what it printed. */
   log(): Promise<string>;
+  /** Whether any file that it keeps (log, store, ledger), or what it printed, has this text in it. */
+  holds(text: string): Promise<boolean>;
 }
 
 /** Longest wait for the health page, ms: far more than a start needs, also beside other tests. */
@@ -70,6 +72,7 @@ export async function startLarder(settings: Settings = {}): Promise<Larder> {
       await stop();
       await removeFolder(folder);
     },
+    holds: async (text) => (await filesBelow(folder)).some((bytes) => bytes.includes(text)) || printed.join('').includes(text),
     log: async () => `${await textBelow(join(folder, 'state', 'log'))}${printed.join('')}`,
   };
 }
@@ -122,6 +125,10 @@ export async function freePort(): Promise<number> {
 }
 
 async function textBelow(folder: string): Promise<string> {
+  return Buffer.concat(await filesBelow(folder)).toString('utf8');
+}
+
+async function filesBelow(folder: string): Promise<Buffer[]> {
   const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  return (await Promise.all(names.map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')))).join('');
+  return Promise.all(names.map((entry) => readFile(join(entry.parentPath, entry.name))));
 }

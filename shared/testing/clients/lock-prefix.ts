@@ -8,7 +8,7 @@ import type { Client } from './clients';
  */
 export function withoutCache(lock: string, cacheUrl: string, client: Client): string {
   const replaced = lock.replaceAll(cacheUrl, registry.url);
-  return client.lockfile === 'bun.lock' ? replaced.replace(bunUrl, (whole, entry: string) => `${entry}""`) : replaced;
+  return client.lockfile === 'bun.lock' ? replaced.replace(bunUrl, (_whole, entry: string) => `${entry}""`) : replaced;
 }
 
 /** The way back: the registry's base URL becomes the cache's. Yarn 1 goes where its lockfile says, whatever registry is configured. */
