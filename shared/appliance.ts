@@ -51,7 +51,11 @@ export interface Appliance {
 /** Opens one cache. @throws LarderError start, when it cannot listen or its directories cannot be used */
 export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
   const { config, cache, module, log } = options;
-  for (const [name, folder] of [['CACHE_DIR', config.cacheDir], ['STATE_DIR', config.stateDir]] as const) requireWritable(name, folder);
+  for (const [name, folder] of [
+    ['CACHE_DIR', config.cacheDir],
+    ['STATE_DIR', config.stateDir],
+  ] as const)
+    requireWritable(name, folder);
   const instance = `${cache.name}-${randomBytes(4).toString('hex')}`;
   const startedAt = new Date().toISOString();
   let listening: Listening | undefined;
@@ -106,7 +110,12 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     wayTo: (origin, path) => upstream.wayTo(origin, path),
     wrote: (pass) => engine.wrote(pass.plan),
   });
-  const own = ownPages({ module, base: () => cache.publicUrl ?? `http://${config.listen[0] ?? '127.0.0.1'}:${port()}`, status, why: (target) => engine.why(target) });
+  const own = ownPages({
+    module,
+    base: () => cache.publicUrl ?? `http://${config.listen[0] ?? '127.0.0.1'}:${port()}`,
+    status,
+    why: (target) => engine.why(target),
+  });
   const trusted = new Nets(config.trustedProxies);
   const door = new Door({ config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, now, own });
   try {
@@ -170,6 +179,10 @@ function requireWritable(name: string, folder: string): void {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new LarderError('start', { what: `${name}=${folder} cannot be written (${errorText(error)})`, remedy: `make it writable, or choose another with ${name}` }, error);
+    throw new LarderError(
+      'start',
+      { what: `${name}=${folder} cannot be written (${errorText(error)})`, remedy: `make it writable, or choose another with ${name}` },
+      error,
+    );
   }
 }

@@ -7,13 +7,14 @@ import { existsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Catalogue, isCorrupt, isFull, isSqlite } from './catalogue/catalogue';
 import { Ledger } from './catalogue/ledger';
-import { errorCode, errorText } from './errors';
+import { answerOf, Outbox } from './committer-outbox';
+import { errorText } from './errors';
 import { heldAgrees } from './integrity/held';
 import { groups, isFullDisk, isUnlocked, needsWhole, roomFor, settled, type Attempt } from './store/batch';
 import { bucketFile } from './store/bucket';
 import { EpochWriter } from './store/epoch';
 import { Eviction, type Need } from './store/evict';
-import type { Answer, CommitterData, FromCommitter, Job, Notice, Request, ToCommitter } from './store/jobs';
+import type { CommitterData, Job, Request, ToCommitter } from './store/jobs';
 import { applyLesson, prepareLesson, type Lesson } from './store/learn';
 import { PinBook } from './store/pin-book';
 import { Rebuild } from './store/rebuild';
@@ -40,7 +41,7 @@ class Committer {
 
   constructor(
     private readonly data: CommitterData,
-    private readonly send: (message: FromCommitter) => void,
+    private readonly outbox: Outbox,
     private readonly end: () => void,
   ) {
     this.catalogue = new Catalogue(data.cacheDir);
@@ -86,7 +87,7 @@ class Committer {
       if (requests.some(({ job }) => needsWhole(job))) await this.completeRebuild();
       await this.runTransaction(requests);
     } catch (error) {
-      for (const request of requests) this.answer({ id: request.id, error: described(error) });
+      for (const request of requests) this.outbox.answer(answerOf(request.id, undefined, error));
     }
   }
 
@@ -103,11 +104,11 @@ class Committer {
             for (const attempt of full) await this.attempt(attempt, true);
           }
           this.needs = this.rebuild.state() ? [] : this.eviction.needs();
-          return attempts.map((attempt) => this.answerOf(attempt));
+          return attempts.map(({ request, value, error }) => answerOf(request.id, value, error));
         });
         const changes = [...this.writer.changes];
         // The first answer carries what the whole transaction changed, so that listeners hear it before anybody goes on.
-        answers.forEach((answer, index) => this.answer(index === 0 ? { ...answer, changes } : answer));
+        answers.forEach((answer, index) => this.outbox.answer(index === 0 ? { ...answer, changes } : answer));
         return;
       } catch (error) {
         this.book.clear();
@@ -151,7 +152,7 @@ class Committer {
   }
 
   private replaceCatalogue(error: unknown): void {
-    this.notice('warn', 'catalogue-rebuilt', { file: this.catalogue.file, reason: errorText(error) });
+    this.outbox.notice('warn', 'catalogue-rebuilt', { file: this.catalogue.file, reason: errorText(error) });
     this.catalogue.discard();
   }
 
@@ -193,7 +194,8 @@ class Committer {
       case 'learn': {
         if (!lesson) throw new Error('a lesson that was not prepared');
         const { conflicts, changes } = await applyLesson(lesson, this.writer, this.book, Date.now());
-        for (const change of changes) this.tryLedger(() => this.ledger.addDigestChange(change));
+        for (const change of changes)
+          this.outbox.trying('ledger-unwritable', this.data.ledgerFile, () => this.ledger.addDigestChange(change));
         return conflicts;
       }
       default:
@@ -203,10 +205,10 @@ class Committer {
 
   private async runAlone({ id, job }: Request): Promise<void> {
     try {
-      this.answer({ id, value: await this.performAlone(job) });
+      this.outbox.answer({ id, value: await this.performAlone(job) });
     } catch (error) {
       if (isCorrupt(error)) this.replaceCatalogue(error);
-      this.answer({ id, error: described(error) });
+      this.outbox.answer(answerOf(id, undefined, error));
     }
   }
 
@@ -264,7 +266,7 @@ class Committer {
       return this.rebuild.state() !== undefined && (await this.rebuildSlice());
     } catch (error) {
       if (isCorrupt(error)) this.replaceCatalogue(error);
-      else this.notice('warn', 'store-tidying-failed', { reason: errorText(error) });
+      else this.outbox.notice('warn', 'store-tidying-failed', { reason: errorText(error) });
       return false;
     }
   }
@@ -277,53 +279,19 @@ class Committer {
 
   private async evictSlice(): Promise<{ removed: number; bytes: number }> {
     const gone = await this.locked(() => this.eviction.slice(this.needs));
-    if (gone.removed > 0) this.notice('info', 'evicted', { entries: gone.removed, bytes: gone.bytes });
+    if (gone.removed > 0) this.outbox.notice('info', 'evicted', { entries: gone.removed, bytes: gone.bytes });
     this.tellChanges();
     return gone;
   }
 
   /** Changes that nobody asked for: sent under an id that nobody waits for. */
   private tellChanges(): void {
-    if (this.writer.changes.size > 0) this.answer({ id: 0, changes: [...this.writer.changes] });
+    if (this.writer.changes.size > 0) this.outbox.answer({ id: 0, changes: [...this.writer.changes] });
   }
-
-  private tryLedger(write: () => void): void {
-    try {
-      write();
-    } catch (error) {
-      this.notice('error', 'ledger-unwritable', { file: this.data.ledgerFile, reason: errorText(error) });
-    }
-  }
-
-  private answerOf({ request, value, error }: Attempt): Answer {
-    return error === undefined ? { id: request.id, value } : { id: request.id, error: described(error) };
-  }
-
-  private answer(answer: Answer): void {
-    this.send(answer);
-  }
-
-  private notice(level: Notice['level'], event: string, facts: Notice['facts']): void {
-    this.send({ notice: { level, event, facts } });
-  }
-}
-
-/** SQLite's reasons in the words of the system, which callers know. */
-function described(error: unknown): NonNullable<Answer['error']> {
-  const code = errorCode(error) ?? (error as { code?: string } | null)?.code;
-  const message = (error as Error | null)?.message ?? String(error);
-  if (isFull(error)) return { code: 'ENOSPC', message };
-  if (code?.startsWith('SQLITE_BUSY')) return { code: 'EBUSY', message };
-  if (code && /^SQLITE_(READONLY|CANTOPEN|PERM)/.test(code)) return { code: 'EROFS', message };
-  return code === undefined ? { message } : { code, message };
 }
 
 const port = parentPort;
 if (port) {
-  const committer = new Committer(
-    workerData as CommitterData,
-    (message) => port.postMessage(message),
-    () => port.close(),
-  );
+  const committer = new Committer(workerData as CommitterData, new Outbox((message) => port.postMessage(message)), () => port.close());
   port.on('message', (message: ToCommitter) => committer.receive(message));
 }

@@ -16,11 +16,21 @@ async function run(name: string | undefined): Promise<void> {
   const module = modules.find((one) => one.name === name);
   if (!cache || !module) {
     const known = config.caches.map((one) => one.name).join(', ');
-    throw new LarderError('start', { what: name === undefined ? 'no cache was named' : `there is no cache ${name}`, remedy: `one of ${known}` });
+    throw new LarderError('start', {
+      what: name === undefined ? 'no cache was named' : `there is no cache ${name}`,
+      remedy: `one of ${known}`,
+    });
   }
   const log = createLog({ stateDir: config.stateDir, name: cache.name, level: config.logLevel, format: config.logFormat });
   let stop = (): void => process.exit(0);
-  const appliance = await openAppliance({ config, cache, module, modulesPath: join(__dirname, '..', 'caches', 'index.js'), log, onStop: () => stop() });
+  const appliance = await openAppliance({
+    config,
+    cache,
+    module,
+    modulesPath: join(__dirname, '..', 'caches', 'index.js'),
+    log,
+    onStop: () => stop(),
+  });
   let stopping = false;
   stop = () => {
     if (stopping) return;
@@ -38,7 +48,9 @@ async function run(name: string | undefined): Promise<void> {
   process.on('SIGINT', stop);
   // A bug in one request must not take the others down; it is an error line, loudly.
   process.on('uncaughtException', (error) => log.error('uncaught', { reason: errorText(error), stack: error.stack ?? '' }));
-  process.on('unhandledRejection', (error) => log.error('unhandled', { reason: errorText(error), stack: types.isNativeError(error) ? (error.stack ?? '') : '' }));
+  process.on('unhandledRejection', (error) =>
+    log.error('unhandled', { reason: errorText(error), stack: types.isNativeError(error) ? (error.stack ?? '') : '' }),
+  );
 }
 
 run(process.argv[2]).catch((error: unknown) => {

@@ -56,7 +56,7 @@ function cpuTimes(): { readonly idle: number; readonly all: number } {
 
 /** Lines that describe the machine and the versions. */
 export function describeMachine(): string[] {
-  const model = /^model name\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? cpus()[0]?.model ?? 'unknown';
+  const model = /^model name\t*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? cpus()[0]?.model ?? 'unknown';
   return [
     `CPU: ${model}, ${cpus().length} cores; memory: ${Math.round(totalmem() / 2 ** 30)} GiB`,
     `TCP congestion control: ${readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim()}`,

@@ -147,7 +147,8 @@ export class Hot {
       facts.via === undefined &&
       !facts.hostTwice &&
       (facts.ifNoneMatch !== undefined || facts.ifModifiedSince === undefined) &&
-      (!this.trustsProxies || (facts.forwardedHost === undefined && facts.forwardedProto === undefined && facts.forwardedPrefix === undefined)) &&
+      (!this.trustsProxies ||
+        (facts.forwardedHost === undefined && facts.forwardedProto === undefined && facts.forwardedPrefix === undefined)) &&
       (facts.ifNoneMatch === undefined || /^"[^"]*"$/.test(facts.ifNoneMatch))
     );
   }

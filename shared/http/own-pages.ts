@@ -43,7 +43,13 @@ async function makeApp(pages: OwnPages): Promise<Express> {
   app.get('/_cache/metrics', async (_req, res) => void res.type('text/plain; version=0.0.4').send(metricsOf(await pages.status())));
   app.get('/_cache/why', async (req, res) => void res.json(await pages.why(String(req.query['url'] ?? '/'))));
   app.get('/_cache/setup', (req, res) => void res.type('text/plain').send(setupOf(pages, String(req.query['client'] ?? ''))));
-  app.use((req, res) => void res.status(404).type('text/plain').send(`there is nothing at ${req.path}; there are /_cache/health, status, metrics, why?url=, setup?client=\n`));
+  app.use(
+    (req, res) =>
+      void res
+        .status(404)
+        .type('text/plain')
+        .send(`there is nothing at ${req.path}; there are /_cache/health, status, metrics, why?url=, setup?client=\n`),
+  );
   app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => {
     const known = isLarderError(error) ? error : new LarderError('internal', { reason: errorText(error) }, error);
     res.status(known.status).type('text/plain').send(`${known.message}\n`);
@@ -53,13 +59,19 @@ async function makeApp(pages: OwnPages): Promise<Express> {
 
 function metricsOf(status: Status): string {
   const { counters, cache } = status;
-  const lines = Object.entries({ hit: counters.hits, miss: counters.misses, stale: counters.stale, revalidated: counters.revalidated, error: counters.errors }).map(
-    ([outcome, count]) => `larder_requests_total{cache="${cache}",outcome="${outcome}"} ${count}`,
-  );
-  for (const [reason, count] of Object.entries(counters.passes)) lines.push(`larder_passes_total{cache="${cache}",reason="${reason}"} ${count}`);
+  const lines = Object.entries({
+    hit: counters.hits,
+    miss: counters.misses,
+    stale: counters.stale,
+    revalidated: counters.revalidated,
+    error: counters.errors,
+  }).map(([outcome, count]) => `larder_requests_total{cache="${cache}",outcome="${outcome}"} ${count}`);
+  for (const [reason, count] of Object.entries(counters.passes))
+    lines.push(`larder_passes_total{cache="${cache}",reason="${reason}"} ${count}`);
   lines.push(`larder_held_bytes{cache="${cache}"} ${status.bytesHeld}`, `larder_held_entries{cache="${cache}"} ${status.entries}`);
   lines.push(`larder_storing{cache="${cache}"} ${status.notStoring ? 0 : 1}`);
-  for (const mirror of status.mirrors) lines.push(`larder_mirror_healthy{cache="${cache}",base="${mirror.base}"} ${mirror.healthy ? 1 : 0}`);
+  for (const mirror of status.mirrors)
+    lines.push(`larder_mirror_healthy{cache="${cache}",base="${mirror.base}"} ${mirror.healthy ? 1 : 0}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -8,7 +8,9 @@ const CLOSING: ReadonlySet<ErrorCode> = new Set(['bad-target', 'misdirected', 'c
 
 /** Turns anything thrown into a catalogue error. */
 export function asLarderError(error: unknown): LarderError {
-  return isLarderError(error) ? error : new LarderError('internal', { reason: error instanceof Object && 'message' in error ? String(error.message) : String(error) }, error);
+  return isLarderError(error)
+    ? error
+    : new LarderError('internal', { reason: error instanceof Object && 'message' in error ? String(error.message) : String(error) }, error);
 }
 
 /** @returns bytes sent, or undefined if the response had begun and was cut instead */

@@ -16,7 +16,13 @@ export interface Sent {
  * @param now ms since the epoch
  * @throws LarderError while nothing has been sent; afterwards failures destroy the connection and resolve
  */
-export async function send(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, answer: Answer, now = Date.now()): Promise<Sent> {
+export async function send(
+  req: IncomingMessage,
+  res: ServerResponse,
+  facts: RequestFacts,
+  answer: Answer,
+  now = Date.now(),
+): Promise<Sent> {
   const { body } = answer;
   res.once('close', () => body.close());
   try {
@@ -95,7 +101,14 @@ async function stream(
 /** How long a download may be silent before its headers are sent without a byte of body. */
 const PATIENCE_MS = 50;
 
-async function firstBytes(res: ServerResponse, body: BodySource, from: number, end: number, status: number, headers: string[]): Promise<Buffer> {
+async function firstBytes(
+  res: ServerResponse,
+  body: BodySource,
+  from: number,
+  end: number,
+  status: number,
+  headers: string[],
+): Promise<Buffer> {
   const first = body.read(from, end);
   const early = await Promise.race([first, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PATIENCE_MS))]);
   res.writeHead(status, headers);

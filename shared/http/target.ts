@@ -17,7 +17,7 @@ export function parseTarget(raw: string): Target {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u0020\u007f-\uffff\\]/.test(raw)) throw bad('it has a character that does not belong there');
   if (/%00|%0[ad]|%5c/i.test(raw)) throw bad('it has an escaped NUL, line break or backslash');
-  const absolute = /^(https?):\/\/([^/?#]+)(.*)$/i.exec(raw);
+  const absolute = /^(https?):\/\/([^/?#]+)([/?#].*)?$/i.exec(raw);
   const rest = absolute ? (absolute[3] ?? '') || '/' : raw;
   if (!rest.startsWith('/') && !(absolute && rest.startsWith('?'))) throw bad('it does not begin with /');
   const path = cleanPath(rest.startsWith('/') ? rest : `/${rest}`);

@@ -26,6 +26,7 @@ const QUARANTINE_FILES = 32;
 let loaded: typeof import('cacache') | undefined;
 /** Loads cacache on first use: its require takes 43 ms. */
 function cacache(): typeof import('cacache') {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import at the top would be loaded by readers too
   return (loaded ??= require('cacache') as typeof import('cacache'));
 }
 
