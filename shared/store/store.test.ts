@@ -242,9 +242,12 @@ describe('limits', () => {
       await small.commit(`npm|registry|/${count}`, record(body), { buffer: body });
     }
     await small.gc();
-    expect((await small.counts('pip')).entries).toBe(1);
+    // One, if eviction came last; two, if a commit came after the last eviction and just reaches the limit.
+    const held = await small.counts('pip');
+    expect(held.bytes).toBeLessThanOrEqual(20_000);
+    expect(held.entries).toBeGreaterThanOrEqual(1);
     expect((await small.counts('npm')).entries).toBe(5);
-    await expectSound(6);
+    await expectSound(held.entries + 5);
   });
 
   it('stores nothing new below the reserve, and does not empty the cache for it', async () => {
