@@ -34,6 +34,8 @@ export interface Row {
 /** A group of cells. */
 export interface Cell {
   readonly name: string;
+  /** After this long the cell has failed; 150 unless set. */
+  readonly limitSeconds?: number;
   measure(bench: Bench): Promise<Row[]>;
 }
 
@@ -94,9 +96,10 @@ export class Bench {
   async start(name: PeerName, options: Partial<StartOptions> = {}): Promise<Server> {
     const dir = options.dir ?? this.newDir(name);
     const server = await startPeer(this.seat(name), { upstream: this.upstream, ...options, dir });
-    this.servers.add(server);
-    if (name === 'larder') this.memory.watch(server.pid);
-    return { ...server, name };
+    const seated = { ...server, name };
+    this.servers.add(seated);
+    if (name === 'larder') this.memory.watch(seated.pid);
+    return seated;
   }
 
   /** Which program sits in a seat: nginx in both with --null. */
@@ -108,7 +111,14 @@ export class Bench {
   async discard(server: Server): Promise<void> {
     this.memory.unwatch(server.pid);
     await server.stop();
+    this.servers.delete(server);
     rmSync(server.dir, { recursive: true, force: true });
+  }
+
+  /** Discards what a failed cell left running; the warm pair stays. */
+  async discardExtras(): Promise<void> {
+    const extras = [...this.servers].filter((server) => server.pid !== this.warm?.larder.pid && server.pid !== this.warm?.nginx.pid);
+    await Promise.all(extras.map((server) => this.discard(server)));
   }
 
   /** A new directory in the temp directory. */

@@ -1,7 +1,7 @@
 /** Load: wrk for requests a second, curl for one big transfer, node:http for the bench's own requests. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { Agent, get, type IncomingHttpHeaders } from 'node:http';
+import { Agent, get, type ClientRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { run } from './process';
 import { sourceFile, type Server } from './servers';
@@ -67,7 +67,7 @@ export interface Transfer {
 export async function transfer(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Transfer> {
   const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const format = '%{time_total} %{time_starttransfer} %{size_download}';
-  const out = await run('curl', ['-sS', '--fail', '--noproxy', '*', '-o', '/dev/null', '-w', format, ...fields, url]);
+  const out = await run('curl', ['-sS', '--fail', '--max-time', '120', '--noproxy', '*', '-o', '/dev/null', '-w', format, ...fields, url]);
   const [seconds = 0, firstByteSeconds = 0, bytes = 0] = out.split(' ').map(Number);
   return { seconds, firstByteSeconds, bytes };
 }
@@ -78,7 +78,15 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+/** Silence after which one of the bench's own requests counts as failed, ms. */
+export const SILENCE_MS = 20_000;
+
+const agent = new Agent({ keepAlive: true, maxSockets: 32, timeout: SILENCE_MS });
+
+/** Ends a request whose server says nothing any more: it then fails like one that was cut. */
+export function giveUpOnSilence(request: ClientRequest): void {
+  request.once('timeout', () => request.destroy(new Error(`no byte for ${SILENCE_MS} ms: ${request.path}`)));
+}
 
 /** One GET whose body is kept, as it came over the wire. */
 export function fetchAll(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
@@ -90,6 +98,7 @@ export function fetchAll(url: string, headers: Readonly<Record<string, string>> 
       response.once('error', fail);
     });
     request.once('error', fail);
+    giveUpOnSilence(request);
   });
 }
 
@@ -104,6 +113,7 @@ export function digestOf(url: string): Promise<string> {
       response.once('error', fail);
     });
     request.once('error', fail);
+    giveUpOnSilence(request);
   });
 }
 

@@ -31,6 +31,8 @@ async function main(): Promise<void> {
     if (full) process.stdout.write(`written: ${writeDocument(rows, (Date.now() - began) / 60_000)}\n`);
   } finally {
     await bench.close();
+    // A cell that was given up may still hold a timer or a socket.
+    setTimeout(() => process.exit(), 1000).unref();
   }
 }
 
@@ -48,12 +50,13 @@ async function measure(bench: Bench): Promise<Row[]> {
     otherWork.push(`${cell.name} ${(100 * (await shareInUse(500))).toFixed(0)} %`);
     bench.memory.enter(cell.name);
     try {
-      add(await cell.measure(bench));
+      add(await within(cell.limitSeconds ?? 150, cell.measure(bench)));
     } catch (error) {
       // One broken cell must not hide the others; the row says so, and the status of the program too.
       const text = error instanceof Object && 'message' in error ? String(error.message) : String(error);
       add([{ cell: cell.name, target: '', ours: 'failed', nginx: '', reached: false, note: text.trim().replaceAll('\n', ' ') }]);
       process.exitCode = 1;
+      await bench.discardExtras();
     }
   }
   add(memoryRows(bench));
@@ -67,6 +70,15 @@ async function measure(bench: Bench): Promise<Row[]> {
     },
   ]);
   return rows;
+}
+
+/** @throws Error if the work is not done in time. */
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`not done within ${seconds} s`)), seconds * 1000);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function readOptions(): Options {

@@ -25,7 +25,7 @@ export interface LaunchOptions {
 const running = new Set<number>();
 
 process.on('exit', () => {
-  for (const pid of running) signal(pid, 'SIGKILL');
+  for (const pid of running) signal(pid, 'SIGTERM');
 });
 
 /** Starts a program pinned to the given cores; taskset replaces itself by it, so that the pid is the program's own. */

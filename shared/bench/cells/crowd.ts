@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import type { Bench, Cell, Row } from '../bench';
 import type { Package } from '../corpus';
-import { median, transfer } from '../load';
+import { SILENCE_MS, giveUpOnSilence, median, transfer } from '../load';
 import type { PeerName } from '../servers';
 
 const CLIENTS = 200;
@@ -66,7 +66,7 @@ function rowsOf(found: Record<PeerName, Meeting[]>, plain: number, bytes: number
 /** All clients begin at once; each compares every byte with the file (cheaper than 200 digests, and as strict). */
 async function meet(base: string, file: Package, path: string): Promise<Omit<Meeting, 'upstreamRequests'>> {
   const expected = readFileSync(path);
-  const agent = new Agent({ maxSockets: CLIENTS });
+  const agent = new Agent({ maxSockets: CLIENTS, timeout: SILENCE_MS });
   const began = performance.now();
   const right = await Promise.all(Array.from({ length: CLIENTS }, () => isRight(base + file.tarball, agent, expected)));
   const seconds = (performance.now() - began) / 1000;
@@ -87,5 +87,6 @@ function isRight(url: string, agent: Agent, expected: Buffer): Promise<boolean> 
       response.once('error', () => done(false));
     });
     request.once('error', () => done(false));
+    giveUpOnSilence(request);
   });
 }
