@@ -8,6 +8,7 @@ import { startLarder, type Larder } from './larder';
 import { whenReachable } from './reachable';
 
 const TIMEOUT_MS = 120_000;
+const CLEANUP_MS = 60_000;
 const SECRET = 'npm_aSecretThatMustStayHere0123456789';
 const MANIFEST = { dependencies: { left: '1.0.0', '@demo/right': '2.0.0' } };
 
@@ -28,7 +29,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(toRemove.splice(0).map((one) => one.remove()));
   await fake.close();
-});
+}, CLEANUP_MS);
 
 /** The lines that give a client a token for a registry, always to be sent. */
 function tokenLines(client: Client, registry: string, token: string): string[] {

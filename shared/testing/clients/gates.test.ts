@@ -4,6 +4,7 @@ import { startLarder, type Larder } from './larder';
 import { registry, whenReachable } from './reachable';
 
 const TIMEOUT_MS = 120_000;
+const CLEANUP_MS = 60_000;
 /** Many versions, no dependencies. */
 const PACKAGE = 'lodash';
 const RANGE = '^4.0.0';
@@ -20,7 +21,7 @@ const GATES: readonly { gate: string; client: Client; setting: (cutoff: number) 
 
 describe('a release-age gate', () => {
   let larder: Larder | undefined;
-  afterAll(async () => larder?.remove());
+  afterAll(async () => larder?.remove(), CLEANUP_MS);
 
   for (const { gate, client, setting } of GATES) {
     whenReachable(

@@ -7,12 +7,13 @@ import { EVERYTHING, SCOPED } from './projects';
 import { defaultRegistry, registry, whenReachable } from './reachable';
 
 const TIMEOUT_MS = 240_000;
+const CLEANUP_MS = 60_000;
 
 const toRemove: { remove(): Promise<void> }[] = [];
 
 afterAll(async () => {
   await Promise.all(toRemove.map((one) => one.remove()));
-});
+}, CLEANUP_MS);
 
 function removedLater<T extends { remove(): Promise<void> }>(one: T): T {
   toRemove.push(one);

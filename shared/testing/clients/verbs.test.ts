@@ -8,6 +8,7 @@ import { startLarder, type Larder } from './larder';
 import { whenReachable } from './reachable';
 
 const TIMEOUT_MS = 120_000;
+const CLEANUP_MS = 60_000;
 const MANIFEST = { dependencies: { left: '1.0.0', '@demo/right': '2.0.0' } };
 
 let fake: FakeRegistry;
@@ -44,7 +45,7 @@ afterAll(async () => {
   }
   await larder?.remove();
   await fake?.close();
-});
+}, CLEANUP_MS);
 
 function pairOf(client: Client): Promise<Pair> {
   const made = pairs.get(client) ?? makePair(client);
