@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { modules } from '../../caches/index';
 import { openAppliance, type Appliance } from '../appliance';
 import { loadConfig } from '../config/load';
+import type { Patience } from '../http/listen';
 import type { Pin } from '../../caches/module';
 import type { Entry } from '../store/entry';
 import type { AccessLine, Log, LogFacts } from '../log/types';
@@ -29,6 +30,10 @@ export interface HouseOptions {
   readonly home?: string;
   /** ms since the epoch; in this process only. */
   readonly now?: () => number;
+  /** With slow and idle clients; in this process only. */
+  readonly patience?: Patience;
+  /** Command and arguments put in front of a child's, e.g. `unshare --pid --fork`. Signals go to what it runs. */
+  readonly wrap?: readonly string[];
 }
 
 /** The cache's own page about a target. */
@@ -99,6 +104,7 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
     log: recorder(events, access),
     onStop: () => undefined,
     ...(options.now ? { now: options.now } : {}),
+    ...(options.patience ? { patience: options.patience } : {}),
   });
   let closing: Promise<void> | undefined;
   return {
@@ -115,7 +121,8 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
 export async function startHouse(options: HouseOptions): Promise<ChildHouse> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'house-'));
   const port = await freePort();
-  const child = spawn(process.execPath, [join(DIST, 'shared', 'main.js'), 'npm'], {
+  const [command = '', ...values] = [...(options.wrap ?? []), process.execPath, join(DIST, 'shared', 'main.js'), 'npm'];
+  const child = spawn(command, values, {
     env: { PATH: process.env['PATH'], LARDER_ENV_FILE: '/dev/null', ...environment(options, home, port) },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -125,7 +132,8 @@ export async function startHouse(options: HouseOptions): Promise<ChildHouse> {
   await until(`the cache listens: ${complaint}`, () => child.exitCode !== null || canConnect(port));
   if (child.exitCode !== null) throw new Error(`the cache did not start: ${complaint}`);
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    child.kill(signal);
+    if (options.wrap) process.kill(childOf(child.pid ?? 0), signal);
+    else child.kill(signal);
     await gone;
   };
   return {
@@ -138,6 +146,11 @@ export async function startHouse(options: HouseOptions): Promise<ChildHouse> {
       forget(options, home);
     },
   };
+}
+
+/** The only child of a process (Linux). */
+function childOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }
 
 function environment(options: HouseOptions, home: string, port: number): Record<string, string> {
