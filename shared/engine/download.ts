@@ -53,8 +53,8 @@ export class Download {
   private failures = 0;
   /** Bytes there were at most when it failed last. */
   private furthest = 0;
-  /** True once bytes of two responses were joined: a mismatch may then be ours. */
-  joined = false;
+  /** True once it broke off or was taken over: a mismatch may then come of that. */
+  disturbed = false;
   /** True once bytes of two responses were joined without a validator: only a digest can tell whether they belong together. */
   guessed = false;
   /** The mirror that is being read. */
@@ -94,6 +94,7 @@ export class Download {
     this.position = bytes;
     this.digester = digester;
     this.head = head;
+    this.disturbed = true;
     this.join();
   }
 
@@ -167,7 +168,6 @@ export class Download {
     await this.body.flushed();
     this.position = 0;
     this.digester = new Digester(this.spec.algorithms);
-    this.joined = false;
     this.guessed = false;
     if (!this.body.inFile && this.body.received > 0) this.diverge(0);
   }
@@ -179,6 +179,7 @@ export class Download {
       if (this.body.received >= this.furthest + PROGRESS_BYTES) this.failures = 0;
       this.furthest = Math.max(this.furthest, this.body.received);
       this.failures++;
+      this.disturbed = true;
       if (this.failures >= MOST_ATTEMPTS) throw error;
       if (this.spec.origin.bases.includes(this.base)) this.broken.add(this.base);
       // Another mirror is asked at once, the same one after a pause.
@@ -198,7 +199,6 @@ export class Download {
   }
 
   private join(): void {
-    this.joined = true;
     if (strongValidator(this.head) === undefined) this.guessed = true;
   }
 

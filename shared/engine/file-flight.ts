@@ -213,7 +213,8 @@ export class FileFlight {
       if (next !== undefined) path = next;
       else if (!wrong) throw notThere(plan, head);
       // Halves that do not belong together are our own doing: once more, from the start. Else the next mirror is tried, if there is one.
-      else if (!download.joined && !download.refute()) throw wrong;
+      else if (!download.disturbed && !download.refute()) throw wrong;
+      download.disturbed = false;
       await download.rewind();
     }
   }
