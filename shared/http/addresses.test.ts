@@ -6,6 +6,8 @@ import { bytes, offer, packument, tarballTarget } from '../testing/packages';
 import { startUpstream, type FakeUpstream } from '../testing/upstream';
 import { until } from '../testing/until';
 
+jest.setTimeout(30_000);
+
 let upstream: FakeUpstream;
 const open: LocalHouse[] = [];
 const file = bytes(2000, 'addresses');

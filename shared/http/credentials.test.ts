@@ -6,6 +6,8 @@ import { bytes, offer, packument, tarballTarget } from '../testing/packages';
 import { startUpstream, type FakeUpstream } from '../testing/upstream';
 import { until } from '../testing/until';
 
+jest.setTimeout(30_000);
+
 const TOKEN = 'npm_s3cr3tT0ken';
 const BEARER = { authorization: `Bearer ${TOKEN}` };
 

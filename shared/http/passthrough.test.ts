@@ -5,6 +5,8 @@ import { offer } from '../testing/packages';
 import { startUpstream, type FakeUpstream } from '../testing/upstream';
 import { until } from '../testing/until';
 
+jest.setTimeout(30_000);
+
 let upstream: FakeUpstream;
 let house: LocalHouse;
 

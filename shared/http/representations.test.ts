@@ -6,6 +6,8 @@ import { bytes, packument, tarballTarget } from '../testing/packages';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream } from '../testing/upstream';
 
+jest.setTimeout(30_000);
+
 const ABBREVIATED = 'application/vnd.npm.install-v1+json';
 /** What npm, pnpm and bun send. */
 const NPM = `${ABBREVIATED}; q=1.0, application/json; q=0.8, */*`;
