@@ -13,7 +13,7 @@ import { SMALL_BYTES, type HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
 import { pinSource, type PinSource } from './pin-source';
 import type { Plan } from './plan';
-import { askRange, isWholeRange, partOf, partSource, totalOf } from './range-pass';
+import { askRange, isBeyond, isWholeRange, partOf, partSource, totalOf } from './range-pass';
 import { strongEtag, type EngineRooms } from './rooms';
 import { ABANDON_BELOW_BYTES } from './spooling';
 
@@ -161,7 +161,7 @@ export class FileDesk {
     }
     response.body.destroy();
     const total = response.status === 416 ? totalOf(response) : undefined;
-    return total === undefined ? undefined : { ...about, body: sizeOnly(total) };
+    return total !== undefined && isBeyond(range, total) ? { ...about, body: sizeOnly(total) } : undefined;
   }
 
   /** What HEAD tells. The upstream's own HEAD often lies, so its first byte is asked for. */

@@ -7,7 +7,15 @@ import type { EngineRooms } from './rooms';
 
 /** Whether a Range header asks for everything (`bytes=0-`), or for what is answered with everything: then a fill serves it. */
 export function isWholeRange(range: string | undefined): boolean {
-  return range === undefined || /^bytes=0-$/.test(range.trim()) || !/^bytes=(?:\d+-\d*|-\d+)$/.test(range.trim());
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range?.trim() ?? '') ?? [];
+  if (from === '') return to === '';
+  return to === '' ? Number(from) === 0 : Number(to) < Number(from);
+}
+
+/** Whether a range has no byte of a body of that length: what a 416 must mean. */
+export function isBeyond(range: string, total: number): boolean {
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range.trim()) ?? [];
+  return from === '' ? Number(to) === 0 || total === 0 : Number(from) >= total;
 }
 
 /** @param source where the document says that the bytes are, if not at the canonical path @throws LarderError */

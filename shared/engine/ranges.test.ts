@@ -1,0 +1,166 @@
+import { openHouse, type AskOptions, type LocalHouse } from '../testing/house';
+import { bytes, offer, sri } from '../testing/packages';
+import { until } from '../testing/until';
+import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstream';
+
+const FILE = '/a/-/a-1.0.0.tgz';
+const MIB = 1024 * 1024;
+const body = bytes(300_000);
+let upstream: FakeUpstream;
+let house: LocalHouse;
+
+beforeEach(async () => {
+  upstream = await startUpstream();
+  house = await openHouse({ upstream: upstream.url });
+});
+afterEach(async () => {
+  await house.stop();
+  await upstream.close();
+});
+
+function offerFile(reply: Reply = { ranges: 'yes' }): void {
+  offer(upstream, 'a', { body }, reply);
+}
+
+function range(value: string, more: Record<string, string> = {}): AskOptions {
+  return { headers: { range: value, ...more } };
+}
+
+/** Range headers of all requests for the file. */
+function asked(): (string | undefined)[] {
+  return upstream.requests.filter(({ path }) => path === FILE).map(({ headers }) => headers.range);
+}
+
+async function warm(): Promise<string> {
+  await house.get(FILE);
+  await house.kept(FILE);
+  const { headers } = await house.get(FILE);
+  upstream.forget();
+  return headers.etag ?? '';
+}
+
+const CASES: [string, string, number, number][] = [
+  ['the middle', 'bytes=1000-1999', 1000, 2000],
+  ['the rest', 'bytes=299000-', 299_000, 300_000],
+  ['a suffix', 'bytes=-500', 299_500, 300_000],
+  ['the last byte', 'bytes=299999-299999', 299_999, 300_000],
+  ['beyond the end', 'bytes=299000-999999', 299_000, 300_000],
+];
+
+describe.each(['cold', 'warm'])('%s', (state) => {
+  it.each(CASES)('a range of %s', async (_what, value, from, to) => {
+    offerFile();
+    if (state === 'warm') await warm();
+    const got = await house.get(FILE, range(value));
+    expect([got.status, got.complete, got.headers['content-range']]).toEqual([206, true, `bytes ${from}-${to - 1}/300000`]);
+    expect(got.body.equals(body.subarray(from, to))).toBe(true);
+    expect(asked().filter((one) => one !== undefined)).toEqual(state === 'warm' ? [] : [value]);
+  });
+
+  it('416 names the length', async () => {
+    offerFile();
+    if (state === 'warm') await warm();
+    const got = await house.get(FILE, range('bytes=300000-'));
+    expect([got.status, got.headers['content-range'], got.body.length]).toEqual([416, 'bytes */300000', 0]);
+  });
+
+  it.each(['bytes=5-2', 'lines=1-2', 'bytes=1-2,5-6', 'bytes=-'])('%s is answered with everything', async (value) => {
+    offerFile();
+    if (state === 'warm') await warm();
+    const got = await house.get(FILE, range(value));
+    expect([got.status, got.complete, got.body.equals(body)]).toEqual([200, true, true]);
+  });
+
+  it('If-Range with another ETag gets everything', async () => {
+    offerFile();
+    if (state === 'warm') await warm();
+    const got = await house.get(FILE, range('bytes=1000-1999', { 'if-range': '"other"' }));
+    expect([got.status, got.complete, got.body.equals(body)]).toEqual([200, true, true]);
+  });
+
+  it('HEAD tells the length without a body', async () => {
+    offerFile();
+    if (state === 'warm') await warm();
+    const got = await house.get(FILE, { method: 'HEAD' });
+    expect([got.status, got.headers['content-length'], got.body.length]).toEqual([200, '300000', 0]);
+    expect(asked()).toEqual(state === 'warm' ? [] : ['bytes=0-0']);
+  });
+});
+
+it('the ETag of a hit is good for If-Range and If-None-Match, also in a list', async () => {
+  offerFile();
+  const etag = await warm();
+  expect((await house.get(FILE, range('bytes=0-9', { 'if-range': etag }))).status).toBe(206);
+  const none = await house.get(FILE, { headers: { 'if-none-match': `"x", W/${etag}` } });
+  expect([none.status, none.body.length]).toEqual([304, 0]);
+  expect((await house.get(FILE, { headers: { 'if-none-match': '"x", "y"' } })).status).toBe(200);
+});
+
+it('a cold range with the ETag that the packument promises costs the range', async () => {
+  offerFile();
+  await house.get('/a');
+  const etag = `"${sri(body).slice(7, 34).replace(/\+/g, '-').replace(/\//g, '_')}"`;
+  const got = await house.get(FILE, range('bytes=1000-1999', { 'if-range': etag }));
+  expect([got.status, got.body.equals(body.subarray(1000, 2000))]).toEqual([206, true]);
+});
+
+describe('a range of what is not held', () => {
+  it('is marked as passed on, may not be kept by others, and starts a fill', async () => {
+    offerFile();
+    const got = await house.get(FILE, range('bytes=1000-1999'));
+    expect([got.headers['x-cache'], got.headers['cache-control']]).toEqual(['pass', 'no-store']);
+    await house.kept(FILE);
+    const again = await house.get(FILE, range('bytes=1000-1999'));
+    expect([again.headers['x-cache'], again.body.equals(got.body)]).toEqual(['hit', true]);
+  });
+
+  it('of a large object starts no fill, nor does HEAD of anything', async () => {
+    upstream.on(FILE, { body: bytes(MIB), repeat: 65, ranges: 'yes' });
+    const got = await house.get(FILE, range(`bytes=${64 * MIB}-${64 * MIB + 9}`));
+    expect([got.status, got.body.length]).toEqual([206, 10]);
+    upstream.on(FILE, { body, ranges: 'yes' });
+    await house.get(FILE, { method: 'HEAD' });
+    // A fill would have begun before the answer: its request would be here.
+    await house.get('/nothing-else-is-under-way');
+    expect(asked()).toEqual([`bytes=${64 * MIB}-${64 * MIB + 9}`, 'bytes=0-0']);
+    expect((await house.why(FILE)).entry).toBeNull();
+  });
+
+  it.each<[string, Reply]>([
+    ['ignores Range', { ranges: 'no' }],
+    ['answers another range', { ranges: 'wrong' }],
+    ['answers 200 with the part', { ranges: 'lying' }],
+  ])('is right when the upstream %s', async (_how, reply) => {
+    offerFile(reply);
+    const got = await house.get(FILE, range('bytes=1000-1999'));
+    expect([got.status, got.complete, got.body.equals(body.subarray(1000, 2000))]).toEqual([206, true, true]);
+  });
+
+  it('far ahead of a download under way is asked for by itself', async () => {
+    offer(upstream, 'a', { body });
+    let release!: () => void;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    upstream.on(FILE, async (request, response) => {
+      if (request.headers.range)
+        return void response.writeHead(206, { 'content-range': 'bytes 299000-299999/300000' }).end(body.subarray(299_000));
+      response.writeHead(200, { 'content-length': '300000' }).write(body.subarray(0, 100_000));
+      await released;
+      response.end(body.subarray(100_000));
+    });
+    const whole = house.ask(FILE);
+    await until('the download is under way', () => whole.received > 0);
+    const ahead = await house.get(FILE, range('bytes=299000-'));
+    expect([ahead.status, ahead.body.equals(body.subarray(299_000))]).toEqual([206, true]);
+    const near = await house.get(FILE, range('bytes=10-19'));
+    expect([near.status, near.body.equals(body.subarray(10, 20))]).toEqual([206, true]);
+    release();
+    expect((await whole.whole).body.equals(body)).toBe(true);
+    expect(asked()).toEqual([undefined, 'bytes=299000-']);
+  });
+
+  it.each([404, 410])('that does not exist is %i', async (status) => {
+    upstream.on(FILE, { status, body: 'no' });
+    expect((await house.get(FILE, range('bytes=0-9'))).status).toBe(status);
+    expect((await house.get(FILE, { method: 'HEAD' })).status).toBe(status);
+  });
+});
