@@ -1,13 +1,13 @@
 /** Puts the rooms of one cache together and takes them apart again; main.ts runs it, tests run several in one process. */
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync } from 'node:fs';
 import type { Module } from '../caches/module';
 import type { CacheConfig, Config } from './config/config';
 import { ledgerFile } from './config/files';
 import { createDocumentPool } from './documents/pool';
 import { createSpools } from './engine/spooling';
 import { Engine } from './engine/serve';
-import { errorText, LarderError } from './errors';
+import { errorText } from './errors';
+import { requireFolders } from './folders';
 import { Bases } from './http/bases';
 import { openControl, type Control } from './http/control';
 import { Counters } from './http/counters';
@@ -51,11 +51,7 @@ export interface Appliance {
 /** Opens one cache. @throws LarderError start, when it cannot listen or its directories cannot be used */
 export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
   const { config, cache, module, log } = options;
-  for (const [name, folder] of [
-    ['CACHE_DIR', config.cacheDir],
-    ['STATE_DIR', config.stateDir],
-  ] as const)
-    requireWritable(name, folder);
+  requireFolders(config);
   const instance = `${cache.name}-${randomBytes(4).toString('hex')}`;
   const startedAt = new Date().toISOString();
   let listening: Listening | undefined;
@@ -171,18 +167,5 @@ async function openOwned(
   } catch (error) {
     log.warn('not-storing', { reason: errorText(error) });
     return { control, spool: undefined };
-  }
-}
-
-function requireWritable(name: string, folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new LarderError(
-      'start',
-      { what: `${name}=${folder} cannot be written (${errorText(error)})`, remedy: `make it writable, or choose another with ${name}` },
-      error,
-    );
   }
 }

@@ -8,6 +8,7 @@ import { modules } from '../caches/index';
 import { openAppliance } from './appliance';
 import { loadConfig } from './config/load';
 import { errorText, isLarderError, LarderError } from './errors';
+import { requireFolders } from './folders';
 import { createLog } from './log/log';
 
 async function run(name: string | undefined): Promise<void> {
@@ -21,6 +22,8 @@ async function run(name: string | undefined): Promise<void> {
       remedy: `one of ${known}`,
     });
   }
+  // Before the log, which would otherwise complain of the same.
+  requireFolders(config);
   const log = createLog({ stateDir: config.stateDir, name: cache.name, level: config.logLevel, format: config.logFormat });
   let stop = (): void => process.exit(0);
   const appliance = await openAppliance({
