@@ -76,12 +76,13 @@ class Committer {
   }
 
   private async runBatch(): Promise<void> {
-    const alone = this.queue[0];
-    if (alone && (alone.job.op === 'gc' || isUnlocked(alone.job))) {
-      this.queue.shift();
-      return this.runAlone(alone);
+    // What only reads does not wait in line behind transactions, which may have to wait for another process.
+    const reading = this.queue.findIndex(({ job }) => isUnlocked(job));
+    if (reading >= 0 || this.queue[0]?.job.op === 'gc') {
+      const [alone] = this.queue.splice(Math.max(0, reading), 1);
+      return alone && this.runAlone(alone);
     }
-    const until = this.queue.findIndex(({ job }) => job.op === 'gc' || isUnlocked(job));
+    const until = this.queue.findIndex(({ job }) => job.op === 'gc');
     const requests = this.queue.splice(0, Math.min(BATCH, until < 0 ? this.queue.length : until));
     try {
       if (requests.some(({ job }) => needsWhole(job))) await this.completeRebuild();

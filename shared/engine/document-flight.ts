@@ -2,9 +2,9 @@
 import type { DocumentRoute, Pin } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
 import type { Entry, NewEntry } from '../store/entry';
-import type { RenderResult } from '../documents/types';
+import type { RenderJob, RenderResult } from '../documents/types';
 import { Download } from './download';
-import { notThere } from './file-flight';
+import { notThere } from './head';
 import { GrowingBody } from './growing-body';
 import type { Head } from './head';
 import { keyPrefix, type Plan } from './plan';
@@ -58,26 +58,35 @@ export async function fetchDocument(
   const digested = await download.readAll(response);
   const bytes = body.all();
   const integrity = contentAddress(digested);
-  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, head), outcome: 'revalidated' };
-  const checked = route.codec ? await check(rooms, plan, head, bytes, wanted) : undefined;
-  const entry = entryOf(rooms, download.latest ?? head, { ...digested, integrity });
+  // What began at one mirror may have come from another, which encodes it in its own way.
+  const last = download.latest ?? head;
+  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, last), outcome: 'revalidated' };
+  const checked = route.codec ? await readDocument(rooms, plan, { body: bytes }, last.contentEncoding, wanted) : undefined;
+  const entry = entryOf(rooms, last, { ...digested, integrity });
   const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
-  return keep(rooms, plan, entry, bytes, checked?.pins ?? [], rendered);
+  return keep(rooms, plan, entry, bytes, checked?.pins, rendered);
 }
 
-function check(rooms: EngineRooms, plan: Plan, head: Head, bytes: Buffer, wanted: Wanted | undefined): Promise<RenderResult> {
+/** What a document promises, and the rendering that is wanted, if any. @throws LarderError as the pool's render */
+export function readDocument(
+  rooms: EngineRooms,
+  plan: Plan,
+  source: RenderJob['source'],
+  contentEncoding: string | undefined,
+  wanted: Wanted | undefined,
+): Promise<RenderResult> {
   return rooms.pool
     .render({
       module: rooms.module.name,
       route: plan.route.name,
       path: plan.path,
-      source: { body: bytes },
+      source,
       base: wanted?.base ?? '',
       gzip: wanted?.gzip ?? false,
       pins: true,
       maxBytes: rooms.config.maxDocumentBytes,
       ...(wanted ? { variant: wanted.variant } : {}),
-      ...(head.contentEncoding === undefined ? {} : { contentEncoding: head.contentEncoding }),
+      ...(contentEncoding === undefined ? {} : { contentEncoding }),
     })
     .catch((error: unknown) => {
       throw isLarderError(error) ? new LarderError(error.code, { ...error.facts, target: plan.path }, error.cause) : error;
@@ -89,20 +98,20 @@ async function keep(
   plan: Plan,
   entry: NewEntry,
   bytes: Buffer,
-  pins: readonly Pin[],
+  pins: readonly Pin[] | undefined,
   rendered: DocumentResult['rendered'],
 ): Promise<DocumentResult> {
   const made = rendered ? { rendered } : {};
   const unstored = {
     entry: { ...entry, v: 1 as const, key: plan.key },
     outcome: 'miss' as const,
-    unstored: { body: bytes, pins },
+    unstored: { body: bytes, pins: pins ?? [] },
     ...made,
   };
   if (rooms.store.notStoring()) return unstored;
   try {
-    // First what it promises: a document that is held is never asked for its pins again.
-    if (pins.length > 0) await learn(rooms, plan, entry.integrity, pins);
+    // First what it promises (be it nothing): a document whose promises are known is not read for them again.
+    if (pins) await learn(rooms, plan, entry.integrity, pins);
     return { entry: await rooms.store.commit(plan.key, entry, { buffer: bytes }), outcome: 'miss', ...made };
   } catch (error) {
     rooms.log.warn('not-storing', { key: plan.key, reason: String(error) });
@@ -110,7 +119,8 @@ async function keep(
   }
 }
 
-async function learn(rooms: EngineRooms, plan: Plan, revision: string, pins: readonly Pin[]): Promise<void> {
+/** Tells the store what a revision of a document promises, and the log what was promised otherwise before. @throws Error of the store */
+export async function learn(rooms: EngineRooms, plan: Plan, revision: string, pins: readonly Pin[]): Promise<void> {
   const conflicts = await rooms.store.learn(plan.key, revision, keyPrefix(rooms.module.name, plan.origin.name), pins);
   for (const { target, held, promised } of conflicts)
     rooms.log.error('digest-changed', { target, held, promised, policy: rooms.cache.changed });

@@ -88,14 +88,15 @@ export class Download {
     return Math.min(this.position, this.body.received);
   }
 
-  /** Takes over a partial whose bytes `digester` has already seen. */
-  adopt(bytes: number, digester: Digester, head: Head): void {
+  /** Takes over a partial whose bytes `digester` has already seen. @param doubtful whether these may not be what came */
+  adopt(bytes: number, digester: Digester, head: Head, doubtful: boolean): void {
     this.body.adopt(bytes);
     this.position = bytes;
     this.digester = digester;
     this.head = head;
     this.disturbed = true;
     this.join();
+    if (doubtful) this.guessed = true;
   }
 
   /** The mirror read last gave wrong bytes and is not asked again. @returns false if there is no other one */
@@ -121,6 +122,8 @@ export class Download {
     this.base = response.base;
     if (resuming && response.status === 206) {
       const continued = continues(response, this.position, this.head);
+      // A part that names no ETag may be of other bytes than the ones before it, whatever was asked.
+      if (continued && response.headers['etag'] === undefined) this.guessed = true;
       if (continued) return { head: (this.head = continued), response };
     }
     if (resuming && (response.status === 206 || response.status === 416)) {
@@ -212,6 +215,8 @@ export class Download {
 
   private pump(response: UpstreamResponse): Promise<void> {
     const source = response.body;
+    // What ended while something else was waited for tells nobody any more.
+    if (source.destroyed) return Promise.reject(source.errored ?? cutShort(response));
     return new Promise((resolve, reject) => {
       source.on('data', (chunk: Buffer) => {
         try {
@@ -225,11 +230,7 @@ export class Download {
         }
       });
       source.once('error', reject);
-      source.once('close', () =>
-        reject(
-          new LarderError('upstream-failed', { host: hostOf(response.base), reason: 'the connection was closed', target: response.url }),
-        ),
-      );
+      source.once('close', () => reject(cutShort(response)));
       source.once('end', () => {
         const total = this.head?.total;
         if (total === undefined || this.position === total) resolve();
@@ -267,6 +268,10 @@ export class Download {
     this.body.truncate(offset);
     this.watcher.diverged(offset);
   }
+}
+
+function cutShort(response: UpstreamResponse): LarderError {
+  return new LarderError('upstream-failed', { host: hostOf(response.base), reason: 'the connection was closed', target: response.url });
 }
 
 function isCut(code: string): boolean {

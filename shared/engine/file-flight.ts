@@ -10,7 +10,7 @@ import type { Entry, NewEntry } from '../store/entry';
 import type { BodySource } from './body-source';
 import { Download } from './download';
 import { GrowingBody, type Follower } from './growing-body';
-import type { Head } from './head';
+import { notThere, refusePage, type Head } from './head';
 import { fileEntry } from './file-entry';
 import { pinWaited, type PinSource } from './pin-source';
 import type { Plan } from './plan';
@@ -58,6 +58,7 @@ export class FileFlight {
     private readonly spool: SpoolHandle,
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
+    this.body.onStalled = (follower) => this.leaveBehind(follower as Reader);
     // Without a file there is no second pass, so the weak digest that old documents promise is computed too.
     const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...pins.algorithms(), 'sha1'];
     const spec = {
@@ -177,6 +178,12 @@ export class FileFlight {
     this.considerStopping();
   }
 
+  /** Nothing is being stored, and the window in memory moved on without a reader that took nothing. */
+  private leaveBehind(reader: Reader): void {
+    reader.failure = new LarderError('overloaded', { what: 'nothing can be stored, and this client took nothing for too long' });
+    this.leave(reader);
+  }
+
   /** A download that nobody reads goes on only if it is worth it. */
   private considerStopping(): void {
     if (this.readers.size > 0 || this.complete || this.ended) return;
@@ -233,12 +240,14 @@ export class FileFlight {
     return { wrong: new LarderError('integrity', facts) };
   }
 
+  /** @throws LarderError overloaded: the digest was not computed on the way, and the bytes are not in a file any more */
   private async agrees(pin: string, digest: Digested): Promise<boolean> {
     const agreed = sriAgrees(pin, digest.digests);
-    if (agreed !== undefined) return agreed;
     const algorithm = strongestAlgorithm(pin);
     // A pin in no known algorithm proves nothing; one in another algorithm than was computed costs a second pass.
-    if (algorithm === undefined || !(await this.body.flushed()) || this.spool.file === undefined) return algorithm === undefined;
+    if (agreed !== undefined || algorithm === undefined) return agreed ?? true;
+    if (!(await this.body.flushed()) || this.spool.file === undefined)
+      throw new LarderError('overloaded', { what: 'the disk became full before the bytes could be verified' });
     return sriAgrees(pin, (await digestFile(this.spool.file, [algorithm])).digests) === true;
   }
 
@@ -285,16 +294,4 @@ export class FileFlight {
     await store.remove([stored.key]);
     return undefined;
   }
-}
-
-/** Why a 200 cannot be a file: it is a page for people. */
-export function refusePage(headers: Readonly<Record<string, string>>): string | undefined {
-  return /^text\/html\b/i.test(headers['content-type'] ?? '') ? 'an HTML page came instead of the file' : undefined;
-}
-
-/** An upstream status other than 200, as this cache's own error. */
-export function notThere(plan: Plan, head: Head): LarderError {
-  if (head.status === 404) return new LarderError('upstream-not-found', { target: plan.path });
-  if (head.status === 410) return new LarderError('upstream-gone', { target: plan.path });
-  return new LarderError('upstream-denied', { target: plan.path, status: head.status });
 }

@@ -8,6 +8,8 @@ import { LarderError } from '../errors';
 
 /** Pieces kept in memory before the source is asked to pause: while they are being written, or for the slowest reader. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
+/** How long a reader may take nothing while everybody waits for it because nothing can be stored. */
+const STALL_MS = 60_000;
 /** Largest single read from the spool. */
 const READ_BYTES = 1024 * 1024;
 
@@ -37,6 +39,8 @@ export class GrowingBody {
   private wake: (() => void)[] = [];
   private idle: (() => void)[] = [];
   readonly followers = new Set<Follower>();
+  /** Told of a follower that took nothing for so long that the rest goes on without it; it must leave. */
+  onStalled: ((follower: Follower) => void) | undefined;
 
   /**
    * @param file spool file to write to; undefined: memory only
@@ -47,6 +51,7 @@ export class GrowingBody {
     readonly file: string | undefined,
     private readonly onTrouble: (error: unknown) => void,
     private readonly windowBytes = WINDOW_BYTES,
+    private readonly stallMs = STALL_MS,
   ) {
     this.fileFailed = file === undefined;
     if (file === undefined) return;
@@ -83,9 +88,13 @@ export class GrowingBody {
     return this.hasRoom();
   }
 
-  /** Resolves when the source may go on. */
+  /** Resolves when the source may go on. One reader that takes nothing must not stop the others without end. */
   async roomy(): Promise<void> {
-    while (!this.hasRoom()) await new Promise<void>((resolve) => this.idle.push(resolve));
+    while (!this.hasRoom()) {
+      const before = this.slowest();
+      const moved = await this.settledWithin(this.stallMs);
+      if (!moved && this.fileFailed && this.slowest() === before) this.leaveBehind(before);
+    }
   }
 
   /** Resolves when everything received is in the file. @returns false if there is no file */
@@ -207,9 +216,27 @@ export class GrowingBody {
 
   private forgetRead(): void {
     if (this.followers.size === 0) return;
-    const keepFrom = Math.max(this.written, Math.min(...[...this.followers].map((follower) => follower.offset)));
+    const keepFrom = Math.max(this.written, this.slowest());
     this.pieces = this.pieces.filter((piece) => piece.offset + piece.buffer.length > keepFrom);
     this.firstPiece = this.pieces[0]?.offset ?? this.received;
+  }
+
+  private slowest(): number {
+    return Math.min(...[...this.followers].map((follower) => follower.offset));
+  }
+
+  private leaveBehind(offset: number): void {
+    for (const follower of [...this.followers]) if (follower.offset <= offset) this.onStalled?.(follower);
+  }
+
+  private settledWithin(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), ms);
+      this.idle.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 
   private settle(): void {

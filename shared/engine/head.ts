@@ -1,5 +1,7 @@
 /** What an upstream says of an object, and what of that is enough to go on after a cut. Pure. */
+import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
+import type { Plan } from './plan';
 
 /** What the upstream said of the object. */
 export interface Head {
@@ -57,4 +59,16 @@ export function headOf(response: UpstreamResponse): Head {
 /** host:port of a base URL, for errors. */
 export function hostOf(base: string): string {
   return URL.canParse(base) ? new URL(base).host : base;
+}
+
+/** Why a 200 cannot be a file: it is a page for people. */
+export function refusePage(headers: Readonly<Record<string, string>>): string | undefined {
+  return /^text\/html\b/i.test(headers['content-type'] ?? '') ? 'an HTML page came instead of the file' : undefined;
+}
+
+/** An upstream status other than 200, as this cache's own error. */
+export function notThere(plan: Plan, head: Head): LarderError {
+  if (head.status === 404) return new LarderError('upstream-not-found', { target: plan.path });
+  if (head.status === 410) return new LarderError('upstream-gone', { target: plan.path });
+  return new LarderError('upstream-denied', { target: plan.path, status: head.status });
 }

@@ -4,7 +4,7 @@ import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
-import { notThere } from './file-flight';
+import { notThere } from './head';
 import type { Plan } from './plan';
 import { noSuchPart, variantOf } from './renditions';
 import { strongEtag, type EngineRooms } from './rooms';

@@ -84,7 +84,7 @@ class FileSpool implements SpoolHandle {
     const digester = await digestInto(new Digester(download.algorithms), this.file).catch(() => undefined);
     if (!digester || digester.size === 0 || (sidecar.total !== undefined && digester.size >= sidecar.total))
       return download.body.truncate(0);
-    download.adopt(digester.size, digester, { status: 200, base: '', ...sidecar });
+    download.adopt(digester.size, digester, { status: 200, base: '', ...sidecar }, rebooted);
     this.log.info('resuming', { key: sidecar.key, bytes: digester.size });
   }
 

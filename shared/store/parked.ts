@@ -35,6 +35,7 @@ const DAY_MS = 24 * 3600 * 1000;
 
 export class Parked {
   private readonly folder: string;
+  private trimming: Promise<number> | undefined;
 
   /** @param limits age in ms and bytes of all parked bodies together @param now ms since the epoch */
   constructor(
@@ -58,6 +59,8 @@ export class Parked {
     for (let attempt = 0; attempt < 3; attempt++) {
       try {
         await rename(scratch, target);
+        this.trimming ??= this.trim().finally(() => (this.trimming = undefined));
+        await this.trimming;
         return;
       } catch {
         // Another one is there (ENOTEMPTY): take it away by a rename, so that nobody sees half of it.
