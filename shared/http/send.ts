@@ -4,12 +4,24 @@ import type { Answer } from '../engine/answer';
 import type { BodySource } from '../engine/body-source';
 import { LarderError } from '../errors';
 import { select } from './conditions';
+import { onDeparture } from './departure';
 import type { RequestFacts } from './request-facts';
 import { headersOf } from './response-headers';
 
 export interface Sent {
   readonly status: number;
   readonly bytes: number;
+  /** Why a body that had begun was cut by us; absent if it is whole, or the client left. */
+  readonly failure?: unknown;
+}
+
+/** A response, and whether its client is still there. */
+interface Client {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  left: boolean;
+  /** Ends the wait until the client has taken what was sent. */
+  wake: () => void;
 }
 
 /**
@@ -24,38 +36,50 @@ export async function send(
   now = Date.now(),
 ): Promise<Sent> {
   const { body } = answer;
-  res.once('close', () => body.close());
+  const client: Client = { req, res, left: false, wake: () => undefined };
+  const forget = onDeparture(req, res, () => {
+    client.left = true;
+    client.wake();
+    body.close();
+  });
   try {
-    if (answer.part) return await sendPart(req, res, answer, answer.part);
-    const { size } = body;
-    const selection = select(req.method ?? 'GET', facts, { etag: answer.etag, lastModified: answer.lastModified, size });
-    switch (selection.status) {
-      case 304:
-        return head(res, 304, withAge(headersOf(answer, undefined), answer, now));
-      case 412:
-        throw new LarderError('precondition');
-      case 416:
-        return head(res, 416, ['Content-Range', `bytes */${size}`, 'Content-Length', '0', 'Accept-Ranges', 'bytes']);
-      case 206: {
-        const { first, last } = selection;
-        const headers = ['Content-Range', `bytes ${first}-${last}/${size}`, ...headersOf(answer, last - first + 1)];
-        return await stream(req, res, body, 206, withAge(headers, answer, now), first, last + 1);
-      }
-      case 200: {
-        const headers = withAge(headersOf(answer, size), answer, now);
-        if (req.method === 'HEAD') return head(res, 200, headers);
-        return await stream(req, res, body, 200, headers, 0, size ?? Infinity);
-      }
-    }
+    return await respond(client, facts, answer, now);
   } finally {
+    forget();
     body.close();
   }
 }
 
-function sendPart(req: IncomingMessage, res: ServerResponse, answer: Answer, part: NonNullable<Answer['part']>): Promise<Sent> {
+async function respond(client: Client, facts: RequestFacts, answer: Answer, now: number): Promise<Sent> {
+  const { req, res } = client;
+  const { body } = answer;
+  if (answer.part) return sendPart(client, answer, answer.part);
+  const { size } = body;
+  const selection = select(req.method ?? 'GET', facts, { etag: answer.etag, lastModified: answer.lastModified, size });
+  switch (selection.status) {
+    case 304:
+      return head(res, 304, withAge(headersOf(answer, undefined), answer, now));
+    case 412:
+      throw new LarderError('precondition');
+    case 416:
+      return head(res, 416, ['Content-Range', `bytes */${size}`, 'Content-Length', '0', 'Accept-Ranges', 'bytes']);
+    case 206: {
+      const { first, last } = selection;
+      const headers = ['Content-Range', `bytes ${first}-${last}/${size}`, ...headersOf(answer, last - first + 1)];
+      return stream(client, body, 206, withAge(headers, answer, now), first, last + 1);
+    }
+    case 200: {
+      const headers = withAge(headersOf(answer, size), answer, now);
+      if (req.method === 'HEAD') return head(res, 200, headers);
+      return stream(client, body, 200, headers, 0, size ?? Infinity);
+    }
+  }
+}
+
+function sendPart(client: Client, answer: Answer, part: NonNullable<Answer['part']>): Promise<Sent> {
   const length = part.last - part.first + 1;
   const headers = ['Content-Range', `bytes ${part.first}-${part.last}/${part.total}`, ...headersOf(answer, length)];
-  return stream(req, res, answer.body, 206, headers, 0, length);
+  return stream(client, answer.body, 206, headers, 0, length);
 }
 
 function head(res: ServerResponse, status: number, headers: string[]): Sent {
@@ -69,32 +93,28 @@ function withAge(headers: string[], answer: Answer, now: number): string[] {
   return [...headers, 'Age', String(Math.max(0, Math.floor((now - answer.confirmedAt) / 1000)))];
 }
 
-async function stream(
-  _req: IncomingMessage,
-  res: ServerResponse,
-  body: BodySource,
-  status: number,
-  headers: string[],
-  from: number,
-  end: number,
-): Promise<Sent> {
+async function stream(client: Client, body: BodySource, status: number, headers: string[], from: number, end: number): Promise<Sent> {
+  const { res } = client;
   // The first bytes are read before the status line is written: a body that turns out bad can still become an honest error.
   let piece = await firstBytes(res, body, from, end, status, headers);
   let at = from;
+  const cut = (failure: unknown): Sent => {
+    res.destroy();
+    return { status, bytes: at - from, ...(client.left ? {} : { failure }) };
+  };
   try {
-    while (piece.length > 0 && !res.destroyed) {
+    while (piece.length > 0 && !client.left) {
       at += piece.length;
       const next = at < end ? body.read(at, end) : undefined;
       next?.catch(() => undefined);
-      if (!write(res, body, piece)) await drained(res);
+      if (!write(res, body, piece)) await drained(client);
       piece = next ? await next : piece.subarray(0, 0);
     }
-  } catch {
-    res.destroy();
-    return { status, bytes: at - from };
+  } catch (error) {
+    return cut(error);
   }
-  if (end !== Infinity && at !== end) res.destroy();
-  else res.end();
+  if (client.left || (end !== Infinity && at !== end)) return cut(new LarderError('internal', { reason: 'a body ended too early' }));
+  res.end();
   return { status, bytes: at - from };
 }
 
@@ -130,14 +150,14 @@ function write(res: ServerResponse, body: BodySource, piece: Buffer): boolean {
   });
 }
 
-function drained(res: ServerResponse): Promise<void> {
+function drained(client: Client): Promise<void> {
+  if (client.left) return Promise.resolve();
+  const { res } = client;
   return new Promise((resolve) => {
-    const done = (): void => {
-      res.off('drain', done);
-      res.off('close', done);
+    client.wake = (): void => {
+      res.off('drain', client.wake);
       resolve();
     };
-    res.once('drain', done);
-    res.once('close', done);
+    res.once('drain', client.wake);
   });
 }

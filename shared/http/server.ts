@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Module } from '../../caches/module';
 import type { CacheConfig, Config } from '../config/config';
-import type { Answer, EngineRequest } from '../engine/answer';
+import type { Answer, EngineRequest, Outcome } from '../engine/answer';
 import type { Engine } from '../engine/serve';
 import { ERRORS, isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
@@ -16,7 +16,7 @@ import type { Nets } from './nets';
 import type { Passthrough } from './passthrough';
 import { asLarderError, refuse } from './refuse';
 import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
-import { send } from './send';
+import { send, type Sent } from './send';
 import { parseTarget, type Target } from './target';
 
 /** Paths below it are the cache's own, on every cache. */
@@ -48,6 +48,9 @@ interface Done {
   readonly outcome: string;
   readonly detail?: string | undefined;
 }
+
+/** Outcomes whose body came from the store. */
+const HELD: ReadonlySet<Outcome> = new Set<Outcome>(['hit', 'stale', 'revalidated']);
 
 export class Door {
   constructor(private readonly rooms: ServerRooms) {}
@@ -117,7 +120,8 @@ export class Door {
     }
     if (direct) this.rooms.hot.keep(req, facts, request.base, answer, version);
     const sent = await this.sendHealing(req, res, facts, request, answer);
-    return { ...sent, outcome: answer.outcome, detail: answer.detail };
+    // A body that broke off was no success, whatever its status line said.
+    return { ...sent, outcome: sent.failure === undefined ? answer.outcome : 'error', detail: answer.detail };
   }
 
   /** Held bytes that turn out damaged before the first of them was sent are fetched anew. */
@@ -127,11 +131,11 @@ export class Door {
     facts: RequestFacts,
     request: EngineRequest,
     answer: Answer,
-  ): Promise<{ status: number; bytes: number }> {
+  ): Promise<Sent> {
     try {
       return await send(req, res, facts, answer, this.rooms.now());
     } catch (error) {
-      if (!isLarderError(error) || error.code !== 'integrity' || answer.outcome !== 'hit' || res.headersSent) throw error;
+      if (!isLarderError(error) || error.code !== 'integrity' || !HELD.has(answer.outcome) || res.headersSent) throw error;
       const again = await this.rooms.engine.answer(request);
       if ('pass' in again) throw error;
       return send(req, res, facts, again, this.rooms.now());
