@@ -34,8 +34,6 @@ export interface Row {
 /** A group of cells. */
 export interface Cell {
   readonly name: string;
-  /** After this long the cell has failed; 150 unless set. */
-  readonly limitSeconds?: number;
   measure(bench: Bench): Promise<Row[]>;
 }
 

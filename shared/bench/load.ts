@@ -117,13 +117,17 @@ export function digestOf(url: string): Promise<string> {
   });
 }
 
-/** Runs a job for every item, at most 16 at a time. */
+/** Runs a job for every item, at most 16 at a time; after a failure no further one begins. */
 export async function forEach<T>(items: readonly T[], job: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
     for (let item = items[next++]; item !== undefined; item = items[next++]) await job(item);
   };
-  await Promise.all(Array.from({ length: 16 }, lane));
+  try {
+    await Promise.all(Array.from({ length: 16 }, lane));
+  } finally {
+    next = items.length;
+  }
 }
 
 /** Middle value; the mean of both middle ones for an even count. */

@@ -12,7 +12,6 @@ const VERSION = '6.8.0';
 
 export const verdaccio: Cell = {
   name: 'verdaccio',
-  limitSeconds: 300,
   async measure(bench: Bench): Promise<Row[]> {
     const server = await startVerdaccio(bench);
     bench.corpus.addDocument('small-document', SMALL_VERSIONS);
