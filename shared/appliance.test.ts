@@ -1,6 +1,6 @@
 /** How a cache starts, refuses to start, and ends; and that slowness alone ends nothing. */
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -144,6 +144,7 @@ test('the control socket tells the status, and stops the cache; only its owner m
       request.end();
     });
   expect(JSON.parse((await ask('GET', '/status')).text)).toMatchObject({ cache: 'npm', pid: house.child.pid, port: house.port });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
   expect((await ask('GET', '/stop')).status).toBe(404);
   expect((await ask('POST', '/stop')).status).toBe(202);
   await until('it has ended', () => house.child.exitCode !== null);
