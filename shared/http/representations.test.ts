@@ -262,6 +262,6 @@ test.each([
   expect(got.status).toBe(status);
   expect(got.headers).toMatchObject({ 'content-type': 'application/json', 'x-cache': 'error', 'content-length': String(got.body.length) });
   const body = JSON.parse(got.body.toString()) as Record<string, string>;
-  expect(body).toMatchObject({ code, error: expect.stringMatching(/\w+ \w+/) as string, message: body['error'] });
+  expect(body).toMatchObject({ code, error: expect.stringContaining(' ') as string, message: body['error'] });
   if (status === 503) expect(got.headers['retry-after']).toBe('9');
 });
