@@ -12,6 +12,7 @@ import { Bases } from './http/bases';
 import { openControl, type Control } from './http/control';
 import { Counters } from './http/counters';
 import { Hot } from './http/hot';
+import { lastKnown } from './http/last-known';
 import { listen, type Listening, type Patience } from './http/listen';
 import { Nets } from './http/nets';
 import { ownPages } from './http/own-pages';
@@ -20,12 +21,14 @@ import { Door } from './http/server';
 import type { Status } from './http/status';
 import type { Log } from './log/types';
 import { openSpool, type Spool } from './store/spool';
-import { openStore } from './store/store';
+import { openStore, type LarderStore } from './store/store';
 import { socketAddress } from './store/socket-address';
 import { createUpstream } from './upstream/fetch';
 
 /** How long responses under way may take to finish when the process is told to stop. */
 const DRAIN_MS = 10_000;
+/** How long the status waits for the store's figures before it gives the last ones. */
+const STATUS_WAIT_MS = 500;
 
 export interface ApplianceOptions {
   readonly config: Config;
@@ -76,9 +79,11 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     log,
     now,
   });
+  const counts = lastKnown<{ entries: number; bytes: number }>(() => store.counts(module.name), { entries: 0, bytes: 0 }, STATUS_WAIT_MS);
+  const changes = lastKnown(() => digestChangesOf(store, module.name), undefined, STATUS_WAIT_MS);
   const status = async (): Promise<Status> => {
-    const held = await store.counts(module.name);
-    const trouble = store.notStoring();
+    const [held, changed] = await Promise.all([counts(), changes()]);
+    const trouble = store.notStoring() ?? (held.failure === undefined ? undefined : unanswered(held.failure));
     return {
       cache: cache.name,
       pid: process.pid,
@@ -87,9 +92,10 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       addresses: config.listen,
       startedAt,
       counters,
-      bytesHeld: held.bytes,
-      entries: held.entries,
+      bytesHeld: held.value.bytes,
+      entries: held.value.entries,
       mirrors: upstream.health(),
+      ...(changed.value ? { digestChanges: changed.value } : {}),
       ...(trouble ? { notStoring: trouble } : {}),
     };
   };
@@ -115,7 +121,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const trusted = new Nets(config.trustedProxies);
   const door = new Door({ config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, now, own });
   try {
-    listening = await listen(door, {
+    listening = await listen(door, hot, {
       addresses: config.listen,
       port: cache.port,
       clients: new Nets(config.clientNets),
@@ -151,6 +157,16 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     log.info('stopped', { cache: cache.name, instance });
   };
   return { port: listening.port, status, close };
+}
+
+async function digestChangesOf(store: LarderStore, module: string): Promise<Status['digestChanges']> {
+  const changes = (await store.digestChanges()).filter(({ key }) => key.startsWith(`${module}|`));
+  const [newest] = changes;
+  return newest && { count: changes.length, newest };
+}
+
+function unanswered(failure: unknown): { reason: string; remedy: string } {
+  return { reason: errorText(failure), remedy: 'free some space, and see that CACHE_DIR and STATE_DIR can be written' };
 }
 
 async function openOwned(

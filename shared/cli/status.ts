@@ -60,6 +60,14 @@ function notes({ cache, state, status }: StatusRow): string[] {
   const lines: string[] = [];
   if (state === 'not configured') lines.push(`${cache}: no upstream; set UPSTREAM_${cache}`);
   if (status?.notStoring) lines.push(`${cache}: not storing: ${status.notStoring.reason}; ${status.notStoring.remedy}`);
+  if (status?.digestChanges) {
+    const { count, newest } = status.digestChanges;
+    const files = count === 1 ? '1 released file' : `${count} released files`;
+    lines.push(
+      `${cache}: the index now promises other bytes for ${files}; newest: ${newest.key}, ${new Date(newest.at).toISOString()}, ` +
+        `held ${newest.held}, promised ${newest.promised}`,
+    );
+  }
   for (const { base, healthy, retryAt, lastError } of status?.mirrors ?? []) {
     if (!healthy)
       lines.push(

@@ -22,6 +22,17 @@ export interface Status {
   /** Why nothing new is stored at present; absent when all is well. */
   readonly notStoring?: { readonly reason: string; readonly remedy: string };
   readonly mirrors: readonly MirrorHealth[];
+  /** Released files for which an index promised other bytes later: how many, and the newest. Absent while there is none. */
+  readonly digestChanges?: { readonly count: number; readonly newest: DigestChanged };
+}
+
+/** A released file whose promised digest changed (SRI). */
+export interface DigestChanged {
+  readonly key: string;
+  readonly held: string;
+  readonly promised: string;
+  /** ms since the epoch. */
+  readonly at: number;
 }
 
 /** Requests since the start, by outcome. */
@@ -31,6 +42,6 @@ export interface StatusCounters {
   readonly stale: number;
   readonly revalidated: number;
   readonly errors: number;
-  /** Passed straight through, by reason: `authorization`, `method`, `disk`, … */
+  /** Passed straight through, by reason: `route`, `authorization` and `write`; `range` and `head` of files that are not held. */
   readonly passes: Readonly<Record<string, number>>;
 }
