@@ -4,8 +4,10 @@ import { isLarderError, LarderError } from '../errors';
 import type { Entry } from '../store/entry';
 import { fetchDocument, type DocumentResult, type Wanted } from './document-flight';
 import { judge, mayServeStale } from './freshness';
+import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
 import type { Plan } from './plan';
+import { Recall } from './recall';
 import type { EngineRooms } from './rooms';
 
 /** How long a document that could not be stored stays in memory for the requests that belong to it. */
@@ -20,12 +22,16 @@ export interface DocumentAnswer extends Omit<DocumentResult, 'outcome'> {
 
 export class DocumentDesk {
   private readonly flights = new Map<string, Promise<DocumentResult>>();
+  private readonly recall: Recall;
   private readonly unstored = new Map<string, { readonly result: DocumentResult; readonly untilMs: number }>();
 
   constructor(
     private readonly rooms: EngineRooms,
     private readonly negative: NegativeCache,
-  ) {}
+    bodies: HeldBodies,
+  ) {
+    this.recall = new Recall(rooms, bodies, (key) => this.flights.get(key));
+  }
 
   /** Fetches under way. */
   get underWay(): number {
@@ -61,14 +67,18 @@ export class DocumentDesk {
     }
   }
 
-  /** The document, confirmed by the upstream at most `recentMs` ago. @throws LarderError */
-  async confirmed(plan: Plan, recentMs: number): Promise<Entry> {
+  /** The document, confirmed by the upstream now. @throws LarderError */
+  async confirmed(plan: Plan): Promise<Entry> {
     const held = (await this.rooms.store.find(plan.key)) ?? this.recentUnstored(plan.key)?.entry;
-    if (held && !held.stale && this.rooms.now() - held.checkedAt < recentMs) return held;
     return (await this.fetch(plan, held, undefined)).entry;
   }
 
-  /** What the held document promises about a target, if anything. Never rejects. */
+  /** As `pin`, but what the catalogue lost is read from the held document again, which may take a while. Never rejects. */
+  async recalled(plan: Plan, target: string): Promise<Pin | undefined> {
+    return this.recentUnstored(plan.key)?.unstored ? this.pin(plan, target) : this.recall.pin(plan, target);
+  }
+
+  /** What the held document promises about a target, as far as the catalogue knows. Never rejects. */
   async pin(plan: Plan, target: string): Promise<Pin | undefined> {
     const unstored = this.recentUnstored(plan.key)?.unstored;
     if (unstored) return unstored.pins.find((pin) => pin.target === target);

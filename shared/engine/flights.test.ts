@@ -5,6 +5,8 @@ import { bytes, offer, tarballTarget } from '../testing/packages';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Handler } from '../testing/upstream';
 
+jest.setTimeout(60_000);
+
 const FILE = '/a/-/a-1.0.0.tgz';
 const MIB = 1024 * 1024;
 let upstream: FakeUpstream;

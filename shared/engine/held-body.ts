@@ -3,7 +3,7 @@
  * is trusted for a while as long as the file is demonstrably the same one.
  */
 import * as fs from 'node:fs';
-import { LarderError } from '../errors';
+import { errorCode, errorText, isLarderError, LarderError } from '../errors';
 import { verifyChunk, verifyWhole } from '../integrity/digest';
 import { CHUNK_BYTES, type Entry } from '../store/entry';
 import type { BodySource } from './body-source';
@@ -31,21 +31,25 @@ export class HeldBodies {
 
   constructor(private readonly rooms: EngineRooms) {}
 
-  /** A small body, whole and checked. @throws LarderError integrity, after the bytes were quarantined */
+  /** A small body, whole and checked. @throws LarderError integrity (look again: they are gone or quarantined) | held-unreadable */
   async readSmall(entry: Entry): Promise<Buffer> {
-    const path = this.rooms.store.contentPath(entry.integrity);
-    const body = readWhole(path, entry.size);
+    let body: Buffer | undefined;
+    try {
+      body = readWhole(this.rooms.store.contentPath(entry.integrity), entry.size);
+    } catch (error) {
+      return this.unopened(entry, errorCode(error) ?? errorText(error));
+    }
     if (body && verifyWhole(entry.chunks, body)) return body;
     return this.condemn(entry, body ? 'checksum' : 'length');
   }
 
-  /** A body of any size. @throws LarderError integrity, after the bytes were quarantined */
+  /** A body of any size. @throws LarderError integrity (look again: they are gone or quarantined) | held-unreadable */
   async open(entry: Entry): Promise<BodySource> {
     let fd: number;
     try {
       fd = fs.openSync(this.rooms.store.contentPath(entry.integrity), 'r');
     } catch (error) {
-      return this.condemn(entry, String(error));
+      return this.unopened(entry, errorCode(error) ?? errorText(error));
     }
     const stat = fs.fstatSync(fd, { bigint: true });
     if (Number(stat.size) !== entry.size) {
@@ -111,6 +115,23 @@ export class HeldBodies {
     return trust;
   }
 
+  /** What follows when somebody else could not read the bytes of an entry. @throws what happened, as `open` would */
+  unread(entry: Entry, error: unknown): Promise<never> {
+    if (!isLarderError(error)) return Promise.reject(error as Error);
+    if (error.code === 'integrity') return this.condemn(entry, 'digest');
+    if (error.code === 'held-unreadable') return this.unopened(entry, String(error.facts['reason']));
+    return Promise.reject(error);
+  }
+
+  /** Only wrong bytes are evidence of damage: a file that is gone was most likely evicted, one that cannot be opened may be good. */
+  private async unopened(entry: Entry, code: string): Promise<never> {
+    const { store } = this.rooms;
+    if (code !== 'ENOENT') throw new LarderError('held-unreadable', { target: entry.key, reason: code });
+    const now = await store.find(entry.key);
+    if (now?.integrity === entry.integrity && !fs.existsSync(store.contentPath(entry.integrity))) return this.condemn(entry, 'missing');
+    throw new LarderError('integrity', { target: entry.key, expected: entry.integrity, got: 'nothing: it was removed meanwhile' });
+  }
+
   private async condemn(entry: Entry, reason: string): Promise<never> {
     this.trusted.delete(entry.integrity);
     this.rooms.log.error('held-bytes-damaged', { key: entry.key, integrity: entry.integrity, reason });
@@ -121,14 +142,9 @@ export class HeldBodies {
   }
 }
 
-/** The whole file if it has exactly the length expected. */
-export function readWhole(path: string, size: number): Buffer | undefined {
-  let fd: number;
-  try {
-    fd = fs.openSync(path, 'r');
-  } catch {
-    return undefined;
-  }
+/** The whole file if it has exactly the length expected. @throws NodeJS.ErrnoException */
+function readWhole(path: string, size: number): Buffer | undefined {
+  const fd = fs.openSync(path, 'r');
   try {
     // One byte more than expected shows a file that is too long without a stat.
     const body = Buffer.allocUnsafe(size + 1);

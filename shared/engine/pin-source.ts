@@ -5,8 +5,8 @@ import type { DocumentDesk } from './document-desk';
 import { planPinningDocument, type Plan } from './plan';
 import type { EngineRooms } from './rooms';
 
-/** A document confirmed this recently is not asked again for a file that it does not name. */
-const RECENT_MS = 10_000;
+/** A file is asked for without its pin rather than later than this, however busy the store is; its tail still waits for the pin. */
+const KNOWN_MS = 500;
 
 export interface PinSource {
   /** The pin, if it was known before anything was asked. */
@@ -29,23 +29,25 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
   const integrity = route.integrity?.(plan.params);
   const document = planPinningDocument(rooms.module, rooms.cache, plan);
   const own: Pin | undefined = integrity === undefined ? undefined : { target: plan.path, integrity };
-  const known = own ?? (document ? await desk.pin(document, plan.path) : undefined);
+  const known = own ?? (document ? await pinWaited(desk.pin(document, plan.path), KNOWN_MS) : undefined);
   let asked: Promise<Pin | undefined> | undefined;
-  const ask = async (recentMs: number): Promise<Pin | undefined> => {
+  const confirmed = async (): Promise<Pin | undefined> => {
     if (!document) return own;
-    const held = await desk.confirmed(document, recentMs).then(
+    const isConfirmed = await desk.confirmed(document).then(
       () => true,
       () => false,
     );
-    return held ? desk.pin(document, plan.path) : known;
+    return (await desk.recalled(document, plan.path)) ?? (isConfirmed ? undefined : known);
   };
+  // What is held judges even if the catalogue lost what it promises; what it does not name may be in a newer one.
+  const ask = async (): Promise<Pin | undefined> => (document && (await desk.recalled(document, plan.path))) ?? confirmed();
   return {
     known: () => known,
     algorithms: () => digestsFor(known?.integrity, route.digest),
     willJudge: known?.integrity !== undefined || document !== undefined,
-    pin: () => (known ? Promise.resolve(known) : (asked ??= ask(RECENT_MS))),
+    pin: () => (known ? Promise.resolve(known) : (asked ??= ask())),
     learnt: async () => own ?? (document && (await desk.pin(document, plan.path))),
-    refreshed: () => (own ? Promise.resolve(own) : ask(0)),
+    refreshed: () => (own ? Promise.resolve(own) : confirmed()),
   };
 }
 

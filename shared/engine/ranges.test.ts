@@ -3,6 +3,8 @@ import { bytes, offer, sri } from '../testing/packages';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstream';
 
+jest.setTimeout(60_000);
+
 const FILE = '/a/-/a-1.0.0.tgz';
 const MIB = 1024 * 1024;
 const body = bytes(300_000);

@@ -85,10 +85,7 @@ export class Renditions {
         maxBytes: this.rooms.config.maxDocumentBytes,
         ...(entry.contentEncoding === undefined ? {} : { contentEncoding: entry.contentEncoding }),
       })
-      .catch(async (error: unknown) => {
-        if (error instanceof Object && 'code' in error && error.code === 'integrity') await this.rooms.store.quarantine(entry.integrity);
-        throw error;
-      });
+      .catch((error: unknown) => this.bodies.unread(entry, error));
   }
 
   private keep(plan: Plan, document: DocumentAnswer, wanted: Wanted, rendered: NonNullable<RenderResult['rendered']>): Rendition {

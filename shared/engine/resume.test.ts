@@ -5,6 +5,8 @@ import { bytes, flipped, offer } from '../testing/packages';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstream';
 
+jest.setTimeout(60_000);
+
 const FILE = '/a/-/a-1.0.0.tgz';
 const SIZE = 3_000_000;
 const CUT = 1_500_000;

@@ -36,7 +36,7 @@ export class Engine {
   constructor(readonly rooms: EngineRooms) {
     this.negative = new NegativeCache(rooms.config.negativeTtlSeconds, rooms.now);
     this.bodies = new HeldBodies(rooms);
-    this.documents = new DocumentDesk(rooms, this.negative);
+    this.documents = new DocumentDesk(rooms, this.negative, this.bodies);
     this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative);
     this.renditions = new Renditions(rooms, this.bodies);
   }

@@ -4,6 +4,8 @@ import { bytes, flipped, offer, packument } from '../testing/packages';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstream';
 
+jest.setTimeout(60_000);
+
 const FILE = '/a/-/a-1.0.0.tgz';
 const body = bytes(5000);
 const SECOND = 1000;

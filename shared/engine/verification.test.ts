@@ -5,6 +5,8 @@ import { bytes, flipped, offer, packument, type MadeVersion } from '../testing/p
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Handler, type Reply } from '../testing/upstream';
 
+jest.setTimeout(60_000);
+
 const FILE = '/a/-/a-1.0.0.tgz';
 let upstream: FakeUpstream;
 let house: LocalHouse;
