@@ -109,7 +109,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     cache,
     viaToken: instance,
     headersMs: config.timeouts.headersMs,
-    wayTo: (origin, path) => upstream.wayTo(origin, path),
+    wayTo: (origin, path, signal) => upstream.wayTo(origin, path, signal),
     wrote: (pass) => engine.wrote(pass.plan),
   });
   const own = ownPages({

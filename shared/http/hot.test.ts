@@ -256,7 +256,7 @@ test('the budget holds: oldest go first, what was asked since stays, nothing is 
   expect(kept(1)).toBe(false);
   expect(kept(2)).toBe(false);
   expect(kept(10)).toBe(true);
-  stage.keep('/large', 'x'.repeat(31_000));
+  stage.keep('/large', 'x'.repeat(33_000));
   expect(stage.ask('/large')).toBeUndefined();
 });
 

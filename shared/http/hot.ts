@@ -8,11 +8,12 @@ import type { Log } from '../log/types';
 import type { Store } from '../store/types';
 import type { Bases } from './bases';
 import type { Counters } from './counters';
+import { Prepared } from './prepared';
 import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
 import { headersOf } from './response-headers';
 
 interface Ready {
-  readonly bytes: Buffer;
+  readonly prepared: Prepared;
   /** name, value, …; the last value is Age. */
   readonly headers: string[];
   readonly etag: string;
@@ -26,8 +27,10 @@ interface Ready {
 /** All ready responses of one base and target, by what clients accept. */
 type Slot = Map<string, Ready>;
 
-/** Memory of a slot beyond its bytes, roughly. */
-const OVERHEAD_BYTES = 1500;
+/** Memory of a slot beyond its body (heads, keys, objects), roughly. */
+const OVERHEAD_BYTES = 2200;
+/** How long clients are told that an idle connection is kept. */
+export const KEEP_ALIVE_SECONDS = 65;
 /** Largest bodies kept: files are small ones only, documents may be large. */
 export const READY_BYTES = 8 * 1024 * 1024;
 
@@ -66,18 +69,34 @@ export class Hot {
     if (req.method !== 'GET' && req.method !== 'HEAD') return false;
     const facts = readFacts(req.rawHeaders);
     if (!this.isPlain(facts)) return false;
-    const base = this.bases.recall(facts.host);
-    if (base === undefined) return false;
-    this.lookAround();
-    const slot = this.slots.get(`${base}\n${req.url}`);
-    const ready = slot?.get('') ?? slot?.get(negotiation(facts));
-    if (!ready) return false;
     const now = this.now();
-    if (now >= ready.freshUntil) return false;
-    ready.asked = true;
-    this.store.used(ready.usedKey);
+    const ready = this.find(facts, req.url ?? '', now);
+    if (!ready) return false;
     this.send(req, res, facts, ready, now);
     return true;
+  }
+
+  /** The answer to a plain GET as bytes for the wire. @param facts of a request that `isPlain` @returns undefined if there is none ready */
+  bytesFor(facts: RequestFacts, target: string, address: string): readonly Buffer[] | undefined {
+    const now = this.now();
+    const ready = this.find(facts, target, now);
+    if (!ready) return undefined;
+    const unchanged = facts.ifNoneMatch !== undefined && facts.ifNoneMatch === ready.etag;
+    const bytes = unchanged ? 0 : ready.prepared.body.length;
+    this.note(address, 'GET', target, unchanged ? 304 : 200, bytes);
+    return unchanged ? ready.prepared.unchanged(now) : ready.prepared.ok(now);
+  }
+
+  private find(facts: RequestFacts, target: string, now: number): Ready | undefined {
+    const base = this.bases.recall(facts.host);
+    if (base === undefined) return undefined;
+    this.lookAround();
+    const slot = this.slots.get(`${base}\n${target}`);
+    const ready = slot?.get('') ?? slot?.get(negotiation(facts));
+    if (!ready || now >= ready.freshUntil) return undefined;
+    ready.asked = true;
+    this.store.used(ready.usedKey);
+    return ready;
   }
 
   /** Keeps an answer for the next who asks the same way. `version`: this.version before it was looked up. */
@@ -91,11 +110,13 @@ export class Hot {
     if (!slot) this.slots.set(slotKey, (slot = new Map()));
     const how = answer.vary === '' ? '' : negotiation(facts);
     const before = slot.get(how);
-    if (before) this.bytes -= before.bytes.length + OVERHEAD_BYTES;
-    const headers = [...headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length), 'Age', '0'];
+    if (before) this.bytes -= before.prepared.body.length + OVERHEAD_BYTES;
+    const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
     const confirmedAt = answer.confirmedAt ?? this.now();
-    slot.set(how, { bytes: ready.bytes, headers, etag, confirmedAt, freshUntil: ready.freshUntil, usedKey: ready.usedKey, asked: false });
-    this.bytes += ready.bytes.length + OVERHEAD_BYTES;
+    const prepared = new Prepared(plain, ready.bytes, confirmedAt, KEEP_ALIVE_SECONDS);
+    const headers = [...plain, 'Age', '0'];
+    slot.set(how, { prepared, headers, etag, confirmedAt, freshUntil: ready.freshUntil, usedKey: ready.usedKey, asked: false });
+    this.bytes += prepared.body.length + OVERHEAD_BYTES;
     const owned = this.owners.get(ready.usedKey);
     if (owned) owned.add(slotKey);
     else this.owners.set(ready.usedKey, new Set([slotKey]));
@@ -121,24 +142,20 @@ export class Hot {
     } else {
       res.writeHead(200, headers);
       if (req.method === 'GET') {
-        bytes = ready.bytes.length;
-        res.end(ready.bytes);
+        bytes = ready.prepared.body.length;
+        res.end(ready.prepared.body);
       } else res.end();
     }
+    this.note(req.socket.remoteAddress ?? '-', req.method ?? '-', req.url ?? '-', status, bytes);
+  }
+
+  private note(address: string, method: string, target: string, status: number, bytes: number): void {
     this.counters.count('hit', undefined, bytes);
-    this.log.access({
-      address: req.socket.remoteAddress ?? '-',
-      method: req.method ?? '-',
-      target: req.url ?? '-',
-      status,
-      bytes,
-      outcome: 'hit',
-      ms: 0,
-    });
+    this.log.access({ address, method, target, status, bytes, outcome: 'hit', ms: 0 });
   }
 
   /** Whether nothing about the request needs a decision that is made elsewhere. */
-  private isPlain(facts: RequestFacts): boolean {
+  isPlain(facts: RequestFacts): boolean {
     return (
       facts.range === undefined &&
       facts.authorization === undefined &&
@@ -170,7 +187,7 @@ export class Hot {
   private forget(slotKey: string): void {
     const slot = this.slots.get(slotKey);
     if (!slot) return;
-    for (const ready of slot.values()) this.bytes -= ready.bytes.length + OVERHEAD_BYTES;
+    for (const ready of slot.values()) this.bytes -= ready.prepared.body.length + OVERHEAD_BYTES;
     this.slots.delete(slotKey);
   }
 
@@ -190,7 +207,7 @@ export class Hot {
         continue;
       }
       for (const ready of slot.values()) {
-        this.bytes -= ready.bytes.length + OVERHEAD_BYTES;
+        this.bytes -= ready.prepared.body.length + OVERHEAD_BYTES;
         const owned = this.owners.get(ready.usedKey);
         owned?.delete(slotKey);
         if (owned?.size === 0) this.owners.delete(ready.usedKey);

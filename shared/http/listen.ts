@@ -2,6 +2,8 @@
 import { createServer, STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorCode, LarderError } from '../errors';
+import { Front } from './front';
+import { KEEP_ALIVE_SECONDS, type Hot } from './hot';
 import type { Door } from './server';
 import type { Nets } from './nets';
 
@@ -16,7 +18,7 @@ export interface Patience {
 }
 
 /** Idle connections are kept longer than package managers pause between requests. */
-const PATIENCE: Patience = { headersMs: 15_000, keepAliveMs: 65_000, checkMs: 5_000 };
+const PATIENCE: Patience = { headersMs: 15_000, keepAliveMs: KEEP_ALIVE_SECONDS * 1000, checkMs: 5_000 };
 const HEADER_BYTES = 32 * 1024;
 
 export interface Listening {
@@ -37,12 +39,13 @@ export interface ListenOptions {
 }
 
 /** @throws LarderError start: the port is taken or may not be used */
-export async function listen(door: Door, options: ListenOptions): Promise<Listening> {
+export async function listen(door: Door, hot: Hot, options: ListenOptions): Promise<Listening> {
   const servers: Server[] = [];
+  const front = new Front(hot, options.patience ?? PATIENCE);
   let { port } = options;
   try {
     for (const address of options.addresses) {
-      const server = makeServer(door, options);
+      const server = makeServer(door, front, options);
       await bind(server, address, port);
       servers.push(server);
       const bound = server.address();
@@ -52,10 +55,10 @@ export async function listen(door: Door, options: ListenOptions): Promise<Listen
     for (const server of servers) server.close();
     throw error;
   }
-  return { servers, port, close: (drainMs) => closeAll(servers, drainMs) };
+  return { servers, port, close: (drainMs) => closeAll(servers, front, drainMs) };
 }
 
-function makeServer(door: Door, options: ListenOptions): Server {
+function makeServer(door: Door, front: Front, options: ListenOptions): Server {
   const { headersMs, keepAliveMs, checkMs } = options.patience ?? PATIENCE;
   const server = createServer(
     {
@@ -69,7 +72,7 @@ function makeServer(door: Door, options: ListenOptions): Server {
     },
     door.handle,
   );
-  refuseStrangers(server, options.clients);
+  admit(server, front, options.clients);
   server.on('connect', (_req, socket: Socket) => plain(socket, 405, `${options.connectRefusal}\n`, 'Allow: GET, HEAD\r\n'));
   server.on('upgrade', (_req, socket: Socket) => plain(socket, 400, 'this cache knows no other protocol\n'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -80,12 +83,13 @@ function makeServer(door: Door, options: ListenOptions): Server {
   return server;
 }
 
-/** Who may not connect never gets as far as a parser: nothing that he sends is acted on. */
-function refuseStrangers(server: Server, clients: Nets): void {
+/** Who may not connect never gets as far as a parser: nothing that he sends is acted on. The others meet the hit path first. */
+function admit(server: Server, front: Front, clients: Nets): void {
   const accept = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
-    if (clients.has(socket.remoteAddress)) for (const listener of accept) listener.call(server, socket);
+    const handOver = (): void => accept.forEach((listener) => listener.call(server, socket));
+    if (clients.has(socket.remoteAddress)) front.take(socket, handOver);
     else plain(socket.resume(), 403, `the address ${socket.remoteAddress} may not use this cache; add its network to CLIENT_NETS\n`);
   });
 }
@@ -120,12 +124,19 @@ function bind(server: Server, address: string, port: number): Promise<void> {
   });
 }
 
-async function closeAll(servers: readonly Server[], drainMs: number): Promise<void> {
+async function closeAll(servers: readonly Server[], front: Front, drainMs: number): Promise<void> {
   const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  for (const server of servers) server.closeIdleConnections();
+  const closeIdle = (): void => {
+    front.closeIdle();
+    for (const server of servers) server.closeIdleConnections();
+  };
+  closeIdle();
   // Kept-alive connections that finish their response during the drain are idle afterwards.
-  const sweep = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), 100);
-  const cut = setTimeout(() => servers.forEach((server) => server.closeAllConnections()), drainMs);
+  const sweep = setInterval(closeIdle, 100);
+  const cut = setTimeout(() => {
+    front.closeAll();
+    for (const server of servers) server.closeAllConnections();
+  }, drainMs);
   await closed;
   clearInterval(sweep);
   clearTimeout(cut);

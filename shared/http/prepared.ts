@@ -1,0 +1,81 @@
+/**
+ * A ready response as the bytes that go over the wire, so that a hit is one write. Only Age and Date change; they stand at fixed
+ * places (Age filled up with the optional white space that RFC 9110 §5.5 lets a value end with) and are renewed once a second.
+ */
+const AGE_WIDTH = 10;
+const DATE_WIDTH = 'Thu, 01 Jan 1970 00:00:00 GMT'.length;
+/** Head and body of one buffer up to here; above it a copy costs more than a second write. */
+const JOINED_BYTES = 256 * 1024;
+
+let dateSecond = -1;
+let dateText = '';
+
+export class Prepared {
+  /** The body, as it was given or as a part of `joined`. */
+  readonly body: Buffer;
+  private readonly joined: Buffer | undefined;
+  private readonly head: Buffer;
+  private readonly notModified: Buffer;
+  private readonly ageAt: number;
+  private second = -1;
+
+  /**
+   * @param headers name, value, … without Age, Date and Connection; Content-Length and its value stand first
+   * @param keepAliveSeconds what clients are told
+   */
+  constructor(
+    headers: readonly string[],
+    body: Buffer,
+    private readonly confirmedAt: number,
+    keepAliveSeconds: number,
+  ) {
+    const moving = `Age: ${' '.repeat(AGE_WIDTH)}\r\nDate: ${' '.repeat(DATE_WIDTH)}\r\n`;
+    const rest = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n`;
+    this.ageAt = 'HTTP/1.1 200 OK\r\nAge: '.length;
+    const head = `HTTP/1.1 200 OK\r\n${moving}${lines(headers)}${rest}`;
+    this.notModified = Buffer.from(`HTTP/1.1 304 Not Modified\r\n${moving}${lines(headers.slice(2))}${rest}`, 'latin1');
+    if (body.length <= JOINED_BYTES) {
+      this.joined = Buffer.allocUnsafeSlow(Buffer.byteLength(head, 'latin1') + body.length);
+      const at = this.joined.write(head, 0, 'latin1');
+      body.copy(this.joined, at);
+      this.head = this.joined.subarray(0, at);
+      this.body = this.joined.subarray(at);
+    } else {
+      this.head = Buffer.from(head, 'latin1');
+      this.body = body;
+    }
+  }
+
+  /** What to write, one after the other. @param now ms since the epoch */
+  ok(now: number): readonly Buffer[] {
+    this.renew(now);
+    return this.joined ? [this.joined] : [this.head, this.body];
+  }
+
+  /** The head of a 304. @param now ms since the epoch */
+  unchanged(now: number): readonly Buffer[] {
+    this.renew(now);
+    return [this.notModified];
+  }
+
+  /** A write still under way may get the newer values: both are of the same width, and either is true enough. */
+  private renew(now: number): void {
+    const second = Math.floor(now / 1000);
+    if (second === this.second) return;
+    this.second = second;
+    if (second !== dateSecond) {
+      dateSecond = second;
+      dateText = new Date(second * 1000).toUTCString();
+    }
+    const age = String(Math.max(0, Math.floor((now - this.confirmedAt) / 1000))).padEnd(AGE_WIDTH);
+    const text = `${age}\r\nDate: ${dateText}`;
+    this.head.write(text, this.ageAt, 'latin1');
+    this.notModified.write(text, this.ageAt + 'Not Modified'.length - 'OK'.length, 'latin1');
+  }
+}
+
+function lines(headers: readonly string[]): string {
+  let text = '';
+  for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return text;
+}
