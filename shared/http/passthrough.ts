@@ -6,6 +6,7 @@ import type { CacheConfig, Origin } from '../config/config';
 import type { PassOn } from '../engine/serve';
 import { errorCode, isLarderError, LarderError } from '../errors';
 import type { Way } from '../upstream/types';
+import { onDeparture } from './departure';
 import { forClient, forUpstream } from './passed-fields';
 
 export interface PassthroughRooms {
@@ -13,7 +14,7 @@ export interface PassthroughRooms {
   readonly viaToken: string;
   /** Longest silence of the upstream, ms. */
   readonly headersMs: number;
-  wayTo(origin: Origin, path: string): Promise<Way>;
+  wayTo(origin: Origin, path: string, signal: AbortSignal): Promise<Way>;
   /** A successful unsafe request went through. */
   wrote(pass: PassOn): Promise<void>;
 }
@@ -22,6 +23,9 @@ export interface Passed {
   readonly status: number;
   readonly bytes: number;
 }
+
+/** The client left before there was an answer. */
+const LEFT: Passed = { status: 499, bytes: 0 };
 
 /** One request that is being passed on. */
 interface Passing {
@@ -43,10 +47,26 @@ export class Passthrough {
 
   /** Sends the request on and its answer back; 499 if the client left before there was one. @throws LarderError while nothing has been sent */
   async pass(req: IncomingMessage, res: ServerResponse, pass: PassOn): Promise<Passed> {
+    const leaving = new AbortController();
+    const forget = onDeparture(req, res, () => leaving.abort());
+    let way: Way | undefined;
+    try {
+      way = await this.rooms.wayTo(pass.plan.origin, pass.plan.path, leaving.signal);
+      return await this.forward(req, res, pass, way, leaving.signal);
+    } catch (error) {
+      if (leaving.signal.aborted && !res.headersSent) return LEFT;
+      throw error;
+    } finally {
+      way?.release();
+      forget();
+    }
+  }
+
+  private async forward(req: IncomingMessage, res: ServerResponse, pass: PassOn, way: Way, left: AbortSignal): Promise<Passed> {
     const { cache, viaToken } = this.rooms;
-    const { url, agent, authorization } = await this.rooms.wayTo(pass.plan.origin, pass.plan.path);
+    const { url, agent, authorization } = way;
     const proxy = (this.proxy ??= await this.load());
-    if (res.destroyed) return { status: 499, bytes: 0 };
+    if (left.aborted) return LEFT;
     // A read has no body; sent on, what a client calls one could be taken for the next request (RFC 9112 §6.3).
     const bodyless = req.method === 'GET' || req.method === 'HEAD';
     // The operator's credentials read; who wants to write, or to see what is somebody's own, brings credentials for that.
@@ -67,16 +87,16 @@ export class Passthrough {
     };
     if (bodyless) options.buffer = Readable.from([]);
     return new Promise((resolve, reject) => {
-      const answered = (response: IncomingMessage): void => void this.relay(passing, response).then(resolve, reject);
+      const answered = (response: IncomingMessage): void => void this.relay(passing, response, left).then(resolve, reject);
       const passing: Passing = { req, res, pass, host: url.host, timedOut: false, answered };
       this.under.set(req, passing);
       // Whoever leaves before there is an answer would be waited for in vain: http-proxy tells nobody.
-      res.once('close', () => res.headersSent || resolve({ status: 499, bytes: 0 }));
+      left.addEventListener('abort', () => res.headersSent || resolve(LEFT));
       proxy.web(req, res, options, (error) => reject(failure(passing, error)));
     });
   }
 
-  private async relay(passing: Passing, response: IncomingMessage): Promise<Passed> {
+  private async relay(passing: Passing, response: IncomingMessage, left: AbortSignal): Promise<Passed> {
     const { req, res, pass, host } = passing;
     const status = response.statusCode ?? 502;
     if (status >= 300 && status < 400 && status !== 304) {
@@ -97,10 +117,13 @@ export class Passthrough {
       // A body that breaks off must not look whole.
       response.once('aborted', () => res.destroy());
       response.once('error', () => res.destroy());
-      res.once('close', () => {
+      const over = (): void => {
         response.destroy();
         resolve({ status, bytes });
-      });
+      };
+      // Of a response that still waits for its turn on the connection Node tells nothing but what the connection does.
+      if (left.aborted) over();
+      else left.addEventListener('abort', over);
       if (req.method === 'HEAD') {
         response.resume();
         res.end();

@@ -12,6 +12,7 @@ import { asMiss, mayAskNext, Miss, noted, statusFailure, worst } from './failove
 import { createHealth } from './health';
 import { createHops, discard, isTrusted } from './hops';
 import { candidatesFor, homeOf, homesOf, type Candidate, type Home } from './mirrors';
+import { createSlots } from './slots';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from './types';
 
 export interface UpstreamOptions {
@@ -25,6 +26,8 @@ export interface UpstreamOptions {
   readonly random?: () => number;
   readonly log?: Pick<Log, 'warn' | 'info'>;
 }
+
+const SLOTS_PER_HOST = 16;
 
 /** Makes the room; nothing is opened or loaded before the first fetch. */
 export function createUpstream(options: UpstreamOptions): Upstream {
@@ -40,7 +43,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   });
   const homes = memo(homesOf);
   const userAgent = `larder/${version()}`;
-  const hops = createHops({ config, check, agents, watch, userAgent, via: `1.1 larder-${viaToken}` });
+  const slots = createSlots(SLOTS_PER_HOST);
+  const hops = createHops({ config, check, agents, watch, slots, userAgent, via: `1.1 larder-${viaToken}` });
   const cacheOf = (origin: Origin): string => config.caches.find((each) => each.origins.includes(origin))?.name ?? '<cache>';
 
   /** One mirror, its health noted. @throws Miss if the next mirror may do better; anything else is final */
@@ -65,15 +69,21 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 
   return {
-    async wayTo(origin, path) {
+    async wayTo(origin, path, signal) {
       const own = homes(origin);
       const url = candidatesFor(own, path)[0]?.url;
       if (!url) throw new LarderError('not-configured', { cache: cacheOf(origin) });
       const trusted = isTrusted(own, url);
       check.assertLiteral(url, trusted);
       const authorization = homeOf(own, url)?.authorization;
-      const agent = await agents.forRequest({ url, trusted, fresh: true }, () => undefined);
-      return { url, agent, ...(authorization === undefined ? {} : { authorization }) };
+      const release = await slots.acquire(url.host, signal);
+      try {
+        const agent = await agents.forRequest({ url, trusted, fresh: true }, () => undefined);
+        return { url, agent, release, ...(authorization === undefined ? {} : { authorization }) };
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
     async fetch(request) {
       const own = homes(request.origin);

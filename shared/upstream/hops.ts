@@ -9,13 +9,12 @@ import { exchange, ExchangeError, type Answer } from './exchange';
 import { requestHeaders } from './headers';
 import { homeOf, type Home } from './mirrors';
 import { isRedirect, MAX_REDIRECTS, nextMethod, nextUrl } from './redirects';
-import { createSlots } from './slots';
+import type { Slots } from './slots';
 import type { UpstreamRequest } from './types';
 
 /** May be asked again without doing anything twice. */
 export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-const SLOTS_PER_HOST = 16;
 /** A body that nobody wants is read to its end if it is this small, so that the connection stays usable. */
 const DRAIN_BYTES = 64 * 1024;
 
@@ -24,6 +23,7 @@ export interface HopOptions {
   readonly check: AddressCheck;
   readonly agents: Agents;
   readonly watch: IdleWatch;
+  readonly slots: Slots;
   readonly userAgent: string;
   /** Our element of Via. */
   readonly via: string;
@@ -45,9 +45,7 @@ interface Hop {
   readonly isHome: boolean;
 }
 
-export function createHops({ config, check, agents, watch, userAgent, via }: HopOptions): Hops {
-  const slots = createSlots(SLOTS_PER_HOST);
-
+export function createHops({ config, check, agents, watch, slots, userAgent, via }: HopOptions): Hops {
   /** A connection that was reset before any answer is tried once more on a fresh one. */
   async function ask(request: UpstreamRequest, homes: readonly Home[], { url, method, body, isHome }: Hop): Promise<Answer> {
     const trusted = isTrusted(homes, url);

@@ -39,6 +39,8 @@ export interface Way {
   readonly authorization?: string;
   /** For exactly one request, whose path it sets to the URL's: proxy, CA and address checks included. */
   readonly agent: Agent;
+  /** Gives the mirror's connection slot back: to be called when the exchange is over. Further calls do nothing. */
+  readonly release: () => void;
 }
 
 /** State of one mirror, for status and metrics. */
@@ -56,8 +58,11 @@ export interface Upstream {
    * @throws LarderError upstream-unreachable | upstream-timeout | upstream-failed | upstream-busy (429/503, facts.status, facts.retryAfter in seconds) | address-refused | not-configured | loop
    */
   fetch(request: UpstreamRequest): Promise<UpstreamResponse>;
-  /** The way to the first mirror for one request that somebody else makes. @throws LarderError not-configured | loop | bad-target | config */
-  wayTo(origin: Origin, path: string): Promise<Way>;
+  /**
+   * The way to the first mirror for one request that somebody else makes, when one of its host's connection slots is free. Release it.
+   * @throws LarderError not-configured | loop | bad-target | config; the signal's reason if it is aborted while waiting
+   */
+  wayTo(origin: Origin, path: string, signal?: AbortSignal): Promise<Way>;
   health(): readonly MirrorHealth[];
   close(): void;
 }
