@@ -32,7 +32,8 @@ export function writeDocument(rows: readonly Row[], minutes: number): string {
 
 /** The page as Markdown. */
 export function render(rows: readonly Row[], machine: readonly string[], missed: readonly string[], minutes: number): string {
-  const cells = rows.map(
+  const measured = rows.filter((row) => row.ours !== '' || row.nginx !== '');
+  const cells = measured.map(
     (row) => `| ${row.cell} | ${row.target} | ${row.ours} | ${row.nginx} | ${row.ratio?.toFixed(2) ?? '–'} | ${verdict(row) || '–'} |`,
   );
   const notes = rows.filter((row) => row.note !== undefined).map((row) => `- ${row.cell}: ${row.note}.`);
@@ -70,7 +71,7 @@ It took ${minutes.toFixed(0)} minutes here, needs two free cores and 5 GB in the
 - Servers run on core 0, one under load at a time; the load (wrk with 64 keep-alive connections, curl, the bench itself) and the local registry (another nginx) on core 1.
 - Rounds alternate between the servers. Both write one access line a request to a file.
 - nginx's settings are in shared/bench/nginx.conf, the registry's in shared/bench/upstream.conf, wrk's script is shared/bench/hits.lua.
-- Before a run of hits each body's SHA-512 is checked; during it no request may reach the registry and none may fail.
+- Before a run of hits each tarball's SHA-512 and each packument's versions are checked; during it no request may reach the registry and none may fail.
 - CPU time is user plus system time of the server's process (nginx: its worker) over the requests done.
 - Memory is RssAnon of Larder's process, sampled every 100 ms.
 `;
