@@ -70,6 +70,12 @@ export const ERRORS = {
     text: 'the bytes of {target} do not match what the index promises (expected {expected}, got {got})',
     remedy: '',
   },
+  'held-unreadable': {
+    status: 502,
+    level: 'error',
+    text: 'the bytes held of {target} cannot be read: {reason}',
+    remedy: 'look at the disk and the permissions of CACHE_DIR',
+  },
   'digest-changed': {
     status: 502,
     level: 'error',

@@ -108,7 +108,7 @@ test('a held file is checked against its digest before it is parsed', async () =
   const damaged = job('', { source: { file, integrity: sri('other bytes') } });
   await expect(pool.render(damaged)).rejects.toMatchObject({ code: 'integrity', facts: { got: sri('held bytes') } });
   const gone = job('', { source: { file: `${file}-gone`, integrity: sri('x') } });
-  await expect(pool.render(gone)).rejects.toMatchObject({ code: 'integrity', facts: { got: 'ENOENT' } });
+  await expect(pool.render(gone)).rejects.toMatchObject({ code: 'held-unreadable', facts: { reason: 'ENOENT' } });
   const large = job('', { source: { file, integrity: sri('held bytes') }, maxBytes: 9 });
   await expect(pool.render(large)).rejects.toMatchObject({ code: 'document-too-large' });
   await expect(pool.render(job('0123456789', { maxBytes: 9 }))).rejects.toMatchObject({ code: 'document-too-large' });

@@ -70,8 +70,8 @@ function readHeld(target: string, { file, integrity }: { file: string; integrity
     if (statSync(file).size > maxBytes) return undefined;
     bytes = readFileSync(file);
   } catch (error) {
-    // Evicted meanwhile, or unreadable: to the caller the same as damaged, it has to fetch again.
-    throw new LarderError('integrity', { target, expected: integrity, got: errorCode(error) ?? 'no file' }, error);
+    // Evicted meanwhile (ENOENT), or there and unreadable: neither says that the bytes are bad.
+    throw new LarderError('held-unreadable', { target, reason: errorCode(error) ?? errorText(error) }, error);
   }
   const algorithm = integrity.slice(0, integrity.indexOf('-'));
   const got = `${algorithm}-${createHash(algorithm).update(bytes).digest('base64')}`;

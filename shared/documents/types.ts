@@ -35,7 +35,7 @@ export interface RenderResult {
 }
 
 export interface DocumentPool {
-  /** @throws LarderError integrity (the held file is damaged) | document-invalid | document-too-large | internal (the worker died: memory limit) */
+  /** @throws LarderError integrity (the held file is damaged) | held-unreadable (fact `reason`: ENOENT when it is gone) | document-invalid | document-too-large | internal (the worker died: memory limit) */
   render(job: RenderJob): Promise<RenderResult>;
   close(): Promise<void>;
 }
