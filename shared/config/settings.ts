@@ -130,7 +130,7 @@ export const SETTINGS = {
   PIN_WAIT: setting('Freshness', kinds.duration, '2s', 'How long the end of a file waits for the index that says what its digest is.'),
 
   MAX_DOCUMENT: setting('Limits', kinds.bytes, '128MiB', 'Largest index that is read.'),
-  MEMORY: setting('Limits', kinds.bytes, '112MiB', 'Memory for ready responses, for each cache.'),
+  MEMORY: setting('Limits', kinds.bytes, '100MiB', 'Memory for ready responses, for each cache.'),
   WORKERS: setting('Limits', kinds.positive, 'one less than the processors, from 1 to 4', 'Workers that rewrite indexes.'),
   CONNECT_TIMEOUT: setting('Limits', kinds.duration, '10s', 'Longest time to connect to an upstream.'),
   HEADERS_TIMEOUT: setting('Limits', kinds.duration, '30s', "Longest time to an upstream's first answer."),
