@@ -80,7 +80,7 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
     sizeBytes: inBytes(reader.read('CACHE_SIZE'), disk) ?? Math.round(Math.min(0.2 * disk || Infinity, 100 * GB)),
     minFreeBytes: inBytes(reader.read('MIN_FREE'), disk) ?? Math.round(Math.min(Math.max(0.05 * disk, GB), 20 * GB)),
     maxDocumentBytes: reader.read('MAX_DOCUMENT') ?? 128 * MIB,
-    memoryBytes: reader.read('MEMORY') ?? 112 * MIB,
+    memoryBytes: reader.read('MEMORY') ?? 100 * MIB,
     workers: reader.read('WORKERS') ?? defaultWorkers(),
     timeouts: {
       connectMs: milliseconds(reader.read('CONNECT_TIMEOUT'), 10),
