@@ -99,6 +99,12 @@ test('no credential reaches it as a fact', async () => {
   expect(text).toContain('author=Ada');
 });
 
+test("an entry's key is no secret; a parameter of that name is", async () => {
+  const text = await logged((log) => log.warn('not-storing', { key: 'npm|registry|/lodash', url: 'http://a.test/x?key=S3CRET' }));
+  expect(text).toContain(' key=npm|registry|/lodash ');
+  expect(text).not.toContain('S3CRET');
+});
+
 test('plain targets are left as they are', async () => {
   const targets = ['/@types/node', '/@a%2fb', '/token/-/token-1.0.0.tgz', '/-/v1/search?text=author:ada&size=20'];
   const text = await logged((log) => targets.forEach((target) => log.access({ ...line, target })));

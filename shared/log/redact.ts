@@ -3,8 +3,10 @@
  * no secrets.
  */
 
-/** Names of query parameters and facts whose values are secrets (also the signatures of pre-signed URLs). */
-const SECRET_NAME = /token|passw|pwd|secret|auth(?!or)|otp|api_?key|^key$|signature|^sig$|credential|cookie/i;
+/** Names of facts whose values are secrets (also the signatures of pre-signed URLs). A fact `key` is that of an entry. */
+const SECRET_FACT = /token|passw|pwd|secret|auth(?!or)|otp|api_?key|signature|^sig$|credential|cookie/i;
+/** Names of such query parameters. */
+const SECRET_PARAMETER = new RegExp(`${SECRET_FACT.source}|^key$`, 'i');
 /** Values that are credentials by their own form, wherever they stand. */
 const SECRET_VALUE = /\b(bearer|basic|digest|negotiate)\s+\S+/gi;
 /** user:password@ in a URL. */
@@ -22,7 +24,7 @@ export function cleanTarget(target: string): string {
 
 /** The value of a fact for one line; '(hidden)' if the fact's name says that it is a secret. */
 export function cleanFact(name: string, value: string): string {
-  if (SECRET_NAME.test(name)) return HIDDEN;
+  if (SECRET_FACT.test(name)) return HIDDEN;
   return escapeText(redactUrl(value.replace(SECRET_VALUE, `$1 ${HIDDEN}`)));
 }
 
@@ -30,7 +32,7 @@ function redactUrl(text: string): string {
   const bare = text.replace(USERINFO, `://${HIDDEN}@`).replace(TOKEN_SEGMENT, `$1${HIDDEN}`);
   if (!bare.includes('?') && !bare.includes('&')) return bare;
   return bare.replace(/([?&;])([^=?&;#\s]+)=([^&;#\s]*)/g, (whole, before: string, name: string) =>
-    SECRET_NAME.test(decoded(name)) ? `${before}${name}=${HIDDEN}` : whole,
+    SECRET_PARAMETER.test(decoded(name)) ? `${before}${name}=${HIDDEN}` : whole,
   );
 }
 
