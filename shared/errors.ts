@@ -90,6 +90,13 @@ export const ERRORS = {
     remedy: 'raise MAX_DOCUMENT',
   },
   offline: { status: 504, level: 'info', text: '{target} is not held, and OFFLINE=yes', remedy: '' },
+  'offline-pass': { status: 504, level: 'info', text: 'only the upstream can answer {target}, and OFFLINE=yes', remedy: '' },
+  'only-if-cached': {
+    status: 504,
+    level: 'info',
+    text: 'the request asks for {target} only if it is held (Cache-Control: only-if-cached), and it is not',
+    remedy: '',
+  },
   'not-configured': { status: 503, level: 'info', text: 'this cache has no upstream', remedy: 'set UPSTREAM_{cache}' },
   overloaded: { status: 503, level: 'warn', text: '{what}', remedy: '' },
   precondition: { status: 412, level: 'info', text: 'a precondition of the request does not hold', remedy: '' },

@@ -21,7 +21,9 @@ export interface Answer {
   readonly part?: { readonly first: number; readonly last: number; readonly total: number };
   readonly body: BodySource;
   /** May be kept as a ready response: its bytes, how long (ms since the epoch), and whose it is. */
-  readonly ready?: { readonly bytes: Buffer; readonly freshUntil: number; readonly key: string; readonly usedKey: string };
+  readonly ready?: { readonly bytes: Buffer; readonly freshUntil: number; readonly usedKey: string };
+  /** Where Accept chooses among renderings of this target: which one. Pure. */
+  readonly variantOf?: (accept: string | undefined) => string;
 }
 
 export interface EngineRequest {
@@ -38,6 +40,8 @@ export interface EngineRequest {
   readonly range?: string;
   /** If-Range header, if any. */
   readonly ifRange?: string;
+  /** Only what is held is wanted: nobody is to be asked (RFC 9111 §5.2.1.7). */
+  readonly onlyIfCached?: boolean;
   /** Whether credentials came with it. */
   readonly authorization?: string;
 }

@@ -75,7 +75,7 @@ export class FileDesk {
     const about = this.about(plan, entry.contentType, strongEtag(entry.integrity), entry.lastModified, entry.contentEncoding);
     if (entry.size > SMALL_BYTES) return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: await this.bodies.open(entry) };
     const bytes = await this.bodies.readSmall(entry);
-    const ready = { bytes, freshUntil: Infinity, key: entry.key, usedKey: entry.key };
+    const ready = { bytes, freshUntil: Infinity, usedKey: entry.key };
     return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: memorySource(bytes), ready };
   }
 

@@ -50,6 +50,7 @@ export class Engine {
   async answer(request: EngineRequest): Promise<Answer | PassOn> {
     const { module, cache } = this.rooms;
     const plan = planRequest(module, cache, request.method, request.target);
+    await this.refuseAsking(plan, request);
     if (plan.route.kind === 'passthrough') {
       if (plan.route.needsCredentials === true && cache.clientAuth === 'strip') {
         throw new LarderError('credentials-stripped', { what: plan.route.purpose, cache: cache.name });
@@ -62,6 +63,17 @@ export class Engine {
       return privateDocument(this.rooms, plan, request);
     }
     return plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request);
+  }
+
+  /** @throws LarderError if the answer would be the upstream's, and the operator or the client wants nobody asked */
+  private async refuseAsking(plan: Plan, request: EngineRequest): Promise<void> {
+    const { cache, config, store, now } = this.rooms;
+    const { route, path: target } = plan;
+    const passes = route.kind === 'passthrough' || (request.authorization !== undefined && cache.clientAuth === 'forward');
+    if (passes && config.offline) throw new LarderError('offline-pass', { target });
+    if (request.onlyIfCached !== true) return;
+    const verdict = passes ? undefined : judge(await store.find(plan.key), route, cache, config, now()).do;
+    if (verdict === undefined || verdict === 'fetch' || verdict === 'revalidate') throw new LarderError('only-if-cached', { target });
   }
 
   /** What would be done with a target, for people who wonder. Asks nobody. @throws LarderError */
@@ -124,7 +136,7 @@ export class Engine {
       try {
         const rendition = await this.renditions.of(plan, document, wanted);
         if (!rendition) throw noSuchPart(plan, variant);
-        return await this.rendered(plan, document, rendition, request);
+        return await this.rendered(plan, document, rendition);
       } catch (error) {
         // What was held is damaged, and quarantined now: once more, from the upstream.
         if (!isLarderError(error) || error.code !== 'integrity' || attempt === MOST_ATTEMPTS) throw error;
@@ -132,7 +144,7 @@ export class Engine {
     }
   }
 
-  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, request: EngineRequest): Promise<Answer> {
+  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition): Promise<Answer> {
     const { entry, outcome } = document;
     const lifetime = lifetimeSeconds(plan.route, this.rooms.cache);
     const { vary } = plan.route as DocumentRoute;
@@ -143,6 +155,7 @@ export class Engine {
       cacheControl: `public, max-age=${lifetime}`,
       vary: vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`,
       confirmedAt: entry.checkedAt,
+      ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, accept) }),
       ...(document.detail === undefined ? {} : { detail: document.detail }),
       ...(rendition.contentEncoding === undefined ? {} : { contentEncoding: rendition.contentEncoding }),
       ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
@@ -151,7 +164,7 @@ export class Engine {
     const freshUntil = this.rooms.config.offline ? Infinity : entry.checkedAt + lifetime * 1000;
     // Stale answers and documents that are not stored must be decided anew each time.
     const lasting = outcome !== 'stale' && !document.unstored && entry.stale !== true;
-    const ready = { bytes: rendition.body, freshUntil, key: `${entry.key}#${request.base}`, usedKey: entry.key };
+    const ready = { bytes: rendition.body, freshUntil, usedKey: entry.key };
     return { ...about, body: memorySource(rendition.body), ...(lasting ? { ready } : {}) };
   }
 

@@ -68,7 +68,7 @@ class Stage {
       vary: '',
       confirmedAt: clock.now(),
       body: memorySource(bytes),
-      ready: { bytes, freshUntil: clock.now() + freshMs, key, usedKey: key },
+      ready: { bytes, freshUntil: clock.now() + freshMs, usedKey: key },
       ...answer,
     };
     const fields = rawOf(headers);
@@ -89,6 +89,9 @@ class Stage {
     return this.hot.serve(request(method, url, rawOf(headers)), response) ? shown : undefined;
   }
 }
+
+/** Every Accept has a rendering of its own. */
+const asItIs = (accept: string | undefined): string => accept ?? '';
 
 interface KeepOptions {
   answer?: Partial<Answer>;
@@ -177,7 +180,7 @@ test('forwarded fields count only where proxies are trusted', () => {
 
 test('each base, Accept and encoding has its own; only answers that vary are told apart', () => {
   const stage = new Stage();
-  const varies = { vary: 'Accept, Accept-Encoding' };
+  const varies = { vary: 'Accept, Accept-Encoding', variantOf: asItIs };
   stage.keep('/doc', 'full', { answer: varies });
   stage.keep('/doc', 'short', { answer: varies, headers: { accept: 'short' } });
   stage.keep('/doc', 'zipped', { answer: varies, headers: { accept: 'short', 'accept-encoding': 'gzip' } });
@@ -202,8 +205,8 @@ test('what is no longer fresh is declined to the millisecond', () => {
 
 test('a change of an entry drops what shows it, in every form, and nothing else', () => {
   const stage = new Stage();
-  stage.keep('/a', 'one', { key: 'K', answer: { vary: 'Accept' } });
-  stage.keep('/a', 'two', { key: 'K', answer: { vary: 'Accept' }, headers: { accept: 'x' } });
+  stage.keep('/a', 'one', { key: 'K', answer: { vary: 'Accept', variantOf: asItIs } });
+  stage.keep('/a', 'two', { key: 'K', answer: { vary: 'Accept', variantOf: asItIs }, headers: { accept: 'x' } });
   stage.keep('/a/dist-tags', 'three', { key: 'K' });
   stage.keep('/b', 'other');
   stage.changed('K');
@@ -279,9 +282,44 @@ test('asked things do not stay for ever, and forgetting frees their room', () =>
 
 test('many Accepts of one document stay within the budget', () => {
   const stage = new Stage({ budget: 100_000 });
-  for (let n = 0; n < 100; n++) stage.keep('/doc', 'x'.repeat(10_000), { answer: { vary: 'Accept' }, headers: { accept: `type/${n}` } });
+  for (let n = 0; n < 100; n++)
+    stage.keep('/doc', 'x'.repeat(10_000), { answer: { vary: 'Accept', variantOf: asItIs }, headers: { accept: `type/${n}` } });
   const held = Array.from({ length: 100 }, (_, n) => stage.ask('/doc', { accept: `type/${n}` })).filter((got) => got !== undefined).length;
   expect(held).toBeLessThanOrEqual(8);
+});
+
+test('one rendering is kept once, however many ways there are to ask for it', () => {
+  const stage = new Stage({ budget: 100_000 });
+  const answer = { vary: 'Accept', variantOf: (accept: string | undefined) => (accept?.startsWith('short') ? 'short' : 'full') };
+  stage.keep('/other', 'y'.repeat(10_000));
+  stage.keep('/doc', 'f'.repeat(10_000), { answer });
+  for (let n = 0; n < 100; n++) {
+    const headers = { accept: `short;n=${n}${' '.repeat(n % 2 ? 300 : 0)}` };
+    stage.keep('/doc', 's'.repeat(10_000), { answer, headers });
+    expect(stage.ask('/doc', { accept: `short;never=${n}` })?.body[0]).toBe('s');
+    expect(stage.ask('/doc', { accept: 'anything' })?.body[0]).toBe('f');
+  }
+  expect(stage.ask('/other')).toBeDefined();
+});
+
+test('long targets count', () => {
+  const stage = new Stage({ budget: 100_000 });
+  const target = (n: number): string => `/${n}?${'x'.repeat(8000)}`;
+  for (let n = 0; n < 100; n++) stage.keep(target(n), 'x');
+  const held = Array.from({ length: 100 }, (_, n) => stage.ask(target(n))).filter((got) => got !== undefined).length;
+  expect(held).toBeGreaterThan(0);
+  expect(held).toBeLessThanOrEqual(6);
+});
+
+test('after the clock went backwards documents are decided anew; files, which never change, are not', () => {
+  const stage = new Stage();
+  stage.keep('/doc', 'document');
+  stage.keep('/file', 'file', { freshMs: Infinity });
+  clock.advance(-3_600_000);
+  expect(stage.ask('/doc')).toBeUndefined();
+  expect(stage.ask('/file')?.status).toBe(200);
+  clock.advance(3_600_000);
+  expect(stage.ask('/doc')?.status).toBe(200);
 });
 
 test('keeping the same again replaces it and takes no more room', () => {

@@ -1,5 +1,5 @@
 /**
- * The hit path: a bounded map from (base, raw target, what the client accepts) to a response that only needs its Age. No promise, no
+ * The hit path: a bounded map from (base, raw target, rendering, encoding) to a response that only needs its Age. No promise, no
  * stat, no header object. Everything clever about speed is in this file; what it declines goes the ordinary way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -18,17 +18,31 @@ interface Ready {
   readonly headers: string[];
   readonly etag: string;
   readonly confirmedAt: number;
+  /** May be sent from then (a clock that went backwards makes ages unknown) … */
+  readonly notBefore: number;
+  /** … until then, ms since the epoch. */
   readonly freshUntil: number;
   readonly usedKey: string;
+  /** What it takes of the budget. */
+  readonly cost: number;
   /** Asked since the sweep last came by (second chance). */
   asked: boolean;
 }
 
-/** All ready responses of one base and target, by what clients accept. */
-type Slot = Map<string, Ready>;
+/** All ready responses of one base and target. */
+interface Slot {
+  /** By rendering and encoding, not by what clients send: one rendering is kept once, however many ways there are to ask for it. */
+  readonly byManner: Map<string, Ready>;
+  readonly variantOf: ((accept: string | undefined) => string) | undefined;
+  /** The Accept of whom it was last kept for, and the rendering that this means. */
+  accept: string | undefined;
+  variant: string;
+}
 
 /** Memory of a slot beyond its body (heads, keys, objects), roughly. */
 const OVERHEAD_BYTES = 2200;
+/** Longer Accept fields are read each time instead of being remembered. */
+const MOST_ACCEPT_CHARS = 256;
 /** How long clients are told that an idle connection is kept. */
 export const KEEP_ALIVE_SECONDS = 65;
 /** Largest bodies kept: files are small ones only, documents may be large. */
@@ -92,8 +106,8 @@ export class Hot {
     if (base === undefined) return undefined;
     this.lookAround();
     const slot = this.slots.get(`${base}\n${target}`);
-    const ready = slot?.get('') ?? slot?.get(negotiation(facts));
-    if (!ready || now >= ready.freshUntil) return undefined;
+    const ready = slot && (slot.byManner.get('') ?? slot.byManner.get(mannerOf(slot, facts)));
+    if (!ready || now >= ready.freshUntil || now < ready.notBefore) return undefined;
     ready.asked = true;
     this.store.used(ready.usedKey);
     return ready;
@@ -107,19 +121,23 @@ export class Hot {
     if (this.bases.recall(facts.host) !== base) return;
     const slotKey = `${base}\n${req.url}`;
     let slot = this.slots.get(slotKey);
-    if (!slot) this.slots.set(slotKey, (slot = new Map()));
-    const how = answer.vary === '' ? '' : negotiation(facts);
-    const before = slot.get(how);
-    if (before) this.bytes -= before.prepared.body.length + OVERHEAD_BYTES;
+    if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer.variantOf)));
+    remember(slot, facts.accept);
+    const manner = answer.vary === '' ? '' : mannerOf(slot, facts);
+    this.bytes -= slot.byManner.get(manner)?.cost ?? 0;
     const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
     const confirmedAt = answer.confirmedAt ?? this.now();
     const prepared = new Prepared(plain, ready.bytes, confirmedAt, KEEP_ALIVE_SECONDS);
     const headers = [...plain, 'Age', '0'];
-    slot.set(how, { prepared, headers, etag, confirmedAt, freshUntil: ready.freshUntil, usedKey: ready.usedKey, asked: false });
-    this.bytes += prepared.body.length + OVERHEAD_BYTES;
-    const owned = this.owners.get(ready.usedKey);
+    const { freshUntil, usedKey } = ready;
+    const notBefore = freshUntil === Infinity ? -Infinity : confirmedAt;
+    // Clients choose the target, so its length counts too: two bytes a character at most.
+    const cost = prepared.body.length + OVERHEAD_BYTES + 2 * (slotKey.length + manner.length + usedKey.length);
+    slot.byManner.set(manner, { prepared, headers, etag, confirmedAt, notBefore, freshUntil, usedKey, cost, asked: false });
+    this.bytes += cost;
+    const owned = this.owners.get(usedKey);
     if (owned) owned.add(slotKey);
-    else this.owners.set(ready.usedKey, new Set([slotKey]));
+    else this.owners.set(usedKey, new Set([slotKey]));
     if (this.bytes > this.budgetBytes) this.sweep();
   }
 
@@ -187,7 +205,7 @@ export class Hot {
   private forget(slotKey: string): void {
     const slot = this.slots.get(slotKey);
     if (!slot) return;
-    for (const ready of slot.values()) this.bytes -= ready.prepared.body.length + OVERHEAD_BYTES;
+    for (const ready of slot.byManner.values()) this.bytes -= ready.cost;
     this.slots.delete(slotKey);
   }
 
@@ -197,7 +215,7 @@ export class Hot {
     for (const [slotKey, slot] of this.slots) {
       if (this.bytes <= goal) return;
       let asked = false;
-      for (const ready of slot.values()) {
+      for (const ready of slot.byManner.values()) {
         asked ||= ready.asked;
         ready.asked = false;
       }
@@ -206,8 +224,8 @@ export class Hot {
         this.slots.set(slotKey, slot);
         continue;
       }
-      for (const ready of slot.values()) {
-        this.bytes -= ready.prepared.body.length + OVERHEAD_BYTES;
+      for (const ready of slot.byManner.values()) {
+        this.bytes -= ready.cost;
         const owned = this.owners.get(ready.usedKey);
         owned?.delete(slotKey);
         if (owned?.size === 0) this.owners.delete(ready.usedKey);
@@ -216,7 +234,18 @@ export class Hot {
   }
 }
 
-/** What a client accepts, as far as answers depend on it. */
-function negotiation(facts: RequestFacts): string {
-  return `${acceptsGzip(facts.acceptEncoding) ? 'gzip' : ''}\n${facts.accept ?? ''}`;
+function emptySlot(variantOf: Slot['variantOf']): Slot {
+  return { byManner: new Map(), variantOf, accept: undefined, variant: variantOf?.(undefined) ?? '' };
+}
+
+function remember(slot: Slot, accept: string | undefined): void {
+  if (!slot.variantOf || accept === slot.accept || (accept?.length ?? 0) > MOST_ACCEPT_CHARS) return;
+  slot.accept = accept;
+  slot.variant = slot.variantOf(accept);
+}
+
+/** Which of a slot's responses a client gets: the rendering that its Accept means, and whether it takes gzip. Never ''. */
+function mannerOf(slot: Slot, facts: RequestFacts): string {
+  const variant = !slot.variantOf || facts.accept === slot.accept ? slot.variant : slot.variantOf(facts.accept);
+  return (acceptsGzip(facts.acceptEncoding) ? 'gzip\n' : '\n') + variant;
 }

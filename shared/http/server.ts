@@ -87,6 +87,7 @@ export class Door {
       target: proxied?.target ?? target.path,
       base,
       gzip: acceptsGzip(facts.acceptEncoding),
+      onlyIfCached: facts.cacheControl !== undefined && /\bonly-if-cached\b/i.test(facts.cacheControl),
       ...(proxied ? { documentBase: proxied.base } : {}),
       ...(facts.accept === undefined ? {} : { accept: facts.accept }),
       ...(facts.range === undefined ? {} : { range: facts.range }),
@@ -108,15 +109,6 @@ export class Door {
     if ('pass' in answer) {
       const passed = await this.rooms.passthrough.pass(req, res, answer);
       return { ...passed, outcome: 'pass', detail: answer.pass };
-    }
-    if (
-      facts.cacheControl !== undefined &&
-      /\bonly-if-cached\b/i.test(facts.cacheControl) &&
-      answer.outcome !== 'hit' &&
-      answer.outcome !== 'stale'
-    ) {
-      answer.body.close();
-      throw new LarderError('offline', { target: request.target });
     }
     if (direct) this.rooms.hot.keep(req, facts, request.base, answer, version);
     const sent = await this.sendHealing(req, res, facts, request, answer);
