@@ -1,6 +1,6 @@
 /** Documents: which one to serve now, one fetch per key, and what they promise. */
 import type { Pin } from '../../caches/module';
-import { isLarderError, LarderError } from '../errors';
+import { errorText, isLarderError, LarderError } from '../errors';
 import type { Entry } from '../store/entry';
 import { fetchDocument, type DocumentResult, type Wanted } from './document-flight';
 import { judge, mayServeStale } from './freshness';
@@ -13,6 +13,9 @@ import type { EngineRooms } from './rooms';
 /** How long a document that could not be stored stays in memory for the requests that belong to it. */
 const UNSTORED_MS = 30_000;
 const MOST_UNSTORED_BYTES = 64 * 1024 * 1024;
+/** One line a document and minute says that its upstream fails. */
+const COMPLAIN_MS = 60_000;
+const MOST_COMPLAINTS = 1_000;
 
 export interface DocumentAnswer extends Omit<DocumentResult, 'outcome'> {
   readonly outcome: 'hit' | 'miss' | 'stale' | 'revalidated';
@@ -20,8 +23,16 @@ export interface DocumentAnswer extends Omit<DocumentResult, 'outcome'> {
   readonly detail?: string;
 }
 
+interface Flight {
+  readonly result: Promise<DocumentResult>;
+  /** A write through us came after it began: what it brings may be older. */
+  overtaken: boolean;
+}
+
 export class DocumentDesk {
-  private readonly flights = new Map<string, Promise<DocumentResult>>();
+  private readonly flights = new Map<string, Flight>();
+  /** When a document's trouble was logged last. */
+  private readonly complaints = new Map<string, number>();
   private readonly recall: Recall;
   private readonly unstored = new Map<string, { readonly result: DocumentResult; readonly untilMs: number }>();
 
@@ -30,7 +41,7 @@ export class DocumentDesk {
     private readonly negative: NegativeCache,
     bodies: HeldBodies,
   ) {
-    this.recall = new Recall(rooms, bodies, (key) => this.flights.get(key));
+    this.recall = new Recall(rooms, bodies, (key) => this.flights.get(key)?.result);
   }
 
   /** Fetches under way. */
@@ -43,6 +54,8 @@ export class DocumentDesk {
     const recent = this.recentUnstored(plan.key);
     const held = (await this.rooms.store.find(plan.key)) ?? recent?.entry;
     const verdict = judge(held, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now());
+    // That it does not exist any more was the upstream's answer a moment ago, whatever is held of it.
+    if (verdict.do === 'serve-and-revalidate' || verdict.do === 'revalidate') this.negative.check(plan.key);
     const serve = (outcome: 'hit' | 'stale', detail?: string): DocumentAnswer => {
       const bytes = held && recent?.entry.integrity === held.integrity && recent.unstored ? { unstored: recent.unstored } : {};
       return { entry: held as Entry, outcome, ...bytes, ...(detail === undefined ? {} : { detail }) };
@@ -51,6 +64,7 @@ export class DocumentDesk {
       case 'serve':
         return serve('hit');
       case 'serve-and-revalidate':
+        if (this.originDown(plan)) return serve('stale', 'upstream-down');
         this.fetch(plan, held, undefined).catch((error: unknown) => this.complain(plan, error));
         return serve('stale', 'revalidating');
       case 'revalidate':
@@ -88,27 +102,57 @@ export class DocumentDesk {
     );
   }
 
+  /** The document from the upstream, whatever is held: its bytes cannot be read. @throws LarderError */
+  async afresh(plan: Plan, wanted: Wanted | undefined): Promise<DocumentAnswer> {
+    if (this.rooms.config.offline) throw new LarderError('offline', { target: plan.path });
+    return fetchDocument(this.rooms, plan, undefined, wanted, 'in-memory');
+  }
+
   /** Single flight per key; everybody who asks meanwhile gets the same result. @throws LarderError */
   fetch(plan: Plan, held: Entry | undefined, wanted: Wanted | undefined): Promise<DocumentResult> {
     const under = this.flights.get(plan.key);
-    if (under) return under;
-    const flight = this.fetchOnce(plan, held, wanted).finally(() => this.flights.delete(plan.key));
+    if (under) return under.result;
+    const isOvertaken = (): boolean => flight.overtaken;
+    const result = this.fetchOnce(plan, held, wanted, isOvertaken).finally(() => {
+      if (this.flights.get(plan.key) === flight) this.flights.delete(plan.key);
+    });
+    const flight: Flight = { result, overtaken: false };
     this.flights.set(plan.key, flight);
-    return flight;
+    return result;
   }
 
-  private async fetchOnce(plan: Plan, held: Entry | undefined, wanted: Wanted | undefined): Promise<DocumentResult> {
-    if (this.rooms.config.offline) throw new LarderError('offline', { target: plan.path });
+  /** A write through us changed the document: what is held, or on its way, is asked again before the next answer. @throws Error of the store */
+  async wrote(plan: Plan): Promise<void> {
+    this.negative.forgetPrefix(plan.key);
+    this.unstored.delete(plan.key);
+    const flight = this.flights.get(plan.key);
+    if (flight) flight.overtaken = true;
+    // Whoever asks from now on must not join it.
+    this.flights.delete(plan.key);
+    const entry = await this.rooms.store.find(plan.key);
+    if (entry) await this.rooms.store.amend(entry.key, entry.integrity, { stale: true });
+  }
+
+  private async fetchOnce(
+    plan: Plan,
+    held: Entry | undefined,
+    wanted: Wanted | undefined,
+    isOvertaken: () => boolean,
+  ): Promise<DocumentResult> {
+    const { store, config } = this.rooms;
+    if (config.offline) throw new LarderError('offline', { target: plan.path });
     if (!held) this.negative.check(plan.key);
     try {
       // Another process, or a flight that ended between our look and now, may have brought it: look again before fetching.
       // What is only in memory is confirmed only while it cannot be stored; else it is fetched once more, to be kept.
-      const now = (await this.rooms.store.find(plan.key)) ?? (this.rooms.store.notStoring() ? held : undefined);
-      const result = this.withUnstored(plan.key, await fetchDocument(this.rooms, plan, now, wanted));
-      if (result.unstored) this.remember(plan.key, result);
+      const now = (await store.find(plan.key)) ?? (store.notStoring() ? held : undefined);
+      const result = this.withUnstored(plan.key, await fetchDocument(this.rooms, plan, now, wanted, isOvertaken));
+      // The write may have come while this was being committed.
+      if (isOvertaken() && result.entry.stale !== true) await store.amend(plan.key, result.entry.integrity, { stale: true });
+      if (result.unstored && !isOvertaken()) this.remember(plan.key, result);
       return result;
     } catch (error) {
-      this.negative.learn(plan.key, error);
+      if (!isOvertaken()) this.negative.learn(plan.key, error);
       throw error;
     }
   }
@@ -145,10 +189,11 @@ export class DocumentDesk {
   }
 
   private complain(plan: Plan, error: unknown): void {
-    this.rooms.log.warn('revalidation-failed', {
-      key: plan.key,
-      reason: error instanceof Object && 'message' in error ? String(error.message) : String(error),
-    });
+    const now = this.rooms.now();
+    if (Math.abs(now - (this.complaints.get(plan.key) ?? -Infinity)) < COMPLAIN_MS) return;
+    if (this.complaints.size >= MOST_COMPLAINTS) this.complaints.clear();
+    this.complaints.set(plan.key, now);
+    this.rooms.log.warn('revalidation-failed', { key: plan.key, reason: errorText(error) });
   }
 
   private remember(key: string, result: DocumentResult): void {

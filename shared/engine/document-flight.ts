@@ -31,6 +31,7 @@ export interface DocumentResult {
 
 /**
  * @param held what the store has, to be confirmed or replaced
+ * @param keeping `in-memory`: nothing is stored; else whether a write came after it began, so that what it brings is stale already
  * @throws LarderError of the upstream, or document-invalid, document-too-large
  */
 export async function fetchDocument(
@@ -38,8 +39,10 @@ export async function fetchDocument(
   plan: Plan,
   held: Entry | undefined,
   wanted: Wanted | undefined,
+  keeping: 'in-memory' | (() => boolean),
 ): Promise<DocumentResult> {
   const route = plan.route as DocumentRoute;
+  const isOvertaken = (): boolean => keeping !== 'in-memory' && keeping();
   const body = new GrowingBody(undefined, () => undefined, Infinity);
   const headers = { ...route.ask, 'accept-encoding': route.codec ? 'gzip' : 'identity', ...conditions(held) };
   const spec = {
@@ -53,18 +56,19 @@ export async function fetchDocument(
   };
   const download = new Download(rooms.upstream, spec, body, UNWATCHED);
   const { head, response } = await download.open();
-  if (head.status === 304 && held) return { entry: await confirm(rooms, held, head), outcome: 'revalidated' };
+  if (head.status === 304 && held) return { entry: await confirm(rooms, held, head, isOvertaken()), outcome: 'revalidated' };
   if (!response) throw notThere(plan, head);
   const digested = await download.readAll(response);
   const bytes = body.all();
   const integrity = contentAddress(digested);
   // What began at one mirror may have come from another, which encodes it in its own way.
   const last = download.latest ?? head;
-  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, last), outcome: 'revalidated' };
+  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, last, isOvertaken()), outcome: 'revalidated' };
   const checked = route.codec ? await readDocument(rooms, plan, { body: bytes }, last.contentEncoding, wanted) : undefined;
   const entry = entryOf(rooms, last, { ...digested, integrity });
   const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
-  return keep(rooms, plan, entry, bytes, checked?.pins, rendered);
+  const kept = isOvertaken() ? { ...entry, stale: true } : entry;
+  return keep(rooms, plan, kept, bytes, checked?.pins, rendered, keeping === 'in-memory' || rooms.store.notStoring() !== undefined);
 }
 
 /** What a document promises, and the rendering that is wanted, if any. @throws LarderError as the pool's render */
@@ -100,6 +104,7 @@ async function keep(
   bytes: Buffer,
   pins: readonly Pin[] | undefined,
   rendered: DocumentResult['rendered'],
+  inMemory: boolean,
 ): Promise<DocumentResult> {
   const made = rendered ? { rendered } : {};
   const unstored = {
@@ -108,7 +113,7 @@ async function keep(
     unstored: { body: bytes, pins: pins ?? [] },
     ...made,
   };
-  if (rooms.store.notStoring()) return unstored;
+  if (inMemory) return unstored;
   try {
     // First what it promises (be it nothing): a document whose promises are known is not read for them again.
     if (pins) await learn(rooms, plan, entry.integrity, pins);
@@ -134,10 +139,10 @@ function conditions(held: Entry | undefined): Record<string, string> {
   };
 }
 
-async function confirm(rooms: EngineRooms, held: Entry, head: Head): Promise<Entry> {
+async function confirm(rooms: EngineRooms, held: Entry, head: Head, stale: boolean): Promise<Entry> {
   const patch = {
     checkedAt: rooms.now(),
-    stale: false,
+    stale,
     ...(head.etag === undefined ? {} : { etag: head.etag }),
     ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
   };

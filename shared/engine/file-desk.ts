@@ -64,6 +64,8 @@ export class FileDesk {
       try {
         return await this.held(plan, entry);
       } catch (error) {
+        // The bytes may be good: they stay, and this client gets the upstream's.
+        if (isLarderError(error) && error.code === 'held-unreadable' && !this.rooms.config.offline) return this.unshared(plan);
         // Damaged bytes were quarantined: what was a hit becomes a fetch.
         if (!isLarderError(error) || error.code !== 'integrity' || attempt > MOST_DAMAGED) throw error;
       }
@@ -138,7 +140,7 @@ export class FileDesk {
     return new FileFlight(this.rooms, plan, pins, await this.rooms.spools.open(plan.key));
   }
 
-  /** A flight that cannot be joined any more (nothing is being stored): this client gets a fetch of its own. */
+  /** A flight that cannot be joined any more (nothing is being stored), or the held bytes cannot be read: this client gets a fetch of its own. */
   private async unshared(plan: Plan): Promise<Answer> {
     const pins = await pinSource(this.rooms, this.desk, plan);
     const flight = new FileFlight(this.rooms, plan, pins, this.rooms.spools.none());

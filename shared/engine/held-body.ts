@@ -14,6 +14,8 @@ const READ_BYTES = 4 * CHUNK_BYTES;
 /** How long a check is believed while device, inode, size, mtime and ctime stay the same. */
 const TRUST_MS = 10 * 60 * 1000;
 const MOST_TRUSTED = 2_000;
+/** Files that cannot be opened are logged after a minute without one. */
+const COMPLAIN_MS = 60_000;
 /** Read buffers kept for the next read: fresh memory costs a page fault per 4 KiB, more than the read itself. */
 const MOST_SPARE = 16;
 /** Bodies up to this size are read in one synchronous go: a page-cache read is cheaper than a trip through the thread pool. */
@@ -28,6 +30,7 @@ interface Trust {
 export class HeldBodies {
   private readonly trusted = new Map<string, Trust>();
   private readonly spare: Buffer[] = [];
+  private complainedAt = -Infinity;
 
   constructor(private readonly rooms: EngineRooms) {}
 
@@ -125,8 +128,12 @@ export class HeldBodies {
 
   /** Only wrong bytes are evidence of damage: a file that is gone was most likely evicted, one that cannot be opened may be good. */
   private async unopened(entry: Entry, code: string): Promise<never> {
-    const { store } = this.rooms;
-    if (code !== 'ENOENT') throw new LarderError('held-unreadable', { target: entry.key, reason: code });
+    const { store, log, now: clock } = this.rooms;
+    if (code !== 'ENOENT') {
+      if (Math.abs(clock() - this.complainedAt) >= COMPLAIN_MS) log.error('held-bytes-unreadable', { entry: entry.key, reason: code });
+      this.complainedAt = clock();
+      throw new LarderError('held-unreadable', { target: entry.key, reason: code });
+    }
     const now = await store.find(entry.key);
     if (now?.integrity === entry.integrity && !fs.existsSync(store.contentPath(entry.integrity))) return this.condemn(entry, 'missing');
     throw new LarderError('integrity', { target: entry.key, expected: entry.integrity, got: 'nothing: it was removed meanwhile' });

@@ -3,7 +3,7 @@
  * Each way ends in an Answer that http/ sends, or in a LarderError that http/ turns into the ecosystem's error.
  */
 import type { DocumentRoute } from '../../caches/module';
-import { isLarderError, LarderError } from '../errors';
+import { errorText, isLarderError, LarderError } from '../errors';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { DocumentDesk, type DocumentAnswer } from './document-desk';
@@ -101,15 +101,14 @@ export class Engine {
     await this.files.close();
   }
 
-  /** A write went through: what it changed is asked again before the next answer. */
+  /** A write went through: what it changed is asked again before the next answer. Never rejects. */
   async wrote(plan: Plan): Promise<void> {
-    const { module, cache, store } = this.rooms;
+    const { module, cache, log } = this.rooms;
     const targets = plan.route.kind === 'passthrough' ? (plan.route.stales?.(plan.params) ?? []) : [];
     for (const target of targets) {
       const stale = planTarget(module, cache, plan.origin, 'GET', target);
-      this.negative.forgetPrefix(stale.key);
-      const entry = await store.find(stale.key);
-      if (entry) await store.amend(entry.key, entry.integrity, { stale: true });
+      // The write itself succeeded, whatever becomes of our copies.
+      await this.documents.wrote(stale).catch((error: unknown) => log.warn('not-storing', { key: stale.key, reason: errorText(error) }));
     }
     // What did not exist a moment ago may exist now: 404s of this origin's files are forgotten altogether, they are short-lived anyway.
     this.negative.forgetPrefix(keyPrefix(module.name, plan.origin.name));
@@ -127,25 +126,28 @@ export class Engine {
   }
 
   private async document(plan: Plan, request: EngineRequest): Promise<Answer> {
-    const route = plan.route as DocumentRoute;
-    if (!route.codec) return this.plainDocument(plan);
     const variant = variantOf(plan, request.accept);
-    const wanted = { variant, base: request.documentBase ?? request.base + plan.mount, gzip: request.gzip };
+    const { codec } = plan.route as DocumentRoute;
+    const wanted = codec && { variant, base: request.documentBase ?? request.base + plan.mount, gzip: request.gzip };
+    let isReadable = true;
     for (let attempt = 1; ; attempt++) {
-      const document = await this.documents.get(plan, wanted);
+      const document = await (isReadable ? this.documents.get(plan, wanted) : this.documents.afresh(plan, wanted));
       try {
+        if (!wanted) return await this.plain(plan, document);
         const rendition = await this.renditions.of(plan, document, wanted);
         if (!rendition) throw noSuchPart(plan, variant);
         return await this.rendered(plan, document, rendition);
       } catch (error) {
-        // What was held is damaged, and quarantined now: once more, from the upstream.
-        if (!isLarderError(error) || error.code !== 'integrity' || attempt === MOST_ATTEMPTS) throw error;
+        // What was held is gone, or damaged and quarantined now: once more, from the upstream.
+        if (!isLarderError(error) || !isOfHeld(error) || attempt === MOST_ATTEMPTS) throw error;
+        isReadable = error.code !== 'held-unreadable';
       }
     }
   }
 
   private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition): Promise<Answer> {
     const { entry, outcome } = document;
+    if (!document.unstored) this.rooms.store.used(entry.key);
     const lifetime = lifetimeSeconds(plan.route, this.rooms.cache);
     const { vary } = plan.route as DocumentRoute;
     const about = {
@@ -168,8 +170,7 @@ export class Engine {
     return { ...about, body: memorySource(rendition.body), ...(lasting ? { ready } : {}) };
   }
 
-  private async plainDocument(plan: Plan): Promise<Answer> {
-    const document = await this.documents.get(plan, undefined);
+  private async plain(plan: Plan, document: DocumentAnswer): Promise<Answer> {
     const { entry } = document;
     const about = {
       outcome: document.outcome,
@@ -186,4 +187,9 @@ export class Engine {
     this.rooms.store.used(entry.key);
     return { ...about, body: await this.bodies.open(entry) };
   }
+}
+
+/** Whether an error says that held bytes are of no use, while the upstream's may be. */
+function isOfHeld({ code }: LarderError): boolean {
+  return code === 'integrity' || code === 'held-unreadable';
 }
