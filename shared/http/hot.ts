@@ -34,15 +34,17 @@ interface Slot {
   /** By rendering and encoding, not by what clients send: one rendering is kept once, however many ways there are to ask for it. */
   readonly byManner: Map<string, Ready>;
   readonly variantOf: ((accept: string | undefined) => string) | undefined;
-  /** The Accept of whom it was last kept for, and the rendering that this means. */
-  accept: string | undefined;
-  variant: string;
+  /** Which renderings some values of Accept mean. */
+  readonly variants: Map<string, string>;
 }
 
 /** Memory of a slot beyond its body (heads, keys, objects), roughly. */
 const OVERHEAD_BYTES = 2200;
-/** Longer Accept fields are read each time instead of being remembered. */
+/** Values of Accept that a slot remembers; longer ones are read each time. */
+const MOST_ACCEPTS = 4;
 const MOST_ACCEPT_CHARS = 256;
+/** What remembering them may take. */
+const ACCEPTS_BYTES = MOST_ACCEPTS * (MOST_ACCEPT_CHARS + 100);
 /** How long clients are told that an idle connection is kept. */
 export const KEEP_ALIVE_SECONDS = 65;
 /** Largest bodies kept: files are small ones only, documents may be large. */
@@ -122,7 +124,6 @@ export class Hot {
     const slotKey = `${base}\n${req.url}`;
     let slot = this.slots.get(slotKey);
     if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer.variantOf)));
-    remember(slot, facts.accept);
     const manner = answer.vary === '' ? '' : mannerOf(slot, facts);
     this.bytes -= slot.byManner.get(manner)?.cost ?? 0;
     const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
@@ -132,7 +133,8 @@ export class Hot {
     const { freshUntil, usedKey } = ready;
     const notBefore = freshUntil === Infinity ? -Infinity : confirmedAt;
     // Clients choose the target, so its length counts too: two bytes a character at most.
-    const cost = prepared.body.length + OVERHEAD_BYTES + 2 * (slotKey.length + manner.length + usedKey.length);
+    const chosen = 2 * (slotKey.length + manner.length + usedKey.length) + (slot.variantOf ? ACCEPTS_BYTES : 0);
+    const cost = prepared.body.length + OVERHEAD_BYTES + chosen;
     slot.byManner.set(manner, { prepared, headers, etag, confirmedAt, notBefore, freshUntil, usedKey, cost, asked: false });
     this.bytes += cost;
     const owned = this.owners.get(usedKey);
@@ -235,17 +237,24 @@ export class Hot {
 }
 
 function emptySlot(variantOf: Slot['variantOf']): Slot {
-  return { byManner: new Map(), variantOf, accept: undefined, variant: variantOf?.(undefined) ?? '' };
-}
-
-function remember(slot: Slot, accept: string | undefined): void {
-  if (!slot.variantOf || accept === slot.accept || (accept?.length ?? 0) > MOST_ACCEPT_CHARS) return;
-  slot.accept = accept;
-  slot.variant = slot.variantOf(accept);
+  return { byManner: new Map(), variantOf, variants: new Map() };
 }
 
 /** Which of a slot's responses a client gets: the rendering that its Accept means, and whether it takes gzip. Never ''. */
 function mannerOf(slot: Slot, facts: RequestFacts): string {
-  const variant = !slot.variantOf || facts.accept === slot.accept ? slot.variant : slot.variantOf(facts.accept);
-  return (acceptsGzip(facts.acceptEncoding) ? 'gzip\n' : '\n') + variant;
+  return (acceptsGzip(facts.acceptEncoding) ? 'gzip\n' : '\n') + variantOf(slot, facts.accept);
+}
+
+function variantOf({ variantOf: choose, variants }: Slot, accept: string | undefined): string {
+  if (!choose) return '';
+  // No field is not the same as an empty one; no value has a line break.
+  const said = accept ?? '\n';
+  const known = variants.get(said);
+  if (known !== undefined) return known;
+  const variant = choose(accept);
+  if (said.length > MOST_ACCEPT_CHARS) return variant;
+  if (variants.size === MOST_ACCEPTS) variants.clear();
+  // A copy: what was cut out of a larger text would keep all of it.
+  variants.set(Buffer.from(said, 'latin1').toString('latin1'), variant);
+  return variant;
 }
