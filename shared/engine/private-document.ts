@@ -6,11 +6,12 @@ import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { notThere } from './head';
 import type { Plan } from './plan';
+import type { PrivateSources } from './private-sources';
 import { noSuchPart, variantOf } from './renditions';
 import { strongEtag, type EngineRooms } from './rooms';
 
 /** @throws LarderError */
-export async function privateDocument(rooms: EngineRooms, plan: Plan, request: EngineRequest): Promise<Answer> {
+export async function privateDocument(rooms: EngineRooms, plan: Plan, request: EngineRequest, sources: PrivateSources): Promise<Answer> {
   const route = plan.route as DocumentRoute;
   // First upstream only, and never over a redirect: the credentials are for that host alone.
   const response = await rooms.upstream.fetch({
@@ -25,7 +26,7 @@ export async function privateDocument(rooms: EngineRooms, plan: Plan, request: E
   }
   const bytes = await readAll(rooms, plan, response);
   const variant = variantOf(plan, request.accept);
-  const { rendered } = await rooms.pool.render({
+  const { rendered, pins } = await rooms.pool.render({
     module: rooms.module.name,
     route: route.name,
     path: plan.path,
@@ -33,10 +34,11 @@ export async function privateDocument(rooms: EngineRooms, plan: Plan, request: E
     variant,
     base: request.documentBase ?? request.base + plan.mount,
     gzip: request.gzip,
-    pins: false,
+    pins: true,
     maxBytes: rooms.config.maxDocumentBytes,
     ...(response.headers['content-encoding'] === undefined ? {} : { contentEncoding: response.headers['content-encoding'] }),
   });
+  sources.keep(request.authorization ?? '', plan.key, pins ?? []);
   if (!rendered) throw noSuchPart(plan, variant);
   const gzip = request.gzip && rendered.gzip !== undefined;
   return {

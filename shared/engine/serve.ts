@@ -14,6 +14,7 @@ import { misplaced } from './misplaced';
 import { NegativeCache } from './negative';
 import { keyPrefix, planPinningDocument, planRequest, planTarget, type Plan } from './plan';
 import { privateDocument } from './private-document';
+import { PrivateSources } from './private-sources';
 import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
 import { strongEtag, type EngineRooms } from './rooms';
 
@@ -24,6 +25,8 @@ const MOST_ATTEMPTS = 3;
 export interface PassOn {
   readonly pass: 'route' | 'authorization' | 'write';
   readonly plan: Plan;
+  /** The way leads to another host than the credentials are for: they stay here. */
+  readonly anonymous?: true;
 }
 
 export class Engine {
@@ -32,10 +35,12 @@ export class Engine {
   private readonly documents: DocumentDesk;
   private readonly files: FileDesk;
   private readonly renditions: Renditions;
+  private readonly sources: PrivateSources;
 
   constructor(readonly rooms: EngineRooms) {
     this.negative = new NegativeCache(rooms.config.negativeTtlSeconds, rooms.now);
     this.bodies = new HeldBodies(rooms);
+    this.sources = new PrivateSources(rooms.now);
     this.documents = new DocumentDesk(rooms, this.negative, this.bodies);
     this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative);
     this.renditions = new Renditions(rooms, this.bodies);
@@ -59,8 +64,8 @@ export class Engine {
       return { pass: request.authorization !== undefined && cache.clientAuth === 'forward' ? 'authorization' : 'route', plan };
     }
     if (request.authorization !== undefined && cache.clientAuth === 'forward') {
-      if (plan.route.kind === 'immutable' || !plan.route.codec) return { pass: 'authorization', plan };
-      return privateDocument(this.rooms, plan, request);
+      if (plan.route.kind === 'immutable' || !plan.route.codec) return this.privateFile(plan, request.authorization);
+      return privateDocument(this.rooms, plan, request, this.sources);
     }
     return plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request);
   }
@@ -112,6 +117,15 @@ export class Engine {
     }
     // What did not exist a moment ago may exist now: 404s of this origin's files are forgotten altogether, they are short-lived anyway.
     this.negative.forgetPrefix(keyPrefix(module.name, plan.origin.name));
+  }
+
+  /** What a private document has at another place than the rewritten one says is asked for there. */
+  private privateFile(plan: Plan, authorization: string): PassOn {
+    const document = planPinningDocument(this.rooms.module, this.rooms.cache, plan);
+    const source = document && this.sources.find(authorization, document.key, plan.path);
+    if (source === undefined) return { pass: 'authorization', plan };
+    const isSameHost = URL.canParse(source) && new URL(source).origin === new URL(plan.origin.bases[0] ?? '').origin;
+    return { pass: 'authorization', plan: { ...plan, path: source }, ...(isSameHost ? {} : { anonymous: true }) };
   }
 
   private async file(plan: Plan, request: EngineRequest): Promise<Answer> {

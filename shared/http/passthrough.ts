@@ -73,7 +73,7 @@ export class Passthrough {
     const { route } = pass.plan;
     const personal = route.kind === 'passthrough' && (route.needsCredentials === true || route.stales !== undefined);
     req.headers = forUpstream(req.headers, {
-      strip: cache.clientAuth === 'strip',
+      strip: cache.clientAuth === 'strip' || pass.anonymous === true,
       authorization: personal ? undefined : authorization,
       bodyless,
       via: `1.1 larder-${viaToken}`,
