@@ -3,7 +3,7 @@
  * the digest agrees with the pin, so no client ever has a complete wrong body.
  */
 import type { Pin } from '../../caches/module';
-import { isLarderError, LarderError } from '../errors';
+import { errorText, isLarderError, LarderError } from '../errors';
 import { digestFile, type Digested } from '../integrity/digest';
 import { sriAgrees, strongestAlgorithm, type Algorithm } from '../integrity/sri';
 import type { Entry, NewEntry } from '../store/entry';
@@ -260,6 +260,9 @@ export class FileFlight {
   /** The download failed: what came may be resumed later, unless it was wrong or is left of an attempt that was. */
   private async lay(error: unknown): Promise<undefined> {
     const wrong = isLarderError(error) && error.code === 'integrity';
+    // Told once, however many readers it fails; wrong bytes were told already, and that nothing came is told to who asked.
+    if (!wrong && !this.complete && this.download.latest && !this.abort.signal.aborted)
+      this.rooms.log.warn('download-failed', { key: this.plan.key, bytes: this.body.received, reason: errorText(error) });
     const whole = await this.body.flushed();
     const { current } = this.download;
     if (whole && current < this.body.received) this.body.truncate(current);
