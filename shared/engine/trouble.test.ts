@@ -176,6 +176,17 @@ it('a file is asked for without its pin when the store takes long to answer', as
   expect([source.known(), source.willJudge]).toEqual([undefined, true]);
 });
 
+it('a document that is served by a rendering made anew counts as used', async () => {
+  const entry = { key: 'npm|registry|/a', integrity: 'sha256-x', checkedAt: clock.now() };
+  const used = jest.fn();
+  const find = (key: string): unknown => Promise.resolve(key === entry.key ? entry : undefined);
+  const { engine, rooms } = stubbed({ find, used, contentPath: () => '/none' });
+  const rendered = { contentType: 'application/json', identity: Buffer.from('{}'), integrity: 'sha256-y' };
+  Object.assign(rooms, { pool: { render: () => Promise.resolve({ rendered }) } });
+  await engine.answer({ method: 'GET', target: '/a', base: 'http://cache', gzip: false });
+  expect(used.mock.calls).toEqual([[entry.key]]);
+});
+
 function stubbed(store: object): { engine: Engine; rooms: EngineRooms } {
   const rooms = {
     config: { negativeTtlSeconds: 60 },
