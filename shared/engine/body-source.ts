@@ -2,6 +2,8 @@
 export interface BodySource {
   /** Length of the whole body, if known. */
   readonly size: number | undefined;
+  /** Its bytes are on this machine. */
+  readonly isHeld?: true;
   /**
    * Some bytes from `offset`, never past `end` (exclusive; Infinity allowed); waits until there are some. Empty: the body ends here,
    * and everything sent so far was verified as far as it can be. @throws LarderError when the rest must not be sent

@@ -72,6 +72,7 @@ export class HeldBodies {
     };
     return {
       size: entry.size,
+      isHeld: true,
       read: async (offset, end) => {
         const stop = Math.min(end, entry.size);
         if (!open || offset >= stop) return Buffer.alloc(0);

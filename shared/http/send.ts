@@ -130,7 +130,10 @@ async function firstBytes(
   headers: string[],
 ): Promise<Buffer> {
   const first = body.read(from, end);
-  const early = await Promise.race([first, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PATIENCE_MS))]);
+  // What is held may turn out damaged, and then be fetched instead: worth waiting for, however busy the disk is.
+  const early = body.isHeld
+    ? await first
+    : await Promise.race([first, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PATIENCE_MS))]);
   res.writeHead(status, headers);
   if (early) return early;
   // Clients with a short timeout for headers must see that something is under way.
