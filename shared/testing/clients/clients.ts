@@ -157,7 +157,9 @@ export async function makeProject(
   const program = client.program(client === npm ? NO_PROGRAMS : await installPrograms());
   let env: NodeJS.ProcessEnv = {};
   const configure = async (at: string, more: readonly string[] = settings): Promise<void> => {
-    env = { ...bareEnvironment(home), ...client.environment(home), ...(isLoopback(at) ? NO_WAY_OUT : {}) };
+    // What npm is told to trust on this machine, the others must trust too.
+    const trusted = machineRegistry.caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: machineRegistry.caFile };
+    env = { ...trusted, ...bareEnvironment(home), ...client.environment(home), ...(isLoopback(at) ? NO_WAY_OUT : {}) };
     const trust = client === npm && machineRegistry.caFile !== undefined ? [`cafile=${machineRegistry.caFile}`] : [];
     const files = Object.entries(client.files(at, [...trust, ...more]));
     await Promise.all(files.map(([name, text]) => writeFile(join(folder, name), text)));
