@@ -37,10 +37,13 @@ export class Front {
     this.sockets.add(socket);
     const { headersMs, keepAliveMs } = this.patience;
     const address = socket.remoteAddress ?? '-';
+    let isKnown = false;
     const onData = (chunk: Buffer): void => {
       const left = this.answerAll(socket, chunk, address);
       if (left === undefined) {
-        socket.setTimeout(keepAliveMs);
+        // Each chunk and each write start it anew by themselves.
+        if (!isKnown) socket.setTimeout(keepAliveMs);
+        isKnown = true;
         // Who does not read what he asked for must not ask for more.
         if (socket.writableNeedDrain) socket.pause();
         return;

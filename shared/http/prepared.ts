@@ -5,18 +5,18 @@
 const AGE_WIDTH = 10;
 const DATE_WIDTH = 'Thu, 01 Jan 1970 00:00:00 GMT'.length;
 /** Head and body of one buffer up to here; above it a copy costs more than a second write. */
-const JOINED_BYTES = 256 * 1024;
+const JOINED_BYTES = 32 * 1024;
 
 let dateSecond = -1;
 let dateText = '';
 
 export class Prepared {
-  /** The body, as it was given or as a part of `joined`. */
+  /** The body, as it was given or as a part of the joined buffer. */
   readonly body: Buffer;
-  private readonly joined: Buffer | undefined;
   private readonly head: Buffer;
   private readonly notModified: Buffer;
   private readonly ageAt: number;
+  private readonly whole: readonly Buffer[];
   private second = -1;
 
   /**
@@ -35,21 +35,23 @@ export class Prepared {
     const head = `HTTP/1.1 200 OK\r\n${moving}${lines(headers)}${rest}`;
     this.notModified = Buffer.from(`HTTP/1.1 304 Not Modified\r\n${moving}${lines(headers.slice(2))}${rest}`, 'latin1');
     if (body.length <= JOINED_BYTES) {
-      this.joined = Buffer.allocUnsafeSlow(Buffer.byteLength(head, 'latin1') + body.length);
-      const at = this.joined.write(head, 0, 'latin1');
-      body.copy(this.joined, at);
-      this.head = this.joined.subarray(0, at);
-      this.body = this.joined.subarray(at);
+      const joined = Buffer.allocUnsafeSlow(Buffer.byteLength(head, 'latin1') + body.length);
+      const at = joined.write(head, 0, 'latin1');
+      body.copy(joined, at);
+      this.head = joined.subarray(0, at);
+      this.body = joined.subarray(at);
+      this.whole = [joined];
     } else {
       this.head = Buffer.from(head, 'latin1');
       this.body = body;
+      this.whole = [this.head, this.body];
     }
   }
 
   /** What to write, one after the other. @param now ms since the epoch */
   ok(now: number): readonly Buffer[] {
     this.renew(now);
-    return this.joined ? [this.joined] : [this.head, this.body];
+    return this.whole;
   }
 
   /** The head of a 304. @param now ms since the epoch */
