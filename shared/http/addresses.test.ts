@@ -189,3 +189,15 @@ test('nothing but known folders lies in the store after all that', async () => {
   await one.get('/pad');
   expect(readdirSync(join(one.cacheDir)).sort()).toEqual(expect.arrayContaining(['epoch', 'run', 'spool']));
 });
+
+test("the cache's own pages are for clients that know its name; whether it is well may be asked under any", async () => {
+  const house = await openHouse({ upstream: upstream.url });
+  const under = (host: string, path: string): Promise<number> => house.get(path, { headers: { host } }).then(({ status }) => status);
+  try {
+    expect(await under('elsewhere.example', '/_cache/status')).toBe(421);
+    expect(await under(`localhost:${house.port}`, '/_cache/status')).toBe(200);
+    expect(await under('elsewhere.example', '/_cache/health')).toBe(200);
+  } finally {
+    await house.stop();
+  }
+});

@@ -97,6 +97,13 @@ test('a request in two pieces is answered once it is whole', async () => {
   expect(got).toBe(3);
 });
 
+test('a hit that is asked with a range, a condition or credentials is decided elsewhere', async () => {
+  const [part] = await converse(1, ask(FILE_TARGET, 'Range: bytes=0-9'));
+  expect(part).toMatchObject({ status: '206', body: FILE.subarray(0, 10) });
+  const [failed] = await converse(1, ask(FILE_TARGET, 'If-Match: "other"'));
+  expect(failed?.status).toBe('412');
+});
+
 test('an unchanged document is a 304, a changed one is sent', async () => {
   const [first] = await converse(1, ask('/left'));
   const etag = /\r\nETag: (\S+)/.exec(first?.head ?? '')?.[1] ?? '';

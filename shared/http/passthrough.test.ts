@@ -88,6 +88,22 @@ test("the registry's own credentials go along with what is passed on", async () 
   await byToken.stop();
 });
 
+test("the registry's own credentials are lent to no write and to no question about an account", async () => {
+  upstream.on('/written', { body: '{}' }).on('/-/npm/v1/tokens', { body: '{}' });
+  const env = { UPSTREAM_npm_AUTH: 'tok', CLIENT_AUTH_npm: 'forward' };
+  const byToken = await openHouse({ upstream: upstream.url, env });
+  try {
+    await fetch(`${byToken.url}/written`, { method: 'PUT', body: '{}' });
+    expect(lastSeen()).toMatchObject({ method: 'PUT', path: '/written' });
+    expect(lastSeen()?.headers.authorization).toBeUndefined();
+    await byToken.get('/-/npm/v1/tokens');
+    expect(lastSeen()?.path).toBe('/-/npm/v1/tokens');
+    expect(lastSeen()?.headers.authorization).toBeUndefined();
+  } finally {
+    await byToken.stop();
+  }
+});
+
 test('what belongs to one connection is not passed on, in neither direction', async () => {
   upstream.on('/-/ping', {
     body: '{}',
