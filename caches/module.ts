@@ -31,19 +31,48 @@ export interface Rendered {
   readonly body: Buffer;
 }
 
+/**
+ * What a document is about, and where it came from. It is about what it was asked for (`path`), not what it says of itself, so no document
+ * can speak for another; `url` and `home` are what relative addresses in it are resolved with.
+ */
+export interface DocumentPlace {
+  /** Canonical path, as its route's `path()` gives it. */
+  readonly path: string;
+  /** Where these bytes came from, after redirects; without credentials. */
+  readonly url: string;
+  /** Base URL of the mirror that was asked for them; without credentials and trailing slash. */
+  readonly home: string;
+}
+
+/** What a request wants of a document, as far as it decides the variant. */
+export interface Asked {
+  /** The client's Accept header, if any. */
+  readonly accept: string | undefined;
+  /** The request's path had empty segments (`//`), so relative references would be resolved at another depth than the route's. */
+  readonly collapsed: boolean;
+}
+
 /** Pure functions over the body of a document. They run in a worker thread; a body may be 128 MiB. */
 export interface DocumentCodec {
   /** Whether a client may be sent the rendering while a gzip copy is kept too (true for text). */
   readonly compressible: boolean;
   /**
-   * Renders one variant with every URL pointing at `base` (no trailing slash). `path` is the document's canonical path: what
-   * a document is about is what it was asked for, not what it says of itself, so no document can speak for another.
+   * Content type of the renderings of a variant before which white space means nothing (HTML, JSON): while a slow upstream's document is
+   * still on its way, clients are kept waiting with spaces. Absent, or undefined: no.
+   */
+  early?(variant: string): string | undefined;
+  /**
+   * Renders one variant with every URL pointing at `base` (no trailing slash). `absent` are canonical targets that this document
+   * promises and the upstream turned out not to have.
    * @returns undefined if the document has no such part (an unknown version: answered 404)
    * @throws DocumentError if the body is not a document of this kind
    */
-  render(body: Buffer, request: { readonly variant: string; readonly base: string; readonly path: string }): Rendered | undefined;
-  /** Everything the document at `path` (canonical) promises. @throws DocumentError */
-  pins(body: Buffer, path: string): Pin[];
+  render(
+    body: Buffer,
+    request: DocumentPlace & { readonly variant: string; readonly base: string; readonly absent?: readonly string[] },
+  ): Rendered | undefined;
+  /** Everything the document promises. @throws DocumentError */
+  pins(body: Buffer, place: DocumentPlace): Pin[];
 }
 
 /** The one error that a codec throws: the body is not what its URL promises. `reason` is a short English clause. */
@@ -55,6 +84,10 @@ export class DocumentError extends Error {
 }
 
 interface RouteBase {
+  /** What a client of this protocol survives when there is no answer: a status (default), or nothing, the connection being closed. */
+  readonly failure?: 'status' | 'close';
+  /** Responses carry a Last-Modified of ours where the upstream gives none: its clients revalidate by nothing else. */
+  readonly dated?: true;
   /** Unique in the module; metric label and heading in the generated docs. */
   readonly name: string;
   /** What it is for, one line, for the generated docs. */
@@ -84,6 +117,91 @@ export interface ImmutableRoute extends RouteBase {
   integrity?(params: Params): string | undefined;
   /** purl of the file, e.g. `pkg:npm/lodash@4.17.21`. */
   purl?(params: Params): string;
+  /**
+   * Promised by the indexes of rosters (see ListedRoute) instead of one document: their names by the file's own path, to be looked
+   * for if no held index promises it. Such a file follows its promise: when a newer index names other bytes, they are fetched.
+   */
+  listedIn?(params: Params): IndexGuess;
+  /** If the upstream does not have it: it is this member of that zip archive (canonical target of an immutable route). */
+  memberOf?(params: Params): ArchiveMember | undefined;
+}
+
+/** Where an index may be that promises a file. */
+export interface IndexGuess {
+  /** Canonical path below which the rosters of this archive are, with trailing slash: `/debian/dists/`. */
+  readonly rosters: string;
+  /** Names of indexes in a roster without their compression, most probable first: `main/binary-amd64/Packages`. */
+  readonly names: readonly string[];
+}
+
+/** A file inside a zip archive. */
+export interface ArchiveMember {
+  readonly archive: string;
+  /** Matches the member's name; the first that does is meant. */
+  readonly name: RegExp;
+}
+
+/** One file that a roster lists. */
+export interface Listed {
+  /** Name relative to the roster's folder. */
+  readonly name: string;
+  /** Hex digests, lower case. */
+  readonly sha256?: string;
+  readonly sha512?: string;
+  readonly size: number;
+}
+
+/** What a roster says. */
+export interface Roster {
+  /** When it was made, ms since the epoch; undefined if it does not say. */
+  readonly date?: number;
+  /** Whether the upstream serves its files by digest too. */
+  readonly byHash: boolean;
+  readonly files: readonly Listed[];
+}
+
+/**
+ * A signed list of files that belong together (apt: InRelease, or Release with Release.gpg). All that is served of it is one
+ * **generation**: a newer roster is shown only when what clients use of it can be served with exactly the bytes it names.
+ */
+export interface RosterRoute extends RouteBase {
+  readonly kind: 'roster';
+  readonly ttlSeconds: number;
+  readonly contentType: string;
+  /** Where its OpenPGP signature is: in it, or in another file (canonical path), which is fetched and shown with it. */
+  signature(params: Params): 'inline' | { readonly detached: string };
+  /** Runs in a worker thread. @throws DocumentError */
+  read(body: Buffer): Roster;
+}
+
+/** A file that belongs to a roster's generation: by its plain name, by its digest, or the roster's detached signature. */
+export interface ListedRoute extends RouteBase {
+  readonly kind: 'listed';
+  readonly contentType: string;
+  /** Canonical paths of the rosters that may list it, best first. */
+  rosters(params: Params): readonly string[];
+  /** `name`: as the roster lists it; `digest`: asked by its digest (SRI); `signature`: the detached one. */
+  asked(params: Params): { readonly name: string } | { readonly digest: string } | 'signature';
+  /** Canonical path of these bytes by their digest: one object, whatever it is called. */
+  object(params: Params, sha256Hex: string): string;
+  /** What reads this file's own promises, if it has any. `name` is as the roster lists it. */
+  index?(name: string): ListedIndex | undefined;
+}
+
+/** An index of a roster that promises files itself (apt: Packages, Sources, the Index of pdiffs). */
+export interface ListedIndex {
+  /** Its name without compression: what tells revisions of one index from each other. */
+  readonly stem: string;
+  /** How it is compressed. */
+  readonly compression: 'none' | 'gzip' | 'xz' | 'bzip2' | 'zstd' | 'lz4';
+  /**
+   * Reads it piece by piece, in a worker thread, with memory that does not grow with it. `root` is the canonical path of the folder
+   * that the promised names are relative to, without trailing slash. `add` takes a canonical target, its SHA-256 as 32 bytes, its size.
+   * @throws DocumentError
+   */
+  read(chunks: AsyncIterable<Buffer>, root: string, add: (target: string, sha256: Buffer, size: number) => void): Promise<void>;
+  /** Folder that the names in it are relative to, from the roster's canonical path and the index's name; no trailing slash. */
+  root(rosterPath: string): string;
 }
 
 /** A body that lives `ttlSeconds`, then is revalidated; served stale when the upstream fails. */
@@ -94,8 +212,8 @@ export interface DocumentRoute extends RouteBase {
   readonly ask?: Readonly<Record<string, string>>;
   /** How it is rewritten; absent: stored and served as it is. */
   readonly codec?: DocumentCodec;
-  /** Which rendering this request wants; '' where there is no codec. `accept` is the client's Accept header, if any. */
-  variant?(params: Params, accept: string | undefined): string;
+  /** Which rendering this request wants; '' where there is no codec. */
+  variant?(params: Params, asked: Asked): string;
   /** Value of Vary for its responses, besides Accept-Encoding, e.g. `Accept`. */
   readonly vary?: string;
 }
@@ -109,7 +227,25 @@ export interface PassthroughRoute extends RouteBase {
   stales?(params: Params): readonly string[];
 }
 
-export type Route = ImmutableRoute | DocumentRoute | PassthroughRoute;
+export type Route = ImmutableRoute | DocumentRoute | RosterRoute | ListedRoute | PassthroughRoute;
+
+/** An upstream that only the client knows: it stands in the target (apt's archives). */
+export interface Archive {
+  readonly scheme: 'http' | 'https';
+  /** `host` or `host:port`, lower case. */
+  readonly host: string;
+  /** Raw target at that host, duplicate slashes collapsed, beginning with `/`. */
+  readonly target: string;
+}
+
+/** An answer that the cache itself gives to a target, whatever the upstream has there. */
+export interface OwnAnswer {
+  readonly status: number;
+  /** Reason phrase of the status line, where a client reads it. */
+  readonly reason: string;
+  /** Where it leads, relative to the root of the listener (also a link in the text). */
+  readonly leadsTo: string;
+}
 
 /** One client's line for the README, `make start` and the generated docs. */
 export interface ClientLine {
@@ -145,6 +281,23 @@ export interface Module {
   clients(base: string): readonly ClientLine[];
   /** Whether the plain forward-proxy form (absolute targets) is accepted, for configured and allowed hosts. */
   readonly forwardProxy?: { readonly connectRefusal: string };
+  /**
+   * The client names the archive. `absolute` is the scheme and host of an absolute-form target; `rawPath` is as it was sent (`//` not collapsed).
+   * @returns undefined if no archive stands in it: then it is a target below the default or a named origin
+   */
+  archive?(rawPath: string, absolute: { readonly scheme: string; readonly host: string } | undefined): Archive | undefined;
+  /** Host (and port) that a CONNECT may tunnel to besides being an allowed host; absent: CONNECT is refused. */
+  readonly tunnels?: { readonly port: number };
+  /** Own answers by raw target. */
+  readonly ownAnswers?: Readonly<Record<string, OwnAnswer>>;
+  /** Where this machine itself is told its archives, and how to read that: they become named origins (and are trusted as if configured). */
+  readonly machineSources?: {
+    readonly files: readonly string[];
+    /** @returns name (one path segment) and base URL, in order; never throws */
+    read(file: string, text: string): ReadonlyArray<{ readonly name: string; readonly base: string; readonly suites: readonly string[] }>;
+  };
+  /** URL of a canonical path at a mirror's base (no trailing slash), where that is not simply base + path. */
+  address?(base: string, path: string): string;
 }
 
 /** The first route whose methods and RegExp match. @returns undefined if none does (404, or 405 if `otherMethods`) */
