@@ -1,5 +1,5 @@
 /** What the rest of the house sees of the documents room: codecs run off the event loop. */
-import type { Pin } from '../../caches/module';
+import type { Pin, Roster } from '../../caches/module';
 
 export interface RenderJob {
   readonly module: string;
@@ -7,6 +7,11 @@ export interface RenderJob {
   readonly route: string;
   /** The document's canonical path, as its route's `path()` gives it. */
   readonly path: string;
+  /** Where the bytes came from, and the mirror's base: see DocumentPlace. */
+  readonly url: string;
+  readonly home: string;
+  /** Targets that it promises and the upstream does not have. */
+  readonly absent?: readonly string[];
   /** Where the document's bytes are: a file (then `integrity` is its SRI sha256/512, checked by the worker before parsing), or memory. */
   readonly source: { readonly file: string; readonly integrity: string } | { readonly body: Buffer };
   /** How they are encoded (gzip, br or undefined). */
@@ -34,7 +39,38 @@ export interface RenderResult {
   readonly pins?: readonly Pin[];
 }
 
+/** Reads a roster. */
+export interface RosterJob {
+  readonly module: string;
+  /** Name of the roster route. */
+  readonly route: string;
+  readonly path: string;
+  readonly source: RenderJob['source'];
+  readonly maxBytes: number;
+}
+
+/** Reads what an index of a roster promises. */
+export interface IndexJob {
+  readonly module: string;
+  /** Name of the listed route. */
+  readonly route: string;
+  /** Canonical path of the roster, and the index's name in it. */
+  readonly rosterPath: string;
+  readonly name: string;
+  /** The held file; its SRI is checked while it is read. */
+  readonly source: { readonly file: string; readonly integrity: string };
+  /** Largest decompressed size. */
+  readonly maxBytes: number;
+}
+
 export interface DocumentPool {
+  /** @throws LarderError as render */
+  readRoster(job: RosterJob): Promise<Roster>;
+  /**
+   * Reads an index piece by piece with bounded memory. @returns the bytes of a pin table (integrity/pin-table.ts)
+   * @throws LarderError as render
+   */
+  readIndex(job: IndexJob): Promise<Buffer>;
   /** @throws LarderError integrity (the held file is damaged) | held-unreadable (fact `reason`: ENOENT when it is gone) | document-invalid | document-too-large | internal (the worker died: memory limit) */
   render(job: RenderJob): Promise<RenderResult>;
   close(): Promise<void>;
