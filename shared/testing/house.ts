@@ -1,5 +1,5 @@
 /**
- * A whole cache for flow tests: npm's, on a temporary store, against whatever upstream is named; in this process, or as a child that
+ * A whole cache for flow tests: of one ecosystem, on a temporary store, against whatever upstream is named; in this process, or as a child that
  * can be killed. It is asked over real sockets, and remembers what it logged.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -22,7 +22,9 @@ export type { Asked, AskOptions, Got } from './ask';
 const DIST = resolve(__dirname, '..', '..');
 
 export interface HouseOptions {
-  /** UPSTREAM_npm: one base URL, or the mirrors in order of preference. */
+  /** Whose cache it is; npm's unless given. Houses of several ecosystems may share one home. */
+  readonly module?: string;
+  /** UPSTREAM_<module>: one base URL, or the mirrors in order of preference; none at all if it is an empty list. */
   readonly upstream: string | readonly string[];
   /** Further settings, by their names in .env. */
   readonly env?: Readonly<Record<string, string>>;
@@ -92,8 +94,8 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
   const loaded = loadConfig({ env, envFile: '/dev/null', modules });
   const config = { ...loaded, caches: loaded.caches.map((one) => ({ ...one, port: 0 })) };
   const [cache] = config.caches;
-  const [module] = modules;
-  if (!cache || !module) throw new Error('there is no cache');
+  const module = modules.find(({ name }) => name === nameOf(options));
+  if (!cache || !module) throw new Error(`there is no cache ${nameOf(options)}`);
   const events: LoggedEvent[] = [];
   const access: AccessLine[] = [];
   const appliance = await openAppliance({
@@ -121,7 +123,7 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
 export async function startHouse(options: HouseOptions): Promise<ChildHouse> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'house-'));
   const port = await freePort();
-  const [command = '', ...values] = [...(options.wrap ?? []), process.execPath, join(DIST, 'shared', 'main.js'), 'npm'];
+  const [command = '', ...values] = [...(options.wrap ?? []), process.execPath, join(DIST, 'shared', 'main.js'), nameOf(options)];
   const child = spawn(command, values, {
     env: { PATH: process.env['PATH'], LARDER_ENV_FILE: '/dev/null', ...environment(options, home, port) },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -139,7 +141,7 @@ export async function startHouse(options: HouseOptions): Promise<ChildHouse> {
   return {
     ...client(port, home),
     child,
-    log: () => readFileSync(join(home, 'state', 'log', 'npm.log'), 'utf8'),
+    log: () => readFileSync(join(home, 'state', 'log', `${nameOf(options)}.log`), 'utf8'),
     kill: () => end('SIGKILL'),
     stop: async () => {
       await end('SIGTERM');
@@ -153,16 +155,21 @@ function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }
 
+function nameOf(options: HouseOptions): string {
+  return options.module ?? 'npm';
+}
+
 function environment(options: HouseOptions, home: string, port: number): Record<string, string> {
+  const name = nameOf(options);
   const bases = typeof options.upstream === 'string' ? [options.upstream] : options.upstream;
   return {
     HOME: home,
-    CACHES: 'npm',
+    CACHES: name,
     GLOBAL_IP: '127.0.0.1',
-    PORT_npm: String(port),
+    [`PORT_${name}`]: String(port),
     CACHE_DIR: join(home, 'cache'),
     STATE_DIR: join(home, 'state'),
-    UPSTREAM_npm: bases.join(' '),
+    ...(bases.length > 0 ? { [`UPSTREAM_${name}`]: bases.join(' ') } : {}),
     UPSTREAM_PROXY: 'none',
     CACHE_SIZE: '1GB',
     MIN_FREE: '1MB',
