@@ -35,6 +35,8 @@ export interface EngineRequest {
   /** Overrides base and mount in documents: what a forward-proxy client calls the registry. */
   readonly documentBase?: string;
   readonly accept?: string;
+  /** The target was sent with empty segments (`//`), which are gone in `target`. */
+  readonly collapsed?: boolean;
   readonly gzip: boolean;
   /** Range header, if any. */
   readonly range?: string;

@@ -64,17 +64,25 @@ export async function fetchDocument(
   // What began at one mirror may have come from another, which encodes it in its own way.
   const last = download.latest ?? head;
   if (held?.integrity === integrity) return { entry: await confirm(rooms, held, last, isOvertaken()), outcome: 'revalidated' };
-  const checked = route.codec ? await readDocument(rooms, plan, { body: bytes }, last.contentEncoding, wanted) : undefined;
+  const checked = route.codec
+    ? await readDocument(rooms, plan, { url: last.url, home: last.base }, { body: bytes }, last.contentEncoding, wanted)
+    : undefined;
   const entry = entryOf(rooms, last, { ...digested, integrity });
   const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
   const kept = isOvertaken() ? { ...entry, stale: true } : entry;
   return keep(rooms, plan, kept, bytes, checked?.pins, rendered, keeping === 'in-memory' || rooms.store.notStoring() !== undefined);
 }
 
+/** Where a held document came from: records of earlier versions do not name the mirror. */
+export function placeOf(plan: Plan, { url, home }: Pick<NewEntry, 'url' | 'home'>): { readonly url: string; readonly home: string } {
+  return { url, home: home ?? withoutCredentials(plan.origin.bases[0] ?? '') };
+}
+
 /** What a document promises, and the rendering that is wanted, if any. @throws LarderError as the pool's render */
 export function readDocument(
   rooms: EngineRooms,
   plan: Plan,
+  from: { readonly url: string; readonly home: string },
   source: RenderJob['source'],
   contentEncoding: string | undefined,
   wanted: Wanted | undefined,
@@ -84,6 +92,8 @@ export function readDocument(
       module: rooms.module.name,
       route: plan.route.name,
       path: plan.path,
+      url: from.url,
+      home: from.home,
       source,
       base: wanted?.base ?? '',
       gzip: wanted?.gzip ?? false,
@@ -159,6 +169,7 @@ function entryOf(rooms: EngineRooms, head: Head, digested: { integrity: string; 
     module: rooms.module.name,
     kind: 'document',
     url: head.url,
+    home: head.base,
     integrity: digested.integrity,
     size: digested.size,
     chunks: digested.chunks,
@@ -169,4 +180,11 @@ function entryOf(rooms: EngineRooms, head: Head, digested: { integrity: string; 
     ...(head.etag === undefined ? {} : { etag: head.etag }),
     ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
   };
+}
+
+function withoutCredentials(base: string): string {
+  const url = new URL(base);
+  url.username = '';
+  url.password = '';
+  return url.href.replace(/\/$/, '');
 }

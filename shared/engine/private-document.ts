@@ -25,11 +25,13 @@ export async function privateDocument(rooms: EngineRooms, plan: Plan, request: E
     throw refusal(plan, response);
   }
   const bytes = await readAll(rooms, plan, response);
-  const variant = variantOf(plan, request.accept);
+  const variant = variantOf(plan, { accept: request.accept, collapsed: request.collapsed === true });
   const { rendered, pins } = await rooms.pool.render({
     module: rooms.module.name,
     route: route.name,
     path: plan.path,
+    url: response.url,
+    home: response.base,
     source: { body: bytes },
     variant,
     base: request.documentBase ?? request.base + plan.mount,

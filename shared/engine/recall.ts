@@ -5,7 +5,7 @@
 import type { Pin } from '../../caches/module';
 import { errorText } from '../errors';
 import type { Entry } from '../store/entry';
-import { learn, readDocument } from './document-flight';
+import { learn, placeOf, readDocument } from './document-flight';
 import type { HeldBodies } from './held-body';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
@@ -50,8 +50,8 @@ export class Recall {
     if (flight) return void (await flight.catch(() => undefined));
     const { store, log } = this.rooms;
     const source = { file: store.contentPath(entry.integrity), integrity: entry.integrity };
-    const { pins } = await readDocument(this.rooms, plan, source, entry.contentEncoding, undefined).catch((error: unknown) =>
-      this.bodies.unread(entry, error),
+    const { pins } = await readDocument(this.rooms, plan, placeOf(plan, entry), source, entry.contentEncoding, undefined).catch(
+      (error: unknown) => this.bodies.unread(entry, error),
     );
     if (this.underWay(plan.key) || (await store.find(plan.key))?.integrity !== entry.integrity) return;
     await learn(this.rooms, plan, entry.integrity, pins ?? []);

@@ -1,11 +1,11 @@
 /** Renderings of documents for one base and variant: kept as derived entries with their own ETag, so that a hit is a file. */
-import type { DocumentRoute } from '../../caches/module';
+import type { Asked, DocumentRoute } from '../../caches/module';
 import { LarderError } from '../errors';
 import { digestBuffer } from '../integrity/digest';
 import type { RenderResult } from '../documents/types';
 import type { Entry, NewEntry } from '../store/entry';
 import type { DocumentAnswer } from './document-desk';
-import type { Wanted } from './document-flight';
+import { placeOf, type Wanted } from './document-flight';
 import type { HeldBodies } from './held-body';
 import type { Plan } from './plan';
 import { contentAddress, strongEtag, type EngineRooms } from './rooms';
@@ -77,6 +77,7 @@ export class Renditions {
         module: this.rooms.module.name,
         route: plan.route.name,
         path: plan.path,
+        ...placeOf(plan, entry),
         source,
         variant: wanted.variant,
         base: wanted.base,
@@ -130,9 +131,9 @@ export function derivedKey(plan: Plan, wanted: Wanted): string {
 }
 
 /** Which rendering of a document route a request wants. @throws never */
-export function variantOf(plan: Plan, accept: string | undefined): string {
+export function variantOf(plan: Plan, asked: Asked): string {
   const route = plan.route as DocumentRoute;
-  return route.variant?.(plan.params, accept) ?? '';
+  return route.variant?.(plan.params, asked) ?? '';
 }
 
 /** The error for a part that a document does not have. */

@@ -64,7 +64,7 @@ export class Engine {
       return { pass: request.authorization !== undefined && cache.clientAuth === 'forward' ? 'authorization' : 'route', plan };
     }
     if (request.authorization !== undefined && cache.clientAuth === 'forward') {
-      if (plan.route.kind === 'immutable' || !plan.route.codec) return this.privateFile(plan, request.authorization);
+      if (plan.route.kind !== 'document' || !plan.route.codec) return this.privateFile(plan, request.authorization);
       return privateDocument(this.rooms, plan, request, this.sources);
     }
     return plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request);
@@ -140,7 +140,8 @@ export class Engine {
   }
 
   private async document(plan: Plan, request: EngineRequest): Promise<Answer> {
-    const variant = variantOf(plan, request.accept);
+    const collapsed = request.collapsed === true;
+    const variant = variantOf(plan, { accept: request.accept, collapsed });
     const { codec } = plan.route as DocumentRoute;
     const wanted = codec && { variant, base: request.documentBase ?? request.base + plan.mount, gzip: request.gzip };
     let isReadable = true;
@@ -150,7 +151,7 @@ export class Engine {
         if (!wanted) return await this.plain(plan, document);
         const rendition = await this.renditions.of(plan, document, wanted);
         if (!rendition) throw noSuchPart(plan, variant);
-        return await this.rendered(plan, document, rendition);
+        return await this.rendered(plan, document, rendition, collapsed);
       } catch (error) {
         // What was held is gone, or damaged and quarantined now: once more, from the upstream.
         if (!isLarderError(error) || !isOfHeld(error) || attempt === MOST_ATTEMPTS) throw error;
@@ -159,7 +160,7 @@ export class Engine {
     }
   }
 
-  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition): Promise<Answer> {
+  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, collapsed: boolean): Promise<Answer> {
     const { entry, outcome } = document;
     if (!document.unstored) this.rooms.store.used(entry.key);
     const lifetime = lifetimeSeconds(plan.route, this.rooms.cache);
@@ -171,7 +172,7 @@ export class Engine {
       cacheControl: `public, max-age=${lifetime}`,
       vary: vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`,
       confirmedAt: entry.checkedAt,
-      ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, accept) }),
+      ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, { accept, collapsed }) }),
       ...(document.detail === undefined ? {} : { detail: document.detail }),
       ...(rendition.contentEncoding === undefined ? {} : { contentEncoding: rendition.contentEncoding }),
       ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),

@@ -15,6 +15,8 @@ export interface EntryFacts {
   readonly kind: 'file' | 'document' | 'derived';
   /** Upstream URL without credentials; '' for derived ones. */
   readonly url: string;
+  /** Documents: base URL of the mirror that gave these bytes, without credentials; absent in records of earlier versions. */
+  readonly home?: string;
   readonly contentType?: string;
   /** Content-Encoding of the bytes held, as the upstream (or, for derived, we) made them. */
   readonly contentEncoding?: string;
