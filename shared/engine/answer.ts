@@ -1,4 +1,5 @@
 /** What the engine hands to http/: everything about a response but its framing. */
+import type { Origin } from '../config/config';
 import type { BodySource } from './body-source';
 
 export type Outcome = 'hit' | 'miss' | 'stale' | 'revalidated' | 'pass';
@@ -18,6 +19,8 @@ export interface Answer {
   /** When the upstream last confirmed it, ms since the epoch; for Age. */
   readonly confirmedAt?: number;
   /** Set for a part that the upstream sent itself: `body` has only these bytes. */
+  /** The upstream gives no parts of it: none are offered. */
+  readonly wholeOnly?: true;
   readonly part?: { readonly first: number; readonly last: number; readonly total: number };
   readonly body: BodySource;
   /** May be kept as a ready response: its bytes, how long (ms since the epoch), and whose it is. */
@@ -28,8 +31,10 @@ export interface Answer {
 
 export interface EngineRequest {
   readonly method: string;
-  /** Raw target below the root of the listener. */
+  /** Raw target below the root of the listener; with `origin`, below that. */
   readonly target: string;
+  /** The archive that the client named, or that a name of the configuration stands for. */
+  readonly origin?: Origin;
   /** External base URL of the listener (without mount, without trailing slash). */
   readonly base: string;
   /** Overrides base and mount in documents: what a forward-proxy client calls the registry. */
@@ -46,4 +51,8 @@ export interface EngineRequest {
   readonly onlyIfCached?: boolean;
   /** Whether credentials came with it. */
   readonly authorization?: string;
+  /** The client's connection, for what a client must see the same of while it lasts. */
+  readonly client?: object;
+  /** The client's address. */
+  readonly address?: string;
 }

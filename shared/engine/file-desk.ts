@@ -15,7 +15,6 @@ import { pinSource, type PinSource } from './pin-source';
 import type { Plan } from './plan';
 import { askRange, isBeyond, isWholeRange, partOf, partSource, totalOf } from './range-pass';
 import { strongEtag, type EngineRooms } from './rooms';
-import { ABANDON_BELOW_BYTES } from './spooling';
 
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
 const MOST_DAMAGED = 2;
@@ -156,11 +155,8 @@ export class FileDesk {
     if (ifRange !== undefined && ifRange.trim() !== pinEtag(pins.known(), plan)) return undefined;
     const response = await this.askPart(plan, pins, range);
     const part = partOf(response, range);
-    const about = { ...this.unverified(plan, response), detail: 'range' };
-    if (part) {
-      if (part.total <= ABANDON_BELOW_BYTES && !this.flights.has(plan.key)) this.begin(plan).catch(() => undefined);
-      return { ...about, part, body: partSource(response, part) };
-    }
+    const about = { ...this.unverified(plan, response, pins.known()), detail: 'range' };
+    if (part) return { ...about, part, body: partSource(response, part) };
     response.body.destroy();
     const total = response.status === 416 ? totalOf(response) : undefined;
     return total !== undefined && isBeyond(range, total) ? { ...about, body: sizeOnly(total) } : undefined;
@@ -168,9 +164,11 @@ export class FileDesk {
 
   /** What HEAD tells. The upstream's own HEAD often lies, so its first byte is asked for. */
   private async facts(plan: Plan): Promise<Answer> {
-    const response = await this.askPart(plan, await pinSource(this.rooms, this.desk, plan), 'bytes=0-0');
+    const pins = await pinSource(this.rooms, this.desk, plan);
+    const response = await this.askPart(plan, pins, 'bytes=0-0');
     response.body.destroy();
-    return { ...this.unverified(plan, response), detail: 'head', body: sizeOnly(totalOf(response)) };
+    const about = { ...this.unverified(plan, response, pins.known()), detail: 'head', body: sizeOnly(totalOf(response)) };
+    return response.status === 200 ? { ...about, wholeOnly: true } : about;
   }
 
   private async askPart(plan: Plan, pins: PinSource, range: string): Promise<UpstreamResponse> {
@@ -190,8 +188,9 @@ export class FileDesk {
     throw error;
   }
 
-  private unverified(plan: Plan, { headers }: UpstreamResponse) {
-    const about = this.about(plan, undefined, undefined, headers['last-modified'], headers['content-encoding']);
+  /** What is said of bytes that nobody checks: with the validators that they will have once they are held, so that a client can go on then. */
+  private unverified(plan: Plan, { headers }: UpstreamResponse, pin: Pin | undefined) {
+    const about = this.about(plan, undefined, pinEtag(pin, plan), headers['last-modified'], headers['content-encoding']);
     return { ...about, outcome: 'pass' as const, cacheControl: 'no-store' };
   }
 

@@ -1,4 +1,4 @@
-import { openHouse, type AskOptions, type LocalHouse } from '../testing/house';
+import { openHouse, type AskOptions, type Got, type LocalHouse } from '../testing/house';
 import { bytes, offer, sri } from '../testing/packages';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstream';
@@ -6,7 +6,6 @@ import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstrea
 jest.setTimeout(60_000);
 
 const FILE = '/a/-/a-1.0.0.tgz';
-const MIB = 1024 * 1024;
 const body = bytes(300_000);
 let upstream: FakeUpstream;
 let house: LocalHouse;
@@ -107,25 +106,42 @@ it('a cold range with the ETag that the packument promises costs the range', asy
 });
 
 describe('a range of what is not held', () => {
-  it('is marked as passed on, may not be kept by others, and starts a fill', async () => {
+  it('is marked as passed on, and may not be kept by others', async () => {
     offerFile();
     const got = await house.get(FILE, range('bytes=1000-1999'));
     expect([got.headers['x-cache'], got.headers['cache-control']]).toEqual(['pass', 'no-store']);
-    await house.kept(FILE);
-    const again = await house.get(FILE, range('bytes=1000-1999'));
-    expect([again.headers['x-cache'], again.body.equals(got.body)]).toEqual(['hit', true]);
   });
 
-  it('of a large object starts no fill, nor does HEAD of anything', async () => {
-    upstream.on(FILE, { body: bytes(MIB), repeat: 65, ranges: 'yes' });
-    const got = await house.get(FILE, range(`bytes=${64 * MIB}-${64 * MIB + 9}`));
-    expect([got.status, got.body.length]).toEqual([206, 10]);
-    upstream.on(FILE, { body, ranges: 'yes' });
+  it.each(['bytes=1000-1999', 'bytes=100-', 'bytes=-299000'])('costs the range, however much it is: %s', async (value) => {
+    offerFile();
+    await house.get('/a');
+    upstream.forget();
     await house.get(FILE, { method: 'HEAD' });
+    const got = await house.get(FILE, range(value));
     // A fill would have begun before the answer: its request would be here.
     await house.get('/nothing-else-is-under-way');
-    expect(asked()).toEqual([`bytes=${64 * MIB}-${64 * MIB + 9}`, 'bytes=0-0']);
+    expect([got.status, asked()]).toEqual([206, ['bytes=0-0', value]]);
     expect((await house.why(FILE)).entry).toBeNull();
+  });
+
+  it('has the validators that the whole has once it is held', async () => {
+    offerFile({ ranges: 'yes', lastModified: 'Sat, 03 Jan 2026 10:00:00 GMT' });
+    await house.get('/a');
+    const validators = (got: Got): unknown[] => [got.headers.etag, got.headers['last-modified']];
+    const before = [await house.get(FILE, { method: 'HEAD' }), await house.get(FILE, range('bytes=-500'))].map(validators);
+    const miss = validators(await house.get(FILE));
+    await house.kept(FILE);
+    const hit = validators(await house.get(FILE, range('bytes=-500')));
+    expect(hit).toEqual([expect.stringMatching(/^"[\w-]{27}"$/), 'Sat, 03 Jan 2026 10:00:00 GMT']);
+    expect([...before, miss]).toEqual([hit, hit, hit]);
+  });
+
+  it('is not offered where the upstream gives none', async () => {
+    offerFile({ ranges: 'no' });
+    const probed = await house.get(FILE, { method: 'HEAD' });
+    expect([probed.status, probed.headers['content-length'], probed.headers['accept-ranges']]).toEqual([200, '300000', undefined]);
+    offerFile();
+    expect((await house.get(FILE, { method: 'HEAD' })).headers['accept-ranges']).toBe('bytes');
   });
 
   it.each<[string, Reply]>([

@@ -11,7 +11,7 @@ import type { Head } from './head';
 import type { Plan } from './plan';
 
 /** Downloads below this are finished although every reader left; so is whatever is over half done. */
-export const ABANDON_BELOW_BYTES = 64 * 1024 * 1024;
+const ABANDON_BELOW_BYTES = 64 * 1024 * 1024;
 /** Smaller partials are not worth a note: fetching them again costs less. */
 const NOTE_FROM_BYTES = 1024 * 1024;
 

@@ -10,7 +10,7 @@ export function headersOf(answer: Omit<Answer, 'body'>, length: number | undefin
   if (answer.lastModified !== undefined) headers.push('Last-Modified', answer.lastModified);
   if (answer.vary !== '') headers.push('Vary', answer.vary);
   // RFC 9110 §14.3: never for a body whose length is not known yet.
-  if (length !== undefined) headers.push('Accept-Ranges', 'bytes');
+  if (length !== undefined && answer.wholeOnly !== true) headers.push('Accept-Ranges', 'bytes');
   headers.push('Cache-Control', answer.cacheControl, 'X-Cache', answer.outcome, 'Cache-Status', cacheStatus(answer));
   return headers;
 }
