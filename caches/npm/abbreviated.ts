@@ -4,7 +4,7 @@
  */
 import { Names, type JsonText, type Span } from '../parsers/json';
 import type { Packument } from './packument-reader';
-import { copyEdited, Splice, type Edit } from './splice';
+import { copyEdited, Splice, type Edit } from '../parsers/splice';
 
 const COPIED = [
   'name',

@@ -68,7 +68,7 @@ const packuments: readonly DocumentRoute[] = [
     ttlSeconds: PACKUMENT_TTL_SECONDS,
     ask: FULL,
     codec: packument,
-    variant: (_params, accept) => (prefersAbbreviated(accept) ? 'abbreviated' : 'full'),
+    variant: (_params, { accept }) => (prefersAbbreviated(accept) ? 'abbreviated' : 'full'),
     vary: 'Accept',
     target: exactly(`/${NAME}/?`),
     examples: ['/lodash', '/@a%2fb', '/@a/b', '/JSONStream', '/@a%2fb?x=1'],

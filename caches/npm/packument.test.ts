@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { types } from 'node:util';
+import type { DocumentPlace } from '../module';
 import { packument } from './packument';
 
 const BASE = 'http://localhost:8080/npm';
+/** Where a document came from says nothing to npm's codec. */
+const place = (path: string): DocumentPlace => ({ path, url: `https://registry.example${path}`, home: 'https://registry.example' });
 const fixture = (name: string): Buffer => readFileSync(join(__dirname, '../../../caches/npm/fixtures', `${name}.json`));
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- what JSON.parse gives */
@@ -11,14 +14,14 @@ type Json = any;
 
 function render(name: string | Buffer, variant: string, path: string): { contentType: string; text: string; json: Json } | undefined {
   const body = Buffer.isBuffer(name) ? name : fixture(name);
-  const rendered = packument.render(body, { variant, base: BASE, path });
+  const rendered = packument.render(body, { ...place(path), variant, base: BASE });
   if (!rendered) return undefined;
   const text = rendered.body.toString();
   return { contentType: rendered.contentType, text, json: JSON.parse(text) };
 }
 
 function pin(name: string | Buffer, path: string, version: string): Json {
-  return packument.pins(Buffer.isBuffer(name) ? name : fixture(name), path).find((candidate) => candidate.version === version);
+  return packument.pins(Buffer.isBuffer(name) ? name : fixture(name), place(path)).find((candidate) => candidate.version === version);
 }
 
 const parse = (name: string): Json => JSON.parse(fixture(name).toString());
@@ -67,7 +70,7 @@ describe('full', () => {
     const { text } = render(body, 'full', '/a') ?? { text: '' };
     expect(text).not.toContain('r.example');
     expect(text.split(`${BASE}/a/-/a-1.0.0.tgz`)).toHaveLength(6);
-    expect(packument.pins(body, '/a')).toEqual([
+    expect(packument.pins(body, place('/a'))).toEqual([
       {
         target: '/a/-/a-1.0.0.tgz',
         version: '1.0.0',
@@ -168,13 +171,13 @@ describe('parts', () => {
     const { time, versions } = render('unpublished', 'abbreviated', '/gone')?.json;
     expect(time.unpublished.versions).toEqual(['1.0.0']);
     expect(versions).toEqual({});
-    expect(packument.pins(fixture('unpublished'), '/gone')).toEqual([]);
+    expect(packument.pins(fixture('unpublished'), place('/gone'))).toEqual([]);
   });
 });
 
 describe('pins', () => {
   test('one a version, with the strongest digest and the time', () => {
-    expect(packument.pins(fixture('scoped'), '/@acme%2fwidget')).toEqual(
+    expect(packument.pins(fixture('scoped'), place('/@acme%2fwidget'))).toEqual(
       Object.entries<Json>(parse('scoped').versions).map(([version, { dist }]) => ({
         target: `/@acme/widget/-/widget-${version}.tgz`,
         version,
@@ -222,7 +225,7 @@ describe('what is no packument', () => {
     [`{"versions":{${'"1":{},'.repeat(300_000)}"2":{}}}`, 'it has more than 300000 versions'],
     [`{"versions":{"1.0.0":${nested(10_000)}}}`, 'it is nested deeper than 512'],
   ])('%#: the error names the reason', (text, reason) => {
-    for (const act of [() => render(Buffer.from(text), 'full', '/a'), () => packument.pins(Buffer.from(text), '/a')]) {
+    for (const act of [() => render(Buffer.from(text), 'full', '/a'), () => packument.pins(Buffer.from(text), place('/a'))]) {
       let thrown: unknown;
       try {
         act();

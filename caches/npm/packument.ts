@@ -8,7 +8,7 @@ import { renderAbbreviated } from './abbreviated';
 import { nameOfPackument } from './package-name';
 import { packumentPins } from './packument-pins';
 import { distOf, readPackument, type Packument } from './packument-reader';
-import { copyEdited, Splice, type Edit } from './splice';
+import { copyEdited, Splice, type Edit } from '../parsers/splice';
 import type { Span } from '../parsers/json';
 import { tarballTargets } from './tarball-target';
 
@@ -31,7 +31,7 @@ export const packument: DocumentCodec = {
     return version === undefined || span === undefined ? undefined : part(document, span, edits(version, span));
   },
 
-  pins: packumentPins,
+  pins: (body, { path }) => packumentPins(body, path),
 };
 
 function renderFull(document: Packument, editsOf: (version: string, span: Span) => Edit[]): Buffer {

@@ -17,7 +17,8 @@ const document: DocumentRoute = {
       const text = read(body).map(([file]) => `${base}${path}/${file}.bin\n`);
       return { contentType: 'text/plain', body: Buffer.from(text.join('')) };
     },
-    pins: (body, path) => read(body).map(([file, integrity]) => ({ target: `${path}/${file}.bin`, ...(integrity ? { integrity } : {}) })),
+    pins: (body, { path }) =>
+      read(body).map(([file, integrity]) => ({ target: `${path}/${file}.bin`, ...(integrity ? { integrity } : {}) })),
   },
 };
 const file: ImmutableRoute = {
@@ -118,7 +119,7 @@ test.each<[string, Module, string, Partial<LawTables>?]>([
     withCodec({ pins: () => [{ target: '/b/x.bin' }] }),
     'every pin is the path of an immutable route, and no target is pinned twice',
   ],
-  ['a URL without a pin', withCodec({ pins: (body, path) => codec.pins(body, path).slice(1) }), 'every URL that is handed out is pinned'],
+  ['a URL without a pin', withCodec({ pins: (body, place) => codec.pins(body, place).slice(1) }), 'every URL that is handed out is pinned'],
   ['no URL at all', withCodec({ render: () => undefined }), 'every URL that is handed out is pinned'],
   [
     'a rendering with memory',

@@ -4,7 +4,16 @@
  */
 import fc from 'fast-check';
 import { types } from 'node:util';
-import { matchRoute, type DocumentRoute, type Module, type Params, type Rendered, type Route } from '../../caches/module';
+import {
+  matchRoute,
+  type Asked,
+  type DocumentPlace,
+  type DocumentRoute,
+  type Module,
+  type Params,
+  type Rendered,
+  type Route,
+} from '../../caches/module';
 
 export interface LawTables {
   /** Groups of targets that must be one key. */
@@ -15,6 +24,8 @@ export interface LawTables {
   readonly accepts: readonly (string | undefined)[];
   /** Targets of this ecosystem that must match nothing, besides what the laws make of the examples. */
   readonly refused: readonly string[];
+  /** URLs, perhaps relative ones, that a rendering hands out; absolute ones that begin with the base are found without this. */
+  references?(rendered: Rendered): readonly string[];
 }
 
 export interface LawDocument {
@@ -23,9 +34,12 @@ export interface LawDocument {
   /** Targets whose renderings are looked at; all have one document, so one path. */
   readonly targets: readonly string[];
   readonly body: Buffer;
+  /** Base of the mirror that it came from, if that matters. */
+  readonly home?: string;
 }
 
 const BASE = 'http://larder.test:81/mount';
+const HOME = 'https://upstream.example';
 /** What may not stand in the path of any target; put behind, before and into the examples. */
 const HOSTILE = ['/..', '/../x', '/%2e%2e/x', '/.%2E/x', '%2f..%2fx', '%00', '%0d%0aX:1', '\\', '/\\..\\x', '\0', '\r\nX: 1', '\u00e9'];
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -102,38 +116,46 @@ function keyLaws(module: Module, tables: LawTables): void {
 function documentLaws(module: Module, tables: LawTables, document: LawDocument): void {
   const { body } = document;
   const first = document.targets[0] ?? '/';
-  const path = pathOf(module, first);
+  const place = placeOf(module, document, pathOf(module, first));
+  const { path } = place;
   const wanted = document.targets.flatMap((target) => renderings(module, tables, target));
+  const variants = [...new Set(wanted.map(({ variant }) => variant))];
   const codec = documentRoute(module, first).route.codec;
   if (!codec) throw new Error(`${first} is no document with a codec`);
 
   test('renders and pins the same twice and leaves the body alone', () => {
     const before = Buffer.from(body);
-    for (const variant of wanted) {
-      const once = codec.render(body, { variant, base: BASE, path });
-      expect(codec.render(Buffer.from(body), { variant, base: BASE, path })).toEqual(once);
+    for (const variant of variants) {
+      const once = codec.render(body, { ...place, variant, base: BASE });
+      expect(codec.render(Buffer.from(body), { ...place, variant, base: BASE })).toEqual(once);
+      const early = codec.early?.(variant);
+      if (early !== undefined && once) expect(once.contentType).toBe(early);
     }
-    expect(codec.pins(Buffer.from(body), path)).toEqual(codec.pins(body, path));
+    expect(codec.pins(Buffer.from(body), place)).toEqual(codec.pins(body, place));
     expect(body.equals(before)).toBe(true);
   });
 
   test('every pin is the path of an immutable route, and no target is pinned twice', () => {
-    const targets = codec.pins(body, path).map(({ target }) => target);
+    const targets = codec.pins(body, place).map(({ target }) => target);
     expect(new Set(targets).size).toBe(targets.length);
     for (const target of targets) {
       const { route, params } = match(module, 'GET', target);
       expect([target, route.kind, route.path(params)]).toEqual([target, 'immutable', target]);
-      if (route.kind === 'immutable') expect(route.pinnedBy?.(params) ?? path).toBe(path);
+      if (route.kind === 'immutable') expect([target, route.pinnedBy?.(params) ?? path]).toEqual([target, path]);
     }
   });
 
   test('every URL that is handed out is pinned', () => {
-    const pinned = new Set(codec.pins(body, path).map(({ target }) => target));
+    const pinned = new Set(codec.pins(body, place).map(({ target }) => target));
     let count = 0;
-    for (const variant of wanted) {
-      for (const url of urlsIn(codec.render(body, { variant, base: BASE, path }))) {
-        expect(pinned).toContain(pathOf(module, url.slice(BASE.length)));
-        count++;
+    for (const { target, variant } of wanted) {
+      for (const url of urlsIn(tables, codec.render(body, { ...place, variant, base: BASE }), BASE + target)) {
+        const { route, params } = match(module, 'GET', url.slice(BASE.length));
+        // What another document judges is pinned there.
+        if (route.kind === 'immutable' && (route.pinnedBy?.(params) ?? path) === path) {
+          expect(pinned).toContain(route.path(params));
+          count++;
+        }
       }
     }
     expect(count > 0).toBe(pinned.size > 0);
@@ -142,18 +164,30 @@ function documentLaws(module: Module, tables: LawTables, document: LawDocument):
   test('whatever becomes of its bytes, there is a result or the document error', () => {
     fc.assert(
       fc.property(mutations(body), (mutated) => {
-        for (const variant of wanted) onlyDocumentErrors(() => codec.render(mutated, { variant, base: BASE, path }));
-        onlyDocumentErrors(() => codec.pins(mutated, path));
+        for (const variant of variants) onlyDocumentErrors(() => codec.render(mutated, { ...place, variant, base: BASE }));
+        onlyDocumentErrors(() => codec.pins(mutated, place));
       }),
       { numRuns: 300 },
     );
   });
 }
 
-/** Every variant that a target has, over the Accept headers. */
-function renderings(module: Module, tables: LawTables, target: string): string[] {
+function placeOf(module: Module, { home = HOME }: LawDocument, path: string): DocumentPlace {
+  return { path, home, url: module.address?.(home, path) ?? home + path };
+}
+
+/** Every variant that a target has, over the Accept headers, and the targets that ask for it. */
+function renderings(module: Module, tables: LawTables, target: string): { target: string; variant: string }[] {
   const { route, params } = documentRoute(module, target);
-  return [...new Set(tables.accepts.map((accept) => route.variant?.(params, accept) ?? ''))];
+  const wanted = new Map<string, { target: string; variant: string }>();
+  for (const collapsed of [false, true]) {
+    for (const accept of tables.accepts) {
+      const variant = route.variant?.(params, { accept, collapsed }) ?? '';
+      const asked = collapsed ? `/${target}` : target;
+      wanted.set(asked + variant, { target: asked, variant });
+    }
+  }
+  return [...wanted.values()];
 }
 
 function match(module: Module, method: string, target: string): { route: Route; params: Params } {
@@ -174,20 +208,43 @@ function pathOf(module: Module, target: string): string {
   return route.path(params);
 }
 
+const SOME_ASKED: readonly Asked[] = [
+  { accept: undefined, collapsed: false },
+  { accept: '*/*', collapsed: true },
+];
+
 function everyAnswer(route: Route, params: Params): unknown[] {
   const answers: unknown[] = [route.path(params)];
-  if (route.kind === 'immutable') answers.push(route.pinnedBy?.(params), route.integrity?.(params), route.purl?.(params));
-  if (route.kind === 'document') answers.push(route.variant?.(params, undefined), route.variant?.(params, '*/*'));
+  if (route.kind === 'immutable') {
+    answers.push(
+      route.pinnedBy?.(params),
+      route.integrity?.(params),
+      route.purl?.(params),
+      route.memberOf?.(params),
+      route.listedIn?.(params),
+    );
+  }
+  if (route.kind === 'document') answers.push(...SOME_ASKED.map((asked) => route.variant?.(params, asked)));
   if (route.kind === 'passthrough') answers.push(route.stales?.(params));
   return answers;
 }
 
-function urlsIn(rendered: Rendered | undefined): string[] {
-  const text = rendered?.body.toString() ?? '';
-  return text
+/** The URLs below the base that a rendering hands out; relative ones mean what they mean to who asked for `from`. */
+function urlsIn(tables: LawTables, rendered: Rendered | undefined, from: string): string[] {
+  if (!rendered) return [];
+  const absolute = rendered.body
+    .toString()
     .split(BASE)
     .slice(1)
     .map((rest) => BASE + (/^[^"'<>\s#]*/.exec(rest)?.[0] ?? ''));
+  for (const reference of tables.references?.(rendered) ?? []) {
+    const url = new URL(reference, from);
+    url.hash = '';
+    if (url.href.startsWith(`${BASE}/`)) absolute.push(url.href);
+    // At another depth it would be below the listener, but not below the base.
+    else expect(url.host).not.toBe(new URL(BASE).host);
+  }
+  return absolute;
 }
 
 /** Cut off, a range removed or doubled, or bytes that mean something put in. */

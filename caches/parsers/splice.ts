@@ -1,5 +1,5 @@
 /** Puts a new body together from slices of the old one and new text, in one allocation. */
-import type { Span } from '../parsers/json';
+import type { Span } from './json';
 
 export class Splice {
   /** Slices as start and end; new text as -1 and its index. */
