@@ -27,8 +27,8 @@ export interface DownloadSpec {
   /** Most bytes accepted. */
   readonly maxBytes?: number;
   readonly signal: AbortSignal;
-  /** Why a 200 cannot be the object, if it cannot. @throws never */
-  readonly refuses?: (headers: Readonly<Record<string, string>>) => string | undefined;
+  /** Why a 200 cannot be the object, if it cannot: a reason, or the error itself. @throws never */
+  readonly refuses?: (headers: Readonly<Record<string, string>>) => string | LarderError | undefined;
 }
 
 /** Who is told how it goes. */
@@ -139,10 +139,8 @@ export class Download {
     const refusal = this.spec.refuses?.(response.headers);
     if (refusal !== undefined) {
       response.body.destroy();
-      return {
-        head,
-        refusal: new LarderError('upstream-failed', { host: hostOf(response.base), reason: refusal, target: this.spec.path }),
-      };
+      const facts = { host: hostOf(response.base), target: this.spec.path };
+      return { head, refusal: typeof refusal === 'string' ? new LarderError('upstream-failed', { ...facts, reason: refusal }) : refusal };
     }
     if (resuming) await this.rewind();
     this.head = head;

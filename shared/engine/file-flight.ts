@@ -10,7 +10,7 @@ import type { Entry, NewEntry } from '../store/entry';
 import type { BodySource } from './body-source';
 import { Download } from './download';
 import { GrowingBody, type Follower } from './growing-body';
-import { notThere, refusePage, type Head } from './head';
+import { notThere, refusePage, wrongLength, type Head } from './head';
 import { fileEntry } from './file-entry';
 import { pinWaited, type PinSource } from './pin-source';
 import type { Plan } from './plan';
@@ -68,7 +68,7 @@ export class FileFlight {
       algorithms,
       judged: pins.willJudge,
       signal: this.abort.signal,
-      refuses: refusePage,
+      refuses: (fields) => refusePage(fields) ?? wrongLength(plan, fields),
     };
     this.download = new Download(rooms.upstream, spec, this.body, {
       began: (head) => spool.describe(plan, head),
@@ -205,7 +205,7 @@ export class FileFlight {
     if (!known) void pins.pin();
     await this.spool.resume(download);
     const tried = new Set<string>();
-    let path = known?.source ?? plan.path;
+    let path = known?.source ?? plan.places?.[0] ?? plan.path;
     for (;;) {
       tried.add(path);
       const { head, response, refusal } = await download.open(path);
@@ -251,8 +251,10 @@ export class FileFlight {
     return sriAgrees(pin, (await digestFile(this.spool.file, [algorithm])).digests) === true;
   }
 
-  /** Where the document says that the bytes are, if that has not been tried. */
+  /** Where else the bytes may be, by the plan or by what the document says, if that has not been tried. */
   private async elsewhere(tried: ReadonlySet<string>): Promise<string | undefined> {
+    const place = this.plan.places?.find((one) => !tried.has(one));
+    if (place !== undefined) return place;
     const pin = await pinWaited(this.pins.pin(), this.rooms.config.timeouts.headersMs);
     return pin?.source !== undefined && !tried.has(pin.source) ? pin.source : undefined;
   }

@@ -66,6 +66,13 @@ export function refusePage(headers: Readonly<Record<string, string>>): string | 
   return /^text\/html\b/i.test(headers['content-type'] ?? '') ? 'an HTML page came instead of the file' : undefined;
 }
 
+/** Why a 200 cannot be a file whose length a list tells (RFC 9110 §8.6). */
+export function wrongLength(plan: Plan, headers: Readonly<Record<string, string>>): LarderError | undefined {
+  const told = headers['content-length'];
+  if (plan.size === undefined || told === undefined || Number(told) === plan.size) return undefined;
+  return new LarderError('integrity', { target: plan.path, expected: `${plan.size} bytes`, got: `${told} bytes` });
+}
+
 /** An upstream status other than 200, as this cache's own error. */
 export function notThere(plan: Plan, head: Head): LarderError {
   if (head.status === 404) return new LarderError('upstream-not-found', { target: plan.path });

@@ -13,6 +13,10 @@ export interface Plan {
   readonly key: string;
   /** `''` for the default origin, `/<name>` for a named one: what stands between the base and the target. */
   readonly mount: string;
+  /** Where the upstream may have the bytes, in the order in which to ask; the canonical path unless given. */
+  readonly places?: readonly string[];
+  /** Length that the bytes must have, if a list says so. */
+  readonly size?: number;
 }
 
 /** Everything before the target in the keys of one origin. */
@@ -22,9 +26,11 @@ export function keyPrefix(moduleName: string, originName: string): string {
 
 /**
  * @param target raw path and query below the root of the listener, `//` already collapsed
+ * @param archive the origin that the client named, if it did: then the target is one at that origin
  * @throws LarderError not-found | method-not-allowed | not-configured
  */
-export function planRequest(module: Module, cache: CacheConfig, method: string, target: string): Plan {
+export function planRequest(module: Module, cache: CacheConfig, method: string, target: string, archive?: Origin): Plan {
+  if (archive) return planTarget(module, cache, archive, method, target);
   const { origin, mount } = originOf(cache, target);
   return planTarget(module, cache, origin, method, target.slice(mount.length) || '/');
 }

@@ -1,0 +1,179 @@
+/**
+ * Files that belong to a roster's generation. A plain name stands for what the generation says that this client saw; a digest for itself.
+ * Both are one object. If it cannot be had as the generation names it, the request fails: never are two generations mixed.
+ */
+import type { Listed, ListedRoute } from '../../caches/module';
+import { isLarderError, LarderError } from '../errors';
+import { parseSri } from '../integrity/sri';
+import type { Answer, EngineRequest } from './answer';
+import type { AskedNames } from './asked-names';
+import { memorySource } from './body-source';
+import type { FileDesk } from './file-desk';
+import { digestPlan, folderOf, nameBelow, objectPlan, type Generation } from './generation';
+import type { Generations } from './generations';
+import type { PinTables } from './pin-tables';
+import { planTarget, type Plan } from './plan';
+import { folderKey, type RosterDesk } from './roster-desk';
+import type { EngineRooms } from './rooms';
+import { WITNESS_MS, type Witness } from './witness';
+
+/** A mirror in the middle of a change is asked again after these pauses, in ms. */
+const PAUSES = [300, 1000, 2500];
+/** Objects of a generation that are fetched at a time. */
+const MOST_AT_ONCE = 4;
+
+export interface ListedRooms {
+  readonly rooms: EngineRooms;
+  readonly generations: Generations;
+  readonly rosters: RosterDesk;
+  readonly files: FileDesk;
+  readonly tables: PinTables;
+  readonly asked: AskedNames;
+  readonly witness: Witness;
+}
+
+export class ListedDesk {
+  constructor(private readonly about: ListedRooms) {}
+
+  /** @returns undefined if no roster lists it: then it is none of ours. @throws LarderError */
+  async get(plan: Plan, request: EngineRequest): Promise<Answer | undefined> {
+    const asked = (plan.route as ListedRoute).asked(plan.params);
+    if (asked !== 'signature' && 'digest' in asked) return this.byDigest(plan, asked.digest, request);
+    const generation = await this.generationFor(plan, request);
+    if (!generation) return undefined;
+    if (asked === 'signature') return this.signature(plan, generation);
+    const name = nameBelow(folderOf(generation.plan.path), plan.path);
+    const listed = name === undefined ? undefined : generation.says.names.get(name);
+    const object = listed && objectPlan(plan, listed, generation.says.byHash, plan.path);
+    if (!listed || !object) return undefined;
+    return this.ofGeneration(generation, listed, object, request);
+  }
+
+  /**
+   * Sees to it that listed files of a generation are held. `plan` of the generation is that of its roster.
+   * @throws LarderError of the first that cannot be had
+   */
+  async hold(generation: Generation, names: readonly string[]): Promise<void> {
+    const waiting = [...names];
+    const work = async (): Promise<void> => {
+      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+        const listed = generation.says.names.get(name);
+        const object = listed && this.objectOf(generation, listed);
+        if (object) await this.about.files.ensure(object);
+      }
+    };
+    await Promise.all(Array.from({ length: MOST_AT_ONCE }, work));
+    // What the new generation promises is known before it is shown.
+    await this.about.tables.learn(generation, names.flatMap((name) => generation.says.names.get(name) ?? []));
+  }
+
+  /** The plan of a listed file's bytes. undefined: no route of the module knows such a name. */
+  objectOf(generation: Generation, listed: Listed): Plan | undefined {
+    const { module, cache } = this.about.rooms;
+    const path = folderOf(generation.plan.path) + encodeURI(listed.name);
+    try {
+      const plan = planTarget(module, cache, generation.plan.origin, 'GET', path);
+      return plan.route.kind === 'listed' ? objectPlan(plan, listed, generation.says.byHash, plan.path) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async ofGeneration(generation: Generation, listed: Listed, object: Plan, request: EngineRequest): Promise<Answer> {
+    const { files, asked, tables, rosters } = this.about;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { ready: _ready, ...answer } = await files.get(object, request);
+        asked.note(object.origin, folderOf(generation.plan.path), listed.name);
+        // A plain name means something else tomorrow: it is not kept ready, and caches on the way have to ask.
+        if (request.method === 'GET' && request.range === undefined) void tables.learnLater(generation, listed);
+        return { ...answer, cacheControl: 'no-cache' };
+      } catch (error) {
+        const pause = PAUSES[attempt];
+        if (!isTorn(error) || pause === undefined) throw error;
+        // The upstream has other bytes than the generation says: most likely it has a newer one, or is just getting it.
+        if (attempt === 0) void rosters.lookAgain(generation.plan);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  private async byDigest(plan: Plan, digest: string, request: EngineRequest): Promise<Answer | undefined> {
+    const { files, asked, tables, generations } = this.about;
+    const [hash] = parseSri(digest);
+    if (!hash) return undefined;
+    const hex = Buffer.from(hash.base64, 'base64').toString('hex');
+    for (const roster of this.rosterPlans(plan)) {
+      const generation = await generations.current(roster);
+      const listed = generation?.says.digests.get(hex);
+      const object = generation && listed && this.objectOf(generation, listed);
+      if (!object) continue;
+      const answer = await files.get(object, request);
+      asked.note(plan.origin, folderOf(roster.path), listed.name);
+      if (request.method === 'GET' && request.range === undefined) void tables.learnLater(generation, listed);
+      return answer;
+    }
+    // Of a generation that is not shown any more, or not known here: its own name is all that it takes.
+    if (hash.algorithm === 'sha256' || hash.algorithm === 'sha512') return files.get(digestPlan(plan, digest), request);
+    return undefined;
+  }
+
+  private async signature(plan: Plan, generation: Generation): Promise<Answer> {
+    const found = await this.about.generations.signature(generation, plan.path);
+    if (!found) throw new LarderError('upstream-not-found', { target: plan.path });
+    const { entry } = generation;
+    return {
+      outcome: 'hit',
+      contentType: (plan.route as ListedRoute).contentType,
+      lastModified: new Date(entry.storedAt).toUTCString(),
+      cacheControl: 'no-cache',
+      vary: '',
+      confirmedAt: entry.checkedAt,
+      body: memorySource(found.body),
+    };
+  }
+
+  /** The generation that this client works with: what it saw, else what is shown now. undefined: no roster can be had. */
+  private async generationFor(plan: Plan, request: EngineRequest): Promise<Generation | undefined> {
+    const { rooms, generations, rosters, witness } = this.about;
+    const plans = this.rosterPlans(plan);
+    let first: Generation | undefined;
+    for (const roster of plans) {
+      const current = await generations.current(roster);
+      const unsettled = current !== undefined && Math.abs(rooms.now() - current.entry.storedAt) < WITNESS_MS;
+      const seen = await witness.of(request.client, request.address, folderKey(rooms.module.name, roster), unsettled);
+      const same = plans.find((one) => one.path === seen?.roster && folderOf(one.path) === folderOf(roster.path));
+      const generation = (seen && same && (await generations.seen(same, seen.integrity))) ?? current;
+      if (!generation) continue;
+      if (this.lists(generation, plan)) return generation;
+      first ??= generation;
+    }
+    if (first) return first;
+    for (const roster of plans) {
+      const shown = await rosters.shown(roster).catch((error: unknown) => {
+        if (isLarderError(error) && (error.code === 'upstream-not-found' || error.code === 'upstream-gone' || error.code === 'upstream-denied'))
+          return undefined;
+        throw error;
+      });
+      if (shown && this.lists(shown.generation, plan)) return shown.generation;
+      first ??= shown?.generation;
+    }
+    return first;
+  }
+
+  private lists(generation: Generation, plan: Plan): boolean {
+    if ((plan.route as ListedRoute).asked(plan.params) === 'signature') return true;
+    const name = nameBelow(folderOf(generation.plan.path), plan.path);
+    return name !== undefined && generation.says.names.has(name);
+  }
+
+  private rosterPlans(plan: Plan): Plan[] {
+    const { module, cache } = this.about.rooms;
+    return (plan.route as ListedRoute).rosters(plan.params).map((target) => planTarget(module, cache, plan.origin, 'GET', target));
+  }
+}
+
+/** Whether an error says that the upstream has other bytes than the generation. */
+function isTorn(error: unknown): boolean {
+  return isLarderError(error) && error.code === 'integrity';
+}

@@ -1,0 +1,169 @@
+/**
+ * One look at the upstream for a newer generation. A new roster is shown only when its signature does not contradict it, it is not
+ * older than what was verified, and everything that clients use of it is held: until then the old generation is served whole.
+ */
+import type { RosterRoute } from '../../caches/module';
+import { errorText, isLarderError, LarderError } from '../errors';
+import type { SignatureVerifier, Verification } from '../integrity/signature';
+import type { NewEntry } from '../store/entry';
+import type { AskedNames } from './asked-names';
+import { fetchWhole, type Whole } from './fetch-whole';
+import { folderOf, type Generation, type Says } from './generation';
+import { MOST_ROSTER_BYTES, readRoster, type FreshRoster, type Generations } from './generations';
+import { hostOf, type Head } from './head';
+import type { Plan } from './plan';
+import { contentAddress, type EngineRooms } from './rooms';
+import { judgeRoster, readGuard, writeGuard } from './roster-guard';
+
+const MOST_SIGNATURE_BYTES = 1024 * 1024;
+/** Roster and detached signature are two files: how often they are asked for until they fit. */
+const MOST_PAIRS = 3;
+const PAIR_PAUSE_MS = 500;
+
+export interface RenewalRooms {
+  readonly rooms: EngineRooms;
+  readonly generations: Generations;
+  readonly asked: AskedNames;
+  readonly verifier: SignatureVerifier;
+  /** Sees to it that listed files of a generation are held. @throws LarderError if one of them cannot be had as the generation names it */
+  readonly hold: (generation: Generation, names: readonly string[]) => Promise<void>;
+}
+
+export interface Renewed {
+  readonly generation: Generation;
+  readonly outcome: 'miss' | 'revalidated';
+}
+
+/** A roster that came, and whether its signature is good. */
+interface Arrived {
+  readonly head: Head;
+  readonly bytes: Buffer;
+  readonly entry: NewEntry;
+  readonly signature?: FreshRoster['signature'];
+  readonly verification: Verification;
+}
+
+/**
+ * @param held what is shown now
+ * @throws LarderError of the upstream; roster-refused if what came may not be shown; document-invalid
+ */
+export async function renew(about: RenewalRooms, plan: Plan, held: Generation | undefined): Promise<Renewed> {
+  const { rooms, generations } = about;
+  const whole = await fetchWhole(rooms, plan, plan.path, held?.entry, MOST_ROSTER_BYTES);
+  if (held && isSame(whole, held)) return { generation: await generations.confirm(held, validatorsOf(whole.head)), outcome: 'revalidated' };
+  const arrived = await paired(about, plan, whole);
+  const says = await readRoster(rooms, plan, { body: Buffer.from(arrived.bytes) });
+  const guardName = `guard|${plan.key}`;
+  const guard = readGuard(await rooms.store.note(guardName).catch(() => undefined));
+  const judgement = judgeRoster(guard, { date: says.date, verification: arrived.verification }, held !== undefined, rooms.now());
+  if (judgement === 'refuse-older' || judgement === 'refuse-bad') return refused(about, plan, held, judgement, says, arrived);
+  const fresh: FreshRoster = { entry: arrived.entry, body: arrived.bytes, says, ...(arrived.signature ? { signature: arrived.signature } : {}) };
+  if (held) await complete(about, plan, fresh);
+  const generation = await generations.show(plan, fresh);
+  if (judgement === 'accept-and-move')
+    await rooms.store
+      .setNote(guardName, writeGuard({ date: says.date, verification: arrived.verification }))
+      .catch((error: unknown) => rooms.log.warn('not-storing', { key: guardName, reason: errorText(error) }));
+  rooms.log.info('generation', {
+    roster: plan.path,
+    host: plan.origin.name,
+    signature: arrived.verification.state,
+    date: says.date === undefined ? 'unknown' : new Date(says.date).toISOString(),
+  });
+  return { generation, outcome: 'miss' };
+}
+
+/** Everything that clients have been asking for, as the new roster names it. @throws LarderError: then the old generation stays */
+async function complete({ rooms, asked, hold }: RenewalRooms, plan: Plan, { entry, body, says }: FreshRoster): Promise<void> {
+  const names = (await asked.of(plan.origin, folderOf(plan.path))).filter((name) => says.names.has(name));
+  // Nothing can be held now: what is asked by name is fetched when it is asked.
+  if (names.length === 0 || rooms.store.notStoring()) return;
+  const generation: Generation = { plan, entry: { ...entry, v: 1, key: plan.key }, unstored: body, says };
+  try {
+    await hold(generation, names);
+  } catch (error) {
+    rooms.log.warn('generation-incomplete', { roster: plan.path, host: plan.origin.name, reason: errorText(error) });
+    throw isLarderError(error) ? error : new LarderError('internal', { reason: errorText(error) }, error);
+  }
+}
+
+/** A roster with the signature that belongs to it. @throws LarderError: the two do not belong together */
+async function paired({ rooms, verifier }: RenewalRooms, plan: Plan, first: Whole): Promise<Arrived> {
+  const route = plan.route as RosterRoute;
+  const where = route.signature(plan.params);
+  let whole = first;
+  for (let attempt = 1; ; attempt++) {
+    const { head, body } = whole;
+    if (!body) throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: 'it confirms what nobody holds', target: plan.path });
+    const entry = entryOf(rooms, plan, head, body);
+    const arrived = { head, bytes: body.bytes, entry };
+    if (where === 'inline') return { ...arrived, verification: await verifier.verify(body.bytes) };
+    const signature = await fetchWhole(rooms, plan, where.detached, undefined, MOST_SIGNATURE_BYTES).catch(absent);
+    if (!signature?.body) return { ...arrived, verification: { state: 'unknown', reason: 'it is not signed' } };
+    const verification = await verifier.verify(body.bytes, signature.body.bytes);
+    const pair = { ...arrived, signature: { path: where.detached, body: signature.body.bytes }, verification };
+    if (verification.state === 'good') return pair;
+    // Nothing here can tell whether they fit: then at least the roster must not have changed while its signature was fetched.
+    whole = await fetchWhole(rooms, plan, plan.path, undefined, MOST_ROSTER_BYTES, true);
+    const steady = whole.body !== undefined && contentAddress(whole.body.digested) === entry.integrity;
+    if (steady && (verification.state === 'unknown' || attempt === MOST_PAIRS)) return pair;
+    if (attempt === MOST_PAIRS)
+      throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: 'roster and signature do not belong together', target: plan.path });
+    await new Promise((resolve) => setTimeout(resolve, PAIR_PAUSE_MS));
+  }
+}
+
+/** What may not be shown changes nothing: the held one is the newest that is known to be good. */
+async function refused(
+  { rooms, generations }: RenewalRooms,
+  plan: Plan,
+  held: Generation | undefined,
+  judgement: 'refuse-older' | 'refuse-bad',
+  says: Says,
+  { verification, head }: Arrived,
+): Promise<Renewed> {
+  const why =
+    judgement === 'refuse-older'
+      ? `it is of ${says.date === undefined ? 'an unknown date' : new Date(says.date).toISOString()}, older than one that was verified`
+      : `its signature is bad${'reason' in verification ? `: ${verification.reason}` : ''}`;
+  rooms.log.warn(judgement === 'refuse-older' ? 'roster-older' : 'roster-bad', {
+    roster: plan.path,
+    host: plan.origin.name,
+    reason: why,
+    remedy: `make reset-guard c=${rooms.cache.name} accepts it`,
+  });
+  if (!held) throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: `its roster is refused: ${why}`, target: plan.path });
+  return { generation: await generations.confirm(held, {}), outcome: 'revalidated' };
+}
+
+function isSame({ body }: Whole, held: Generation): boolean {
+  return body === undefined || contentAddress(body.digested) === held.entry.integrity;
+}
+
+function absent(error: unknown): undefined {
+  if (isLarderError(error) && (error.code === 'upstream-not-found' || error.code === 'upstream-gone')) return undefined;
+  throw error;
+}
+
+function validatorsOf(head: Head): Partial<Pick<NewEntry, 'etag' | 'lastModified'>> {
+  return {
+    ...(head.etag === undefined ? {} : { etag: head.etag }),
+    ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
+  };
+}
+
+function entryOf(rooms: EngineRooms, plan: Plan, head: Head, { digested }: NonNullable<Whole['body']>): NewEntry {
+  const now = rooms.now();
+  return {
+    module: rooms.module.name,
+    kind: 'document',
+    url: head.url,
+    contentType: (plan.route as RosterRoute).contentType,
+    integrity: contentAddress(digested),
+    size: digested.size,
+    chunks: digested.chunks,
+    storedAt: now,
+    checkedAt: now,
+    ...validatorsOf(head),
+  };
+}
