@@ -23,7 +23,7 @@ const codec = {
     if (variant === 'thread') return { contentType: 'text/plain', body: Buffer.from(String(threadId)) };
     return { contentType: 'text/x-test', body: Buffer.from([text, variant, base, path].join(' ')) };
   },
-  pins: (body, path) => [{ target: path + '.tgz', version: body.toString().slice(0, 8) }],
+  pins: (body, { path }) => [{ target: path + '.tgz', version: body.toString().slice(0, 8) }],
 };
 exports.modules = [{ name: 'm', routes: [{ name: 'doc', kind: 'document', codec }, { name: 'plain', kind: 'document' }] }];
 `;
@@ -52,6 +52,8 @@ function job(text: string | Buffer, changes: Partial<RenderJob> = {}): RenderJob
     module: 'm',
     route: 'doc',
     path: '/p',
+    url: 'http://up/p',
+    home: 'http://up',
     source,
     variant: 'v',
     base: 'http://b',

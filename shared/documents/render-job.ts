@@ -1,9 +1,9 @@
 /** One job from file to rendering. Runs in a worker: everything here is synchronous and may take as long as the document is large. */
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { DocumentCodec, Module } from '../../caches/module';
 import { errorCode, errorText, LarderError } from '../errors';
+import { asOurs, readWhole } from './source';
 import type { RenderJob, RenderResult } from './types';
 
 /**
@@ -12,22 +12,21 @@ import type { RenderJob, RenderResult } from './types';
  */
 const GZIP_LEVEL = 6;
 
-/** @throws LarderError document-invalid | document-too-large | internal */
+/** @throws LarderError document-invalid | document-too-large | integrity | held-unreadable | internal */
 export function runRenderJob(modules: readonly Module[], job: RenderJob): RenderResult {
   const codec = codecOf(modules, job);
-  const body = readBody(job);
+  const body = decode(job, readWhole(job.path, job.source, job.maxBytes));
+  const { path, url, home, base, variant, absent } = job;
   try {
-    const pins = job.pins ? codec.pins(body, job.path) : undefined;
-    const request = { base: job.base, path: job.path };
-    const rendered = job.variant === undefined ? undefined : codec.render(body, { ...request, variant: job.variant });
+    const pins = job.pins ? codec.pins(body, { path, url, home }) : undefined;
+    const request = { path, url, home, base, ...(absent ? { absent } : {}) };
+    const rendered = variant === undefined ? undefined : codec.render(body, { ...request, variant });
     return {
       ...(pins ? { pins } : {}),
       ...(rendered ? { rendered: finish(rendered.contentType, rendered.body, job.gzip && codec.compressible) } : {}),
     };
   } catch (error) {
-    // The codec's class came by another door (require of modulesPath), perhaps from another realm: its code tells it.
-    if (errorCode(error) !== 'document-invalid') throw error;
-    throw new LarderError('document-invalid', { target: job.path, reason: (error as unknown as { reason: string }).reason });
+    throw asOurs(path, error);
   }
 }
 
@@ -42,18 +41,15 @@ function codecOf(modules: readonly Module[], job: RenderJob): DocumentCodec {
   throw new LarderError('internal', { reason: `${job.module} has no document route ${job.route} with a codec` });
 }
 
-function readBody(job: RenderJob): Buffer {
-  const tooLarge = new LarderError('document-too-large', { target: job.path, limit: job.maxBytes });
-  const held = 'body' in job.source ? asBuffer(job.source.body) : readHeld(job.path, job.source, job.maxBytes);
-  if (held === undefined || held.length > job.maxBytes) throw tooLarge;
+function decode(job: RenderJob, bytes: Buffer): Buffer {
   const encoding = job.contentEncoding?.trim().toLowerCase() ?? '';
-  if (encoding === 'identity' || encoding === '') return held;
+  if (encoding === 'identity' || encoding === '') return bytes;
   const options = { maxOutputLength: job.maxBytes };
   try {
-    if (encoding === 'gzip' || encoding === 'x-gzip') return gunzipSync(held, options);
-    if (encoding === 'br') return brotliDecompressSync(held, options);
+    if (encoding === 'gzip' || encoding === 'x-gzip') return gunzipSync(bytes, options);
+    if (encoding === 'br') return brotliDecompressSync(bytes, options);
   } catch (error) {
-    if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge;
+    if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw new LarderError('document-too-large', { target: job.path, limit: job.maxBytes });
     throw new LarderError(
       'document-invalid',
       { target: job.path, reason: `its ${encoding} encoding is broken: ${errorText(error)}` },
@@ -61,25 +57,4 @@ function readBody(job: RenderJob): Buffer {
     );
   }
   throw new LarderError('document-invalid', { target: job.path, reason: `its encoding ${encoding} is not known` });
-}
-
-/** The bytes of a held file, checked whole. @returns undefined if it is too large to be read */
-function readHeld(target: string, { file, integrity }: { file: string; integrity: string }, maxBytes: number): Buffer | undefined {
-  let bytes: Buffer;
-  try {
-    if (statSync(file).size > maxBytes) return undefined;
-    bytes = readFileSync(file);
-  } catch (error) {
-    // Evicted meanwhile (ENOENT), or there and unreadable: neither says that the bytes are bad.
-    throw new LarderError('held-unreadable', { target, reason: errorCode(error) ?? errorText(error) }, error);
-  }
-  const algorithm = integrity.slice(0, integrity.indexOf('-'));
-  const got = `${algorithm}-${createHash(algorithm).update(bytes).digest('base64')}`;
-  if (got !== integrity) throw new LarderError('integrity', { target, expected: integrity, got });
-  return bytes;
-}
-
-/** A Buffer that came through postMessage is a bare byte array. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

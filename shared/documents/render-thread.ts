@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { errorCode, errorText, LarderError } from '../errors';
-import type { Answer } from './render-worker';
-import type { RenderJob, RenderResult } from './types';
+import { targetOf, type Answer, type Job, type JobKind, type ResultOf } from './jobs';
+import { asBuffer } from './source';
 
 export interface RenderThreadOptions {
   readonly modulesPath: string;
@@ -12,8 +12,10 @@ export interface RenderThreadOptions {
   readonly heapMb: number;
 }
 
+type Result = ResultOf<JobKind>;
+
 interface Running {
-  readonly resolve: (result: RenderResult) => void;
+  readonly resolve: (result: Result) => void;
   readonly reject: (error: LarderError) => void;
 }
 
@@ -40,14 +42,14 @@ export class RenderThread {
     this.worker.unref();
   }
 
-  /** Only one job at a time. @throws LarderError as DocumentPool.render */
-  run(job: RenderJob): Promise<RenderResult> {
+  /** Only one job at a time. @returns a result of the job's kind @throws LarderError as the methods of DocumentPool */
+  run(job: Job): Promise<Result> {
     clearTimeout(this.timer);
     return new Promise((resolve, reject) => {
       this.running = { resolve, reject };
       this.worker.ref();
       const { timeoutMs } = this.options;
-      this.timer = setTimeout(() => this.died(`${job.path} was not rendered within ${timeoutMs} ms`), timeoutMs);
+      this.timer = setTimeout(() => this.died(`${targetOf(job)} was not read within ${timeoutMs} ms`), timeoutMs);
       this.worker.postMessage(job);
     });
   }
@@ -81,14 +83,11 @@ export class RenderThread {
 }
 
 /** What came through postMessage as bare byte arrays, as Buffers over the same memory. */
-function withBuffers(result: RenderResult): RenderResult {
-  if (!result.rendered) return result;
+function withBuffers(result: Result): Result {
+  if (ArrayBuffer.isView(result)) return asBuffer(result);
+  if (!('rendered' in result) || !result.rendered) return result;
   const { identity, gzip, ...rest } = result.rendered;
   return { ...result, rendered: { ...rest, identity: asBuffer(identity), ...(gzip ? { gzip: asBuffer(gzip) } : {}) } };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function reasonOf(error: unknown): string {

@@ -1,12 +1,15 @@
 /** The worker thread: takes one job at a time, answers it, and hands the buffers over without a copy. Errors travel as plain facts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Module } from '../../caches/module';
-import { errorText, isLarderError, type ErrorCode, type Facts } from '../errors';
+import { errorText, isLarderError } from '../errors';
+import { runIndexJob } from './index-job';
+import type { Answer, Job } from './jobs';
 import { runRenderJob } from './render-job';
-import type { RenderJob, RenderResult } from './types';
+import { runRosterJob } from './roster-job';
+import type { RenderResult } from './types';
 
-/** What the pool gets for a job. */
-export type Answer = { readonly result: RenderResult } | { readonly code: ErrorCode; readonly facts: Facts };
+/** An answer, and the memory that is handed over with it. */
+type Sent = readonly [Answer, ArrayBuffer[]];
 
 function main(): void {
   const port = parentPort;
@@ -14,22 +17,35 @@ function main(): void {
   const { modulesPath } = workerData as { modulesPath: string };
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is the composition root's to know
   const { modules } = require(modulesPath) as { modules: readonly Module[] };
-  port.on('message', (job: RenderJob) => {
-    const answer = answerTo(modules, job);
-    port.postMessage(answer, 'result' in answer ? buffersOf(answer.result) : []);
+  port.on('message', (job: Job) => {
+    void answerTo(modules, job).then(([answer, memory]) => port.postMessage(answer, memory));
   });
 }
 
-function answerTo(modules: readonly Module[], job: RenderJob): Answer {
+async function answerTo(modules: readonly Module[], work: Job): Promise<Sent> {
   try {
-    const result = runRenderJob(modules, job);
-    if (!result.rendered) return { result };
-    const { identity, gzip } = result.rendered;
-    return { result: { ...result, rendered: { ...result.rendered, identity: whole(identity), ...(gzip ? { gzip: whole(gzip) } : {}) } } };
+    switch (work.kind) {
+      case 'render':
+        return rendered(runRenderJob(modules, work.job));
+      case 'roster':
+        return [{ result: runRosterJob(modules, work.job) }, []];
+      case 'index': {
+        const table = whole(await runIndexJob(modules, work.job));
+        return [{ result: table }, memoryOf([table])];
+      }
+    }
   } catch (error) {
-    if (isLarderError(error)) return { code: error.code, facts: error.facts };
-    return { code: 'internal', facts: { reason: errorText(error) } };
+    if (isLarderError(error)) return [{ code: error.code, facts: error.facts }, []];
+    return [{ code: 'internal', facts: { reason: errorText(error) } }, []];
   }
+}
+
+function rendered(result: RenderResult): Sent {
+  if (!result.rendered) return [{ result }, []];
+  const identity = whole(result.rendered.identity);
+  const gzip = result.rendered.gzip && whole(result.rendered.gzip);
+  const memory = memoryOf(gzip ? [identity, gzip] : [identity]);
+  return [{ result: { ...result, rendered: { ...result.rendered, identity, ...(gzip ? { gzip } : {}) } } }, memory];
 }
 
 /** The same bytes in memory of their own: a slice of Node's buffer pool cannot be handed over. */
@@ -40,9 +56,8 @@ function whole(buffer: Buffer): Buffer {
   return copy;
 }
 
-function buffersOf({ rendered }: RenderResult): ArrayBuffer[] {
-  if (!rendered) return [];
-  return [rendered.identity, rendered.gzip].flatMap((buffer) => (buffer && buffer.byteLength > 0 ? [buffer.buffer as ArrayBuffer] : []));
+function memoryOf(buffers: readonly Buffer[]): ArrayBuffer[] {
+  return buffers.filter((buffer) => buffer.byteLength > 0).map((buffer) => buffer.buffer as ArrayBuffer);
 }
 
 main();
