@@ -9,7 +9,7 @@ import { Engine } from './engine/serve';
 import { errorText } from './errors';
 import { requireFolders } from './folders';
 import { Bases } from './http/bases';
-import { openControl, type Control } from './http/control';
+import { openControl, type Control, type Witnessed } from './http/control';
 import { Counters } from './http/counters';
 import { Hot } from './http/hot';
 import { lastKnown } from './http/last-known';
@@ -18,6 +18,8 @@ import { Nets } from './http/nets';
 import { ownPages } from './http/own-pages';
 import { Passthrough } from './http/passthrough';
 import { Door } from './http/server';
+import { sistersOf } from './http/sisters';
+import { createVerifier } from './integrity/signature';
 import type { Status } from './http/status';
 import type { Log } from './log/types';
 import { openSpool, type Spool } from './store/spool';
@@ -40,6 +42,8 @@ export interface ApplianceOptions {
   /** Told when somebody asks by the control socket to stop. */
   readonly onStop: () => void;
   readonly now?: () => number;
+  /** Of whom signatures are good; this machine's keyrings unless given. */
+  readonly keyrings?: readonly string[];
   /** With slow and idle clients; the usual one unless given. */
   readonly patience?: Patience;
 }
@@ -100,10 +104,13 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     };
   };
   // The socket proves that this process lives, so it comes before the spool folder that it protects.
-  const { control, spool } = await openOwned(config, instance, log, status, options.onStop);
+  const { control, spool } = await openOwned(config, instance, log, status, options.onStop, (question) => engine.witnessed(question));
   const pool = createDocumentPool({ modulesPath: options.modulesPath, workers: config.workers, log });
   const spools = createSpools(spool, store, log);
-  const engine = new Engine({ config, cache, module, store, upstream, pool, spools, log, now });
+  const engine = new Engine(
+    { config, cache, module, store, upstream, pool, spools, log, now },
+    { verifier: createVerifier(options.keyrings ? { keyrings: options.keyrings } : {}), askSisters: sistersOf(config.cacheDir, cache.name, instance) },
+  );
   const hot = new Hot(module.name, store, bases, counters, log, config.memoryBytes, config.trustedProxies.length > 0, now);
   const passthrough = new Passthrough({
     cache,
@@ -175,10 +182,11 @@ async function openOwned(
   log: Log,
   status: () => Promise<Status>,
   onStop: () => void,
+  witnessed: Witnessed,
 ): Promise<{ control: Control | undefined; spool: Spool | undefined }> {
   let control: Control | undefined;
   try {
-    control = await openControl(socketAddress(config.cacheDir, instance), status, onStop);
+    control = await openControl(socketAddress(config.cacheDir, instance), status, onStop, witnessed);
     return { control, spool: openSpool({ cacheDir: config.cacheDir, instance }) };
   } catch (error) {
     log.warn('not-storing', { reason: errorText(error) });

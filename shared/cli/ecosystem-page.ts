@@ -15,11 +15,28 @@ const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])
     'Served without asking while fresh; for as long again served at once and confirmed in the background; after that confirmed first. Served stale while the upstream fails. Links to files lead back to the cache.',
   ],
   [
+    'roster',
+    'Rosters',
+    'Signed lists of files that belong together. A newer one is shown only when everything that clients use of it is held as it says; until then the generation before is served whole, in every process.',
+  ],
+  [
+    'listed',
+    'Listed files',
+    'A plain name stands for what the roster says that this client was shown; a digest for itself. Both are one object in the store, checked before it is whole.',
+  ],
+  [
     'passthrough',
     'Passed on',
     'Sent to the first upstream and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.',
   ],
 ];
+const COLUMNS: Readonly<Record<Route['kind'], readonly [string, string]>> = {
+  immutable: ['Judged by', 'Digest'],
+  document: ['Fresh for', 'Forms'],
+  roster: ['Fresh for', 'Signature'],
+  listed: ['Judged by', 'Promises itself'],
+  passthrough: ['Methods', 'Credentials'],
+};
 /** Characters that would be read as Markdown or HTML in running text or in a table's cell. */
 const SPECIAL = /[|<>*_`[\]]/g;
 
@@ -50,7 +67,7 @@ function clientLines(module: Module, base: string): string[] {
 }
 
 function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {
-  const columns = { immutable: ['Judged by', 'Digest'], document: ['Fresh for', 'Forms'], passthrough: ['Methods', 'Credentials'] }[kind];
+  const columns = COLUMNS[kind];
   const rows = routes.map((route) => [route.name, plain(route.purpose), ...facts(route)]);
   return [['Route', 'What it is', ...columns], columns.concat('', '').map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
 }
@@ -59,11 +76,15 @@ function facts(route: Route): [string, string] {
   switch (route.kind) {
     case 'immutable':
       return [
-        route.integrity ? 'its URL' : route.pinnedBy ? 'the document that names it' : 'nothing',
+        route.integrity ? 'its URL' : route.pinnedBy ? 'the document that names it' : route.listedIn ? 'the indexes that name it' : 'nothing',
         `${route.digest} unless a pin says otherwise`,
       ];
     case 'document':
       return [duration(route.ttlSeconds), route.codec ? `rendered${route.vary === undefined ? '' : `, by ${route.vary}`}` : 'as it is'];
+    case 'roster':
+      return [duration(route.ttlSeconds), 'checked where this machine has the key'];
+    case 'listed':
+      return ['the roster, or the digest in its URL', route.index ? 'by some of them' : ''];
     case 'passthrough':
       return [(route.methods ?? ['GET', 'HEAD']).join(' '), route.needsCredentials === true ? 'needed' : ''];
   }

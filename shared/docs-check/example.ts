@@ -24,7 +24,7 @@ const index: DocumentCodec = {
     const lines = [...versionsOf(body)].map(([version, digest]) => `${version} ${digest} ${base}${filePath(nameOf(path), version)}\n`);
     return { contentType: 'text/plain', body: Buffer.from(lines.join('')) };
   },
-  pins(body, path): Pin[] {
+  pins(body, { path }): Pin[] {
     const sri = (digest: string): string => `sha256-${Buffer.from(digest, 'hex').toString('base64')}`;
     return [...versionsOf(body)].map(([version, digest]) => ({ target: filePath(nameOf(path), version), integrity: sri(digest), version }));
   },

@@ -40,6 +40,18 @@ export class AskedNames {
     return [...names];
   }
 
+  /** Folders below a path of which clients asked for one of these indexes lately, however compressed. Never rejects. */
+  async folders(origin: Origin, below: string, stems: readonly string[]): Promise<string[]> {
+    const start = `asked|${this.rooms.module.name}|${origin.name}|`;
+    const kept = await this.rooms.store.notes(start + below).catch(() => []);
+    const folders = new Set<string>();
+    for (const note of [...kept.map(({ name }) => name), ...this.noted.keys()]) {
+      const [folder = '', name = ''] = note.slice(start.length).split('|');
+      if (note.startsWith(start + below) && stems.some((stem) => name === stem || name.startsWith(`${stem}.`))) folders.add(folder);
+    }
+    return [...folders];
+  }
+
   private prefix(origin: Origin, folder: string): string {
     return `asked|${this.rooms.module.name}|${origin.name}|${folder}|`;
   }

@@ -8,6 +8,7 @@ import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { DocumentDesk, type DocumentAnswer } from './document-desk';
 import { FileDesk } from './file-desk';
+import { FileHosts } from './file-hosts';
 import { judge, lifetimeSeconds } from './freshness';
 import { HeldBodies } from './held-body';
 import { misplaced } from './misplaced';
@@ -16,7 +17,9 @@ import { keyPrefix, planPinningDocument, planRequest, planTarget, type Plan } fr
 import { privateDocument } from './private-document';
 import { PrivateSources } from './private-sources';
 import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
+import { openRosterHouse, type RosterHouse, type RosterOptions } from './roster-house';
 import { strongEtag, type EngineRooms } from './rooms';
+import type { Seen } from './witness';
 
 /** Of one request: with the held document, with its rendering, and with neither. */
 const MOST_ATTEMPTS = 3;
@@ -36,25 +39,38 @@ export class Engine {
   private readonly files: FileDesk;
   private readonly renditions: Renditions;
   private readonly sources: PrivateSources;
+  private readonly rosterHouse: RosterHouse | undefined;
 
-  constructor(readonly rooms: EngineRooms) {
+  /** @param rosters what it takes to deal with rosters; only for modules that have some */
+  constructor(
+    readonly rooms: EngineRooms,
+    rosters?: RosterOptions,
+  ) {
     this.negative = new NegativeCache(rooms.config.negativeTtlSeconds, rooms.now);
     this.bodies = new HeldBodies(rooms);
     this.sources = new PrivateSources(rooms.now);
-    this.documents = new DocumentDesk(rooms, this.negative, this.bodies);
-    this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative);
+    const hosts = new FileHosts(rooms);
+    this.documents = new DocumentDesk(rooms, this.negative, this.bodies, hosts);
+    this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative, hosts);
     this.renditions = new Renditions(rooms, this.bodies);
+    const hasRosters = rosters && rooms.module.routes.some((route) => route.kind === 'roster');
+    this.rosterHouse = hasRosters ? openRosterHouse(rooms, rosters, this.files, this.bodies, this.negative) : undefined;
   }
 
   /** Downloads under way: a cache with some is not idle. */
   get underWay(): number {
-    return this.documents.underWay + this.files.underWay;
+    return this.documents.underWay + this.files.underWay + (this.rosterHouse?.rosters.underWay ?? 0);
+  }
+
+  /** What this process showed a client's address of a folder's rosters: sister processes ask. */
+  witnessed(question: { readonly folder: string; readonly address: string }): Seen | undefined {
+    return this.rosterHouse?.witness.shownTo(question.address, question.folder);
   }
 
   /** @throws LarderError */
   async answer(request: EngineRequest): Promise<Answer | PassOn> {
     const { module, cache } = this.rooms;
-    const plan = planRequest(module, cache, request.method, request.target);
+    const plan = planRequest(module, cache, request.method, request.target, request.origin);
     await this.refuseAsking(plan, request);
     if (plan.route.kind === 'passthrough') {
       if (plan.route.needsCredentials === true && cache.clientAuth === 'strip') {
@@ -67,7 +83,18 @@ export class Engine {
       if (plan.route.kind !== 'document' || !plan.route.codec) return this.privateFile(plan, request.authorization);
       return privateDocument(this.rooms, plan, request, this.sources);
     }
+    if (plan.route.kind === 'roster' || plan.route.kind === 'listed') return this.listed(plan, request);
     return plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request);
+  }
+
+  /** A roster, or a file that belongs to one; what no roster lists is passed on. */
+  private async listed(plan: Plan, request: EngineRequest): Promise<Answer | PassOn> {
+    const house = this.rosterHouse;
+    if (!house) return { pass: 'route', plan };
+    if (plan.route.kind === 'roster') return house.rosters.get(plan, request);
+    const answer = await house.listed.get(plan, request);
+    if (!answer && this.rooms.config.offline) throw new LarderError('offline-pass', { target: plan.path });
+    return answer ?? { pass: 'route', plan };
   }
 
   /** @throws LarderError if the answer would be the upstream's, and the operator or the client wants nobody asked */

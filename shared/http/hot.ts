@@ -3,6 +3,7 @@
  * stat, no header object. Everything clever about speed is in this file; what it declines goes the ordinary way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TABLE_MARK } from '../engine/pin-tables';
 import type { Answer } from '../engine/answer';
 import type { Log } from '../log/types';
 import type { Store } from '../store/types';
@@ -17,6 +18,7 @@ interface Ready {
   /** name, value, …; the last value is Age. */
   readonly headers: string[];
   readonly etag: string;
+  readonly lastModified: string | undefined;
   readonly confirmedAt: number;
   /** May be sent from then (a clock that went backwards makes ages unknown) … */
   readonly notBefore: number;
@@ -29,7 +31,7 @@ interface Ready {
   asked: boolean;
 }
 
-/** All ready responses of one base and target. */
+/** All ready responses of one base and target, or of one target in absolute form. */
 interface Slot {
   /** By rendering and encoding, not by what clients send: one rendering is kept once, however many ways there are to ask for it. */
   readonly byManner: Map<string, Ready>;
@@ -38,6 +40,7 @@ interface Slot {
   readonly variants: Map<string, string>;
 }
 
+const SLASH = 0x2f;
 /** Memory of a slot beyond its body (heads, keys, objects), roughly. */
 const OVERHEAD_BYTES = 2200;
 /** Values of Accept that a slot remembers; longer ones are read each time. */
@@ -72,10 +75,13 @@ export class Hot {
     private readonly trustsProxies: boolean,
     /** ms since the epoch. */
     private readonly now: () => number = Date.now,
+    /** Targets in absolute form are answered too: for modules whose clients name the archive. */
+    private readonly servesProxied = false,
   ) {
     store.onChange((change) => {
       if (change.module !== moduleName) return;
-      if (change.keys === undefined) this.clear();
+      // A table of pins speaks of files that it does not name: what they are is to be decided anew.
+      if (change.keys === undefined || change.keys.some((key) => key.includes(TABLE_MARK))) this.clear();
       else for (const key of change.keys) this.drop(key);
     });
   }
@@ -97,22 +103,35 @@ export class Hot {
     const now = this.now();
     const ready = this.find(facts, target, now);
     if (!ready) return undefined;
-    const unchanged = facts.ifNoneMatch !== undefined && facts.ifNoneMatch === ready.etag;
+    const unchanged = isUnchanged(facts, ready);
     const bytes = unchanged ? 0 : ready.prepared.body.length;
     this.note(address, 'GET', target, unchanged ? 304 : 200, bytes);
     return unchanged ? ready.prepared.unchanged(now) : ready.prepared.ok(now);
   }
 
   private find(facts: RequestFacts, target: string, now: number): Ready | undefined {
-    const base = this.bases.recall(facts.host);
-    if (base === undefined) return undefined;
+    const slotKey = this.slotKeyOf(facts, target);
+    if (slotKey === undefined) return undefined;
     this.lookAround();
-    const slot = this.slots.get(`${base}\n${target}`);
+    const slot = this.slots.get(slotKey);
     const ready = slot && (slot.byManner.get('') ?? slot.byManner.get(mannerOf(slot, facts)));
     if (!ready || now >= ready.freshUntil || now < ready.notBefore) return undefined;
+    // Another date than the one that we sent needs a calendar.
+    if (facts.ifModifiedSince !== undefined && facts.ifNoneMatch === undefined && facts.ifModifiedSince !== ready.lastModified)
+      return undefined;
     ready.asked = true;
     this.store.used(ready.usedKey);
     return ready;
+  }
+
+  /**
+   * In absolute form the target alone says everything, the base included: Host means nothing there (RFC 9112 §3.2.2).
+   * @returns undefined if nothing is kept for such a request
+   */
+  private slotKeyOf(facts: RequestFacts, target: string): string | undefined {
+    if (target.charCodeAt(0) !== SLASH) return this.servesProxied ? `\n${target}` : undefined;
+    const base = this.bases.recall(facts.host);
+    return base === undefined ? undefined : `${base}\n${target}`;
   }
 
   /** Keeps an answer for the next who asks the same way. `version`: this.version before it was looked up. */
@@ -120,8 +139,10 @@ export class Hot {
     if (version !== this.version) return;
     const { ready, etag } = answer;
     if (!ready || etag === undefined || ready.bytes.length > READY_BYTES || ready.bytes.length > this.budgetBytes / 4) return;
-    if (this.bases.recall(facts.host) !== base) return;
-    const slotKey = `${base}\n${req.url}`;
+    const target = req.url ?? '';
+    if (target.startsWith('/') ? this.bases.recall(facts.host) !== base : this.isForwarded(facts)) return;
+    const slotKey = this.slotKeyOf(facts, target);
+    if (slotKey === undefined) return;
     let slot = this.slots.get(slotKey);
     if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer.variantOf)));
     const manner = answer.vary === '' ? '' : mannerOf(slot, facts);
@@ -135,7 +156,8 @@ export class Hot {
     // Clients choose the target, so its length counts too: two bytes a character at most.
     const chosen = 2 * (slotKey.length + manner.length + usedKey.length) + (slot.variantOf ? ACCEPTS_BYTES : 0);
     const cost = prepared.body.length + OVERHEAD_BYTES + chosen;
-    slot.byManner.set(manner, { prepared, headers, etag, confirmedAt, notBefore, freshUntil, usedKey, cost, asked: false });
+    const { lastModified } = answer;
+    slot.byManner.set(manner, { prepared, headers, etag, lastModified, confirmedAt, notBefore, freshUntil, usedKey, cost, asked: false });
     this.bytes += cost;
     const owned = this.owners.get(usedKey);
     if (owned) owned.add(slotKey);
@@ -155,7 +177,7 @@ export class Hot {
     headers[headers.length - 1] = String(Math.max(0, Math.floor((now - ready.confirmedAt) / 1000)));
     let bytes = 0;
     let status = 200;
-    if (facts.ifNoneMatch !== undefined && facts.ifNoneMatch === ready.etag) {
+    if (isUnchanged(facts, ready)) {
       status = 304;
       res.writeHead(304, headers.slice(2));
       res.end();
@@ -183,11 +205,14 @@ export class Hot {
       facts.ifUnmodifiedSince === undefined &&
       facts.via === undefined &&
       !facts.hostTwice &&
-      (facts.ifNoneMatch !== undefined || facts.ifModifiedSince === undefined) &&
-      (!this.trustsProxies ||
-        (facts.forwardedHost === undefined && facts.forwardedProto === undefined && facts.forwardedPrefix === undefined)) &&
+      !this.isForwarded(facts) &&
       (facts.ifNoneMatch === undefined || /^"[^"]*"$/.test(facts.ifNoneMatch))
     );
+  }
+
+  /** Whether a proxy may have said how the client sees us. */
+  private isForwarded({ forwardedHost, forwardedProto, forwardedPrefix }: RequestFacts): boolean {
+    return this.trustsProxies && (forwardedHost !== undefined || forwardedProto !== undefined || forwardedPrefix !== undefined);
   }
 
   /** Other processes change the store too: their mark is read at most once a turn of the event loop. */
@@ -234,6 +259,11 @@ export class Hot {
       }
     }
   }
+}
+
+/** Of requests that `find` did not decline: a date is the one that was sent (RFC 9110 §13.2.2). */
+function isUnchanged({ ifNoneMatch, ifModifiedSince }: RequestFacts, { etag }: Ready): boolean {
+  return ifNoneMatch === undefined ? ifModifiedSince !== undefined : ifNoneMatch === etag;
 }
 
 function emptySlot(variantOf: Slot['variantOf']): Slot {
