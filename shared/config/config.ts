@@ -4,10 +4,12 @@
 export interface Origin {
   /** `registry` for the default one, else the <name> of UPSTREAM_<c>_<name>. Part of every key. */
   readonly name: string;
-  /** Base URLs without trailing slash, in order of preference; may carry a path. Empty: not configured. */
+  /** Base URLs without trailing slash, in order of preference; may carry a path (what that means is the module's `address`). Empty: not configured. */
   readonly bases: readonly string[];
   /** True when the operator named it; false for a library's default. */
   readonly operatorNamed: boolean;
+  /** Names of suites that this machine itself takes from it, if it was read from this machine's own sources. */
+  readonly suites?: readonly string[];
   /** Value of the Authorization header for it, from UPSTREAM_<c>_AUTH_FILE. Secret. */
   readonly authorization?: string;
 }
@@ -23,6 +25,11 @@ export interface CacheConfig {
   readonly clientAuth: 'strip' | 'forward';
   /** External base URL without trailing slash, if the operator fixed it. */
   readonly publicUrl?: string;
+  /**
+   * Archives that clients may name, where they do (modules with `archive`): `any`, or a list of `host` (on the scheme's own port),
+   * `host:port` and `*.suffix` (what lies below it). Lower case; IPv6 addresses in brackets. Hosts of configured bases are allowed in any case.
+   */
+  readonly hosts?: 'any' | readonly string[];
   /** What to do when a released file's promised digest changes. */
   readonly changed: 'refuse' | 'keep' | 'follow';
   /** Most bytes this cache may hold, if limited by itself. */

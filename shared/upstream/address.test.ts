@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { createAddressCheck } from './address';
+import { createAddressCheck, STRANGER, TRUSTED } from './address';
 
 const check = createAddressCheck([], () => []);
 
@@ -77,7 +77,9 @@ test('our own listeners are refused to everybody, on every address that leads th
 
 test('names are judged as they are resolved, for connections', async () => {
   const resolve = (trusted: boolean): Promise<unknown> =>
-    new Promise((done) => check.lookup(80, trusted)('localhost', { all: true }, (error, found) => done(error ?? found)));
+    new Promise((done) =>
+      check.lookup(80, trusted ? TRUSTED : STRANGER)('localhost', { all: true }, (error, found) => done(error ?? found)),
+    );
   expect(await resolve(false)).toMatchObject({ code: 'address-refused', facts: { host: 'localhost', reason: 'its address is loopback' } });
   expect(await resolve(true)).toContainEqual({ address: '127.0.0.1', family: 4 });
 });

@@ -2,6 +2,11 @@
  * Who may be reached. A host that a client, a document or a redirect names may not lead into the private parts of the
  * network (server-side request forgery); a host that the operator named may be anywhere, except at our own listeners.
  * Names are judged when they are resolved for the connection itself, so a second, different answer (DNS rebinding) is judged too.
+ *
+ * One exception, so that an index and its file host on one internal machine need no ALLOW_NETS: a host at the very address and
+ * port of a configured base of the same origin (its *peers*) may be reached. We talk to that machine and port for that origin
+ * anyway, and say its name to nobody else; what a liar gains is that a request with another Host header arrives there. Peers are resolved at
+ * that moment too, and only if the host would be refused otherwise.
  * Through UPSTREAM_PROXY the proxy resolves names, so there only literal addresses can be judged.
  */
 import { lookup as systemLookup, type LookupAddress, type LookupOptions } from 'node:dns';
@@ -21,13 +26,26 @@ export type Lookup = (
   callback: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
 ) => void;
 
+/** Who named a host, and so where it may be. */
+export interface Standing {
+  /** The configuration names it: it may be on any address. */
+  readonly trusted: boolean;
+  /** Configured hosts (names or addresses) whose addresses it may have, on the same port. */
+  readonly peers: readonly { readonly host: string; readonly port: number }[];
+}
+
+/** Of a host that the operator named. */
+export const TRUSTED: Standing = { trusted: true, peers: [] };
+/** Of a host that somebody else named. */
+export const STRANGER: Standing = { trusted: false, peers: [] };
+
 export interface AddressCheck {
-  /** Why this literal address and port may not be reached, or undefined. `trusted`: named by the operator. */
-  refusal(address: string, port: number, trusted: boolean): LarderError | undefined;
-  /** Judges the host of a URL if it is a literal address; a name passes (it is judged by `lookup`). @throws LarderError address-refused | loop */
-  assertLiteral(url: URL, trusted: boolean): void;
+  /** Why this literal address and port may not be reached, or undefined. `near`: addresses of peers. */
+  refusal(address: string, port: number, trusted: boolean, near?: ReadonlySet<string>): LarderError | undefined;
+  /** Judges a host if it is a literal address; a name passes (it is judged by `lookup`). @throws LarderError address-refused | loop */
+  assertLiteral(host: string, port: number, standing: Standing): Promise<void>;
   /** Resolves names and hands over only addresses that may be reached; its errors are LarderErrors where an address was refused. */
-  lookup(port: number, trusted: boolean): Lookup;
+  lookup(port: number, standing: Standing): Lookup;
 }
 
 type Ip = ReturnType<typeof ipaddr.parse>;
@@ -36,7 +54,7 @@ type Ip = ReturnType<typeof ipaddr.parse>;
 export function createAddressCheck(allowNets: readonly string[], own: () => readonly Listener[]): AddressCheck {
   const allowed = allowNets.map((net) => ipaddr.parseCIDR(net));
 
-  const refusal = (address: string, port: number, trusted: boolean): LarderError | undefined => {
+  const refusal = (address: string, port: number, trusted: boolean, near?: ReadonlySet<string>): LarderError | undefined => {
     const ip = parse(address);
     if (!ip) return new LarderError('address-refused', { host: address, reason: 'it is not an address' });
     const bare = embedded(ip) ?? ip;
@@ -44,7 +62,7 @@ export function createAddressCheck(allowNets: readonly string[], own: () => read
       if (trusted) return new LarderError('loop', { host: `${address}:${port}` });
       return new LarderError('address-refused', { host: `${address}:${port}`, reason: 'it is this cache itself' });
     }
-    if (trusted) return undefined;
+    if (trusted || near?.has(bare.toNormalizedString())) return undefined;
     if ([ip, bare].some((each) => allowed.some(([net, bits]) => each.kind() === net.kind() && each.match(net, bits)))) return undefined;
     const kind = notPublic(bare);
     return kind === undefined ? undefined : new LarderError('address-refused', { host: address, reason: `its address is ${kind}` });
@@ -52,26 +70,53 @@ export function createAddressCheck(allowNets: readonly string[], own: () => read
 
   return {
     refusal,
-    assertLiteral(url, trusted) {
-      const address = url.hostname.replace(/^\[|\]$/g, '');
-      if (!ipaddr.isValid(address)) return;
-      const refused = refusal(address, portOf(url), trusted);
+    async assertLiteral(host, port, standing) {
+      const address = bareHost(host);
+      if (!ipaddr.isValid(address) || !refusal(address, port, standing.trusted)) return;
+      const refused = refusal(address, port, standing.trusted, await addressesOf(standing.peers, port));
       if (refused) throw refused;
     },
-    lookup: (port, trusted) => (hostname, options, callback) => {
+    lookup: (port, standing) => (hostname, options, callback) => {
       systemLookup(hostname, { ...options, all: true }, (error, found) => {
         if (error) return callback(error, []);
-        const verdicts = found.map((each) => refusal(each.address, port, trusted));
-        const good = found.filter((_, index) => !verdicts[index]);
-        const refused = verdicts.find((each) => each?.code === 'loop') ?? (good.length === 0 ? verdicts[0] : undefined);
-        if (refused) return callback(new LarderError(refused.code, { ...refused.facts, host: hostname }), []);
-        const first = good[0];
-        if (!first) return callback(Object.assign(new Error(`no address for ${hostname}`), { code: 'ENOTFOUND' }), []);
-        if (options.all) callback(null, good);
-        else callback(null, first.address, first.family);
+        const decide = (near?: ReadonlySet<string>): void => {
+          const verdicts = found.map((each) => refusal(each.address, port, standing.trusted, near));
+          const good = found.filter((_, index) => !verdicts[index]);
+          const refused = verdicts.find((each) => each?.code === 'loop') ?? (good.length === 0 ? verdicts[0] : undefined);
+          if (refused && near === undefined && standing.peers.length > 0) return void addressesOf(standing.peers, port).then(decide);
+          if (refused) return callback(new LarderError(refused.code, { ...refused.facts, host: hostname }), []);
+          const first = good[0];
+          if (!first) return callback(Object.assign(new Error(`no address for ${hostname}`), { code: 'ENOTFOUND' }), []);
+          if (options.all) callback(null, good);
+          else callback(null, first.address, first.family);
+        };
+        decide();
       });
     },
   };
+}
+
+/** Where the peers with this port are now, normalised; a peer that cannot be resolved is nowhere. */
+async function addressesOf(peers: Standing['peers'], port: number): Promise<ReadonlySet<string>> {
+  const hosts = new Set(peers.filter((peer) => peer.port === port).map((peer) => bareHost(peer.host)));
+  const found = await Promise.all([...hosts].map((host) => resolve(host)));
+  return new Set(
+    found.flat().flatMap((address) => {
+      const ip = parse(address);
+      return ip ? [(embedded(ip) ?? ip).toNormalizedString()] : [];
+    }),
+  );
+}
+
+function resolve(host: string): Promise<readonly string[]> {
+  if (ipaddr.isValid(host)) return Promise.resolve([host]);
+  return new Promise((done) => {
+    systemLookup(host, { all: true }, (error, found) => done(error ? [] : found.map((each) => each.address)));
+  });
+}
+
+function bareHost(host: string): string {
+  return host.replace(/^\[|\]$/g, '');
 }
 
 /** The port that a URL leads to, also where it is the scheme's own. */

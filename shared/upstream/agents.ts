@@ -1,20 +1,19 @@
 /**
  * Connections: kept alive, judged by address.ts when they are made, through UPSTREAM_PROXY where it applies. Hosts that
- * the operator named and hosts that others named never share a pool: a pooled connection is not judged again.
+ * stand differently with the configuration never share a pool: a pooled connection is not judged again.
  */
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Config } from '../config/config';
 import { LarderError } from '../errors';
-import { portOf, type AddressCheck } from './address';
+import { portOf, TRUSTED, type AddressCheck, type Standing } from './address';
 import { isWithoutProxy } from './no-proxy';
 
 /** What every connection is made with. */
 export interface Wire {
   readonly url: URL;
-  /** The operator named this host. */
-  readonly trusted: boolean;
+  readonly standing: Standing;
   /** Not from the pool (the pooled one turned out to be dead). */
   readonly fresh: boolean;
 }
@@ -22,8 +21,10 @@ export interface Wire {
 export interface Agents {
   /** An agent for exactly one request; `onRequest` gets it before anything is sent. @throws LarderError config (unreadable UPSTREAM_CA_FILE) */
   forRequest(wire: Wire, onRequest: (request: http.ClientRequest) => void): Promise<http.Agent>;
-  /** host:port of the proxy for this URL, if it is asked through one. */
-  proxyFor(url: URL): string | undefined;
+  /** The proxy for this URL, if it is asked through one; with its credentials. */
+  proxyFor(url: URL): URL | undefined;
+  /** What TLS connections are made with. @throws LarderError config (unreadable UPSTREAM_CA_FILE) */
+  context(): Promise<SecureContext>;
   close(): void;
 }
 
@@ -37,9 +38,11 @@ interface RequestOptions extends http.RequestOptions {
 }
 
 const IDLE_SOCKETS_PER_HOST = 16;
+/** Over all hosts of a pool: clients may name any number of archives. */
+const IDLE_SOCKETS = 256;
 const IDLE_MS = 15_000;
 /** Node's 250 ms gives up on healthy hosts behind slow lines. */
-const FAMILY_ATTEMPT_MS = 1500;
+export const FAMILY_ATTEMPT_MS = 1500;
 
 export function createAgents(config: Config, check: AddressCheck): Agents {
   const pools = new Map<string, PoolingAgent>();
@@ -62,7 +65,7 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
 
   const pool = async (wire: Wire, secure: boolean, via: URL | undefined): Promise<PoolingAgent> => {
     if (wire.fresh) return make(secure, via, false);
-    const name = `${secure} ${via !== undefined} ${wire.trusted}`;
+    const name = `${secure} ${via !== undefined} ${kindOf(wire.standing)}`;
     const found = pools.get(name);
     if (found) return found;
     const made = await make(secure, via, true);
@@ -72,7 +75,8 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
   };
 
   return {
-    proxyFor: (url) => throughProxy(url)?.host,
+    proxyFor: throughProxy,
+    context,
     async forRequest(wire, onRequest) {
       const via = throughProxy(wire.url);
       const secure = wire.url.protocol === 'https:';
@@ -83,7 +87,7 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
         options.autoSelectFamilyAttemptTimeout = FAMILY_ATTEMPT_MS;
         if (secureContext) options.secureContext = secureContext;
         if (via && !secure) throughPlainProxy(request, options, wire.url, via, check);
-        else if (!via) options.lookup = check.lookup(portOf(wire.url), wire.trusted);
+        else if (!via) options.lookup = check.lookup(portOf(wire.url), wire.standing);
         onRequest(request);
         shared.addRequest(request, options);
       };
@@ -96,6 +100,11 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
   };
 }
 
+/** What connections must have in common to share a pool; as many kinds as origins are configured, at most. */
+function kindOf({ trusted, peers }: Standing): string {
+  return trusted ? 'trusted' : peers.map(({ host, port }) => `${host}:${port}`).join(' ');
+}
+
 /** Drops a kept connection on which something comes unasked: it would be taken for the next answer (excess of a body, RFC 9112 §9.2). */
 function watched(agent: http.Agent): PoolingAgent {
   const { keepSocketAlive, reuseSocket } = agent;
@@ -103,15 +112,23 @@ function watched(agent: http.Agent): PoolingAgent {
     this.destroy();
   };
   const arming = new WeakMap<Duplex, NodeJS.Immediate>();
+  const idle = new Set<Duplex>();
+  const leave = function (this: Duplex): void {
+    idle.delete(this);
+  };
   return Object.assign(agent as PoolingAgent, {
     keepSocketAlive(socket: Duplex) {
+      if (idle.size >= IDLE_SOCKETS) return false; // the agent then closes it
+      idle.add(socket);
+      socket.once('close', leave);
       // Not at once: node-fetch takes a data listener that is there when the response closes for a chunked body that was cut.
       arming.set(socket, setImmediate(() => socket.once('data', drop)).unref());
       return keepSocketAlive.call(agent, socket);
     },
     reuseSocket(socket: Duplex, request: http.ClientRequest) {
       clearImmediate(arming.get(socket));
-      socket.off('data', drop);
+      socket.off('data', drop).off('close', leave);
+      idle.delete(socket);
       reuseSocket.call(agent, socket, request);
     },
   });
@@ -123,7 +140,7 @@ function throughPlainProxy(request: http.ClientRequest, options: RequestOptions,
   request.path = `http://${url.host}${url.pathname}${url.search}`;
   options.host = via.hostname.replace(/^\[|\]$/g, '');
   options.port = portOf(via);
-  options.lookup = check.lookup(portOf(via), true);
+  options.lookup = check.lookup(portOf(via), TRUSTED);
   const authorization = basicOf(via);
   if (authorization !== undefined) request.setHeader('proxy-authorization', authorization);
 }

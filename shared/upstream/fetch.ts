@@ -2,21 +2,27 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { Config, Origin } from '../config/config';
+import type { CacheConfig, Config, Origin } from '../config/config';
 import { isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
-import { createAddressCheck, type Listener } from './address';
+import { createAddressCheck, portOf, type Listener } from './address';
 import { createAgents } from './agents';
 import { IdleWatch } from './body';
+import { createConnector } from './connect';
 import { asMiss, mayAskNext, Miss, noted, statusFailure, worst } from './failover';
 import { createHealth } from './health';
-import { createHops, discard, isTrusted } from './hops';
-import { candidatesFor, homeOf, homesOf, type Candidate, type Home } from './mirrors';
+import { asTargetRefusal, createHops, discard } from './hops';
+import { candidatesFor, homeOf, homesOf, type Address, type Candidate, type Home } from './mirrors';
 import { createSlots } from './slots';
+import { createStandings } from './standing';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from './types';
 
 export interface UpstreamOptions {
   readonly config: Config;
+  /** The one that this process serves: only its origins count as configured. Unless given, those of every cache do. */
+  readonly cache?: CacheConfig;
+  /** The module's, where it has one. */
+  readonly address?: Address;
   /** Names this process in Via, so that a request which comes back is known: `1.1 larder-<token>`. */
   readonly viaToken: string;
   /** Where we listen ourselves (now); an upstream there is a loop. */
@@ -28,24 +34,33 @@ export interface UpstreamOptions {
 }
 
 const SLOTS_PER_HOST = 16;
+/** Failing hosts shown beside the configured ones. */
+const STRANGERS_SHOWN = 16;
 
 /** Makes the room; nothing is opened or loaded before the first fetch. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { config, viaToken, log } = options;
+  const { config, viaToken, log, address } = options;
+  const caches = options.cache ? [options.cache] : config.caches;
   const now = options.now ?? Date.now;
   const check = createAddressCheck(config.allowNets, options.ownAddresses);
   const agents = createAgents(config, check);
   const watch = new IdleWatch(config.timeouts.idleMs);
+  const homes = memo(homesOf);
+  // By the origins' own bases, since the default one's is known only when it is first needed.
+  const configuredBases = (): Set<string> =>
+    new Set(caches.flatMap((cache) => cache.origins.flatMap((origin) => homes(origin).map((home) => home.base))));
   const health = createHealth({
     now,
     random: options.random ?? Math.random,
+    isConfigured: (base) => configuredBases().has(base),
     onChange: (base, healthy, reason) => (healthy ? log?.info('mirror-back', { base }) : log?.warn('mirror-rests', { base, reason })),
   });
-  const homes = memo(homesOf);
   const userAgent = `larder/${version()}`;
   const slots = createSlots(SLOTS_PER_HOST);
-  const hops = createHops({ config, check, agents, watch, slots, userAgent, via: `1.1 larder-${viaToken}` });
-  const cacheOf = (origin: Origin): string => config.caches.find((each) => each.origins.includes(origin))?.name ?? '<cache>';
+  const standings = createStandings(config, options.cache);
+  const hops = createHops({ config, check, agents, watch, slots, standings, userAgent, via: `1.1 larder-${viaToken}` });
+  const connect = createConnector({ check, agents, standings, userAgent, connectMs: config.timeouts.connectMs });
+  const cacheOf = (origin: Origin): string => (caches.find((each) => each.origins.includes(origin)) ?? options.cache)?.name ?? '<cache>';
 
   /** One mirror, its health noted. @throws Miss if the next mirror may do better; anything else is final */
   async function attempt(request: UpstreamRequest, candidate: Candidate): Promise<UpstreamResponse> {
@@ -71,14 +86,16 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     async wayTo(origin, path, signal) {
       const own = homes(origin);
-      const url = candidatesFor(own, path)[0]?.url;
+      const url = candidatesFor(own, path, address)[0]?.url;
       if (!url) throw new LarderError('not-configured', { cache: cacheOf(origin) });
-      const trusted = isTrusted(own, url);
-      check.assertLiteral(url, trusted);
+      const standing = standings.of(origin, own, url);
+      await check.assertLiteral(url.hostname, portOf(url), standing).catch((error: unknown) => {
+        throw standings.isConfigured(origin) ? error : asTargetRefusal(error);
+      });
       const authorization = homeOf(own, url)?.authorization;
       const release = await slots.acquire(url.host, signal);
       try {
-        const agent = await agents.forRequest({ url, trusted, fresh: true }, () => undefined);
+        const agent = await agents.forRequest({ url, standing, fresh: true }, () => undefined);
         return { url, agent, release, ...(authorization === undefined ? {} : { authorization }) };
       } catch (error) {
         release();
@@ -89,7 +106,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const own = homes(request.origin);
       const cache = cacheOf(request.origin);
       if (own.length === 0 && request.path.startsWith('/')) throw new LarderError('not-configured', { cache });
-      const all = candidatesFor(own, request.path).filter((each) => !request.skip?.has(each.base));
+      const all = candidatesFor(own, request.path, address).filter((each) => !request.skip?.has(each.base));
       const candidates = request.single ? all.slice(0, 1) : all;
       const { first, later } = health.order(candidates.map((each) => each.base));
       const misses: Miss[] = [];
@@ -107,10 +124,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       }
       throw worst(misses) ?? noMirrorLeft(own, request.origin);
     },
+    connect,
     health() {
       const resting = new Map(health.resting().map((each) => [each.base, each]));
-      const bases = config.caches.flatMap((cache) => cache.origins.flatMap((origin) => homes(origin).map((home) => home.base)));
-      return [...new Set([...bases, ...resting.keys()])].map((base) => {
+      const bases = configuredBases();
+      const strangers = [...resting.keys()].filter((base) => !bases.has(base)).slice(-STRANGERS_SHOWN);
+      return [...bases, ...strangers].map((base) => {
         const found = resting.get(base);
         if (!found) return { base, healthy: true, retryAt: 0 };
         return { base, healthy: found.retryAt === 0, retryAt: found.retryAt, lastError: found.lastError };

@@ -59,15 +59,32 @@ export interface HealthOptions {
   /** 0 to 1. */
   readonly random: () => number;
   onChange?(base: string, healthy: boolean, reason: string): void;
+  /** Whether a base is configured; what is known of others is forgotten when there are too many. */
+  isConfigured?(base: string): boolean;
 }
 
-export function createHealth({ now, random, onChange }: HealthOptions): Health {
-  const states = new Map<string, State>(); // only mirrors that failed last time
+/** Failing bases remembered at most, beside the configured ones: clients may name any number of hosts. */
+const MOST_STATES = 1000;
+
+export function createHealth({ now, random, onChange, isConfigured }: HealthOptions): Health {
+  const states = new Map<string, State>(); // only mirrors that failed last time; the latest failure last
+
+  // What is forgotten counts as healthy, so at worst a dead host is tried once more.
+  const forgetOldest = (): void => {
+    if (states.size <= MOST_STATES) return;
+    for (const base of states.keys()) {
+      if (isConfigured?.(base)) continue;
+      states.delete(base);
+      return;
+    }
+  };
 
   const fail = (base: string, failure: MirrorFailure): void => {
     const before = states.get(base);
     const state: State = before ?? { failures: 0, retryAt: 0, blockedUntil: 0, blockedStatus: 0, lastError: failure.error };
+    states.delete(base);
     states.set(base, state);
+    forgetOldest();
     state.failures++;
     state.lastError = failure.error;
     if (failure.retryAfterMs !== undefined) {

@@ -1,8 +1,8 @@
 /** One URL, its redirects followed: each hop is judged, gets a slot of its host, and only what its host may see. */
 import { Readable } from 'node:stream';
 import type { Config } from '../config/config';
-import { LarderError } from '../errors';
-import type { AddressCheck } from './address';
+import { isLarderError, LarderError } from '../errors';
+import { portOf, type AddressCheck } from './address';
 import type { Agents } from './agents';
 import type { IdleWatch } from './body';
 import { exchange, ExchangeError, type Answer } from './exchange';
@@ -10,6 +10,7 @@ import { requestHeaders } from './headers';
 import { homeOf, type Home } from './mirrors';
 import { isRedirect, MAX_REDIRECTS, nextMethod, nextUrl } from './redirects';
 import type { Slots } from './slots';
+import type { Standings } from './standing';
 import type { UpstreamRequest } from './types';
 
 /** May be asked again without doing anything twice. */
@@ -24,6 +25,7 @@ export interface HopOptions {
   readonly agents: Agents;
   readonly watch: IdleWatch;
   readonly slots: Slots;
+  readonly standings: Standings;
   readonly userAgent: string;
   /** Our element of Via. */
   readonly via: string;
@@ -45,10 +47,10 @@ interface Hop {
   readonly isHome: boolean;
 }
 
-export function createHops({ config, check, agents, watch, slots, userAgent, via }: HopOptions): Hops {
+export function createHops({ config, check, agents, watch, slots, standings, userAgent, via }: HopOptions): Hops {
   /** A connection that was reset before any answer is tried once more on a fresh one. */
   async function ask(request: UpstreamRequest, homes: readonly Home[], { url, method, body, isHome }: Hop): Promise<Answer> {
-    const trusted = isTrusted(homes, url);
+    const standing = standings.of(request.origin, homes, url);
     const authorization = homeOf(homes, url)?.authorization;
     const headers = requestHeaders(request.headers ?? {}, { userAgent, via, authorization, sameHost: isHome });
     const { signal } = request;
@@ -56,11 +58,11 @@ export function createHops({ config, check, agents, watch, slots, userAgent, via
     // What must not be sent twice never goes over a kept connection, which may have died unnoticed.
     for (let fresh = !SAFE.has(method); ; fresh = true) {
       // Judged before a slot is waited for: an address that may not be reached must not cost anybody a place.
-      check.assertLiteral(url, trusted);
+      await check.assertLiteral(url.hostname, portOf(url), standing);
       const done = await slots.acquire(url.host, signal);
-      const agent: Parameters<typeof exchange>[0]['agent'] = (onRequest) => agents.forRequest({ url, trusted, fresh }, onRequest);
+      const agent: Parameters<typeof exchange>[0]['agent'] = (onRequest) => agents.forRequest({ url, standing, fresh }, onRequest);
       try {
-        return await exchange({ url, method, headers, body, signal, timeouts, watch, proxy: agents.proxyFor(url), agent, done });
+        return await exchange({ url, method, headers, body, signal, timeouts, watch, proxy: agents.proxyFor(url)?.host, agent, done });
       } catch (error) {
         if (fresh || !(error instanceof ExchangeError && error.isReset)) throw error;
       }
@@ -72,7 +74,9 @@ export function createHops({ config, check, agents, watch, slots, userAgent, via
       const isHome = homeOf(homes, url) !== undefined;
       let hop: Hop = { url, method: request.method ?? 'GET', body: request.body, isHome };
       for (let redirects = 0; ; redirects++) {
-        const answer = await ask(request, homes, hop);
+        const answer = await ask(request, homes, hop).catch((error: unknown) => {
+          throw redirects === 0 && isHome && !standings.isConfigured(request.origin) ? asTargetRefusal(error) : error;
+        });
         if (request.single || !isRedirect(answer.status)) return { ...answer, url: hop.url };
         discard(answer);
         if (redirects === MAX_REDIRECTS) throw failed(url, `more than ${MAX_REDIRECTS} redirects`);
@@ -86,12 +90,10 @@ export function createHops({ config, check, agents, watch, slots, userAgent, via
   };
 }
 
-/**
- * Whether the configuration names this host, so that it may be on any address: the operator did, or kept the default, whose name
- * may well lead to a mirror on a private network.
- */
-export function isTrusted(homes: readonly Home[], url: URL): boolean {
-  return homeOf(homes, url) !== undefined;
+/** What the client itself named is refused to the client, and says nothing about any upstream. */
+export function asTargetRefusal(error: unknown): unknown {
+  if (!isLarderError(error) || error.code !== 'address-refused') return error;
+  return new LarderError('target-refused', { ...error.facts, remedy: error.remedy }, error);
 }
 
 /** Ends a response that nobody wants, keeping the connection if its body is small. */

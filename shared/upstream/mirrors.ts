@@ -11,6 +11,9 @@ export interface Home {
   readonly authorization: string | undefined;
 }
 
+/** URL of a canonical path at a base (no trailing slash), where a module says that it is not base + path. */
+export type Address = (base: string, path: string) => string;
+
 /** One way to ask. */
 export interface Candidate {
   readonly base: string;
@@ -34,11 +37,11 @@ export function homeOf(homes: readonly Home[], url: URL): Home | undefined {
 }
 
 /**
- * @param path target below each base, or an absolute URL; one that lies below a base is asked of every mirror, that base first
+ * @param path canonical path, or an absolute URL; one that is some path at a base is asked of every mirror, that base first
  * @throws LarderError bad-target (not http, or climbs out of the base)
  */
-export function candidatesFor(homes: readonly Home[], path: string): readonly Candidate[] {
-  if (path.startsWith('/')) return homes.map((home) => ({ base: home.base, url: below(home, path) }));
+export function candidatesFor(homes: readonly Home[], path: string, address?: Address): readonly Candidate[] {
+  if (path.startsWith('/')) return homes.map((home) => ({ base: home.base, url: at(home, path, address) }));
   if (!URL.canParse(path)) throw new LarderError('bad-target', { reason: 'it is neither a path nor a URL' });
   const url = new URL(path);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
@@ -46,10 +49,28 @@ export function candidatesFor(homes: readonly Home[], path: string): readonly Ca
   url.username = '';
   url.password = '';
   url.hash = '';
-  const home = homes.find((each) => each.url.origin === url.origin && url.pathname.startsWith(prefixOf(each)));
-  if (!home) return [{ base: homeOf(homes, url)?.base ?? url.origin, url }];
-  const rest = url.pathname.slice(prefixOf(home).length - 1) + url.search;
-  return [home, ...homes.filter((each) => each !== home)].map((each) => ({ base: each.base, url: below(each, rest) }));
+  for (const home of homes) {
+    const rest = home.url.origin === url.origin ? pathAt(home, url, address) : undefined;
+    if (rest === undefined) continue;
+    return [home, ...homes.filter((each) => each !== home)].map((each) => ({ base: each.base, url: at(each, rest, address) }));
+  }
+  return [{ base: homeOf(homes, url)?.base ?? url.origin, url }];
+}
+
+/**
+ * The canonical path that this URL is the address of at a home on its host, if any. What a module's `address` does cannot be asked
+ * backwards: the likely paths (below the base, below its folder, of the whole host) are tried forwards.
+ */
+function pathAt(home: Home, url: URL, address: Address | undefined): string | undefined {
+  const starts = address ? [prefixOf(home), folderOf(home), '/'] : [prefixOf(home)];
+  const paths = starts.filter((start) => url.pathname.startsWith(start)).map((start) => url.pathname.slice(start.length - 1) + url.search);
+  return paths.find((path) => {
+    try {
+      return at(home, path, address).href === url.href;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** The base's path with one slash at its end. */
@@ -57,10 +78,27 @@ function prefixOf(home: Home): string {
   return `${home.url.pathname.replace(/\/$/, '')}/`;
 }
 
-function below(home: Home, path: string): URL {
-  const url = new URL(home.url.origin + prefixOf(home).slice(0, -1) + path);
-  // `..`, also as %2e%2e, would reach what the operator did not name.
-  if (!url.pathname.startsWith(prefixOf(home))) throw new LarderError('bad-target', { reason: 'it climbs out of its base' });
+/** The folder that the base stands in: `/a/` of `/a/simple`, `/` of a bare host. */
+function folderOf(home: Home): string {
+  const base = prefixOf(home).slice(0, -1);
+  return base.slice(0, base.lastIndexOf('/') + 1) || '/';
+}
+
+/** `.` and `..` as the URL parser takes them, and the backslash that it takes for a slash. */
+const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|\\/i;
+
+function at(home: Home, path: string, address: Address | undefined): URL {
+  const { origin } = home.url;
+  const text = address?.(home.base, path) ?? origin + prefixOf(home).slice(0, -1) + path;
+  const outside = new LarderError('bad-target', { reason: 'it climbs out of its base' });
+  if (!text.startsWith(`${origin}/`) || !URL.canParse(text)) throw outside;
+  const url = new URL(text);
   url.hash = '';
+  // `..`, also as %2e%2e, would reach what the operator did not name. A module may mean the base's own folder (an index's files lie
+  // beside it), nothing higher; there the parser's result does not tell a climbing path from such a one, so none may climb.
+  const isInside = address
+    ? url.pathname.startsWith(folderOf(home)) && !DOT_SEGMENT.test(text.slice(origin.length).split(/[?#]/, 1)[0] ?? '')
+    : url.pathname.startsWith(prefixOf(home));
+  if (!isInside) throw outside;
   return url;
 }

@@ -40,10 +40,10 @@ export function createSlots(perHost: number): Slots {
 
   return {
     acquire(name, signal) {
+      if (signal?.aborted) return Promise.reject(signal.reason as Error); // before it leaves a trace: hosts may be anybody's
       let host = hosts.get(name);
       if (!host) hosts.set(name, (host = { taken: 0, queue: new Set() }));
       const at = host;
-      if (signal?.aborted) return Promise.reject(signal.reason as Error);
       if (at.taken < perHost) return Promise.resolve(take(name, at));
       return new Promise((resolve, reject) => {
         const go = (): void => {

@@ -2,7 +2,7 @@
 import type { Agent, ClientRequest } from 'node:http';
 import type { SecureContext } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
-import { portOf, type AddressCheck } from './address';
+import { portOf, TRUSTED, type AddressCheck } from './address';
 import { ABANDONED } from './tunnel-events';
 
 export interface TunnelOptions {
@@ -34,7 +34,7 @@ class Tunnel extends HttpsProxyAgent<string> {
 export function createTunnel(proxy: URL, options: TunnelOptions, check: AddressCheck, trust: SecureContext | undefined): Agent {
   const tunnel = new Tunnel(proxy.href, {
     ...options,
-    lookup: check.lookup(portOf(proxy), true),
+    lookup: check.lookup(portOf(proxy), TRUSTED),
     ...(trust ? { secureContext: trust } : {}),
   } as ConstructorParameters<typeof HttpsProxyAgent<string>>[1]);
   tunnel.options = { ...tunnel.options, timeout: options.timeout }; // its constructor forgets it

@@ -1,11 +1,13 @@
 /** What the rest of the house sees of the upstream room. */
 import type { Agent } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Origin } from '../config/config';
 
 export interface UpstreamRequest {
+  /** One of the configuration, or one that a client named: then its hosts are no more trusted than the client. */
   readonly origin: Origin;
-  /** Canonical path and query, appended to a mirror's base; or an absolute URL named by a document (checked like a redirect). */
+  /** Canonical path and query, put behind a mirror's base (as the module's `address` says); or an absolute URL named by a document (checked like a redirect). */
   readonly path: string;
   readonly method?: string;
   /** Lower-case names. The room adds User-Agent, Via, Accept-Encoding: identity (unless given) and the origin's Authorization (mirrors of the origin only, never over a redirect to another host). */
@@ -55,7 +57,7 @@ export interface MirrorHealth {
 export interface Upstream {
   /**
    * Asks the mirrors in order of health until one answers. Failover on connect, TLS, name and timeout errors, 5xx, 408, 429; never on 404.
-   * @throws LarderError upstream-unreachable | upstream-timeout | upstream-failed | upstream-busy (429/503, facts.status, facts.retryAfter in seconds) | address-refused | not-configured | loop
+   * @throws LarderError upstream-unreachable | upstream-timeout | upstream-failed | upstream-busy (429/503, facts.status, facts.retryAfter in seconds) | address-refused | target-refused (the client named it) | not-configured | loop
    */
   fetch(request: UpstreamRequest): Promise<UpstreamResponse>;
   /**
@@ -63,6 +65,14 @@ export interface Upstream {
    * @throws LarderError not-configured | loop | bad-target | config; the signal's reason if it is aborted while waiting
    */
   wayTo(origin: Origin, path: string, signal?: AbortSignal): Promise<Way>;
+  /**
+   * A connection for a tunnel to a host that a client names: judged, made and limited in time like any other, through UPSTREAM_PROXY by
+   * CONNECT. Not kept in a pool and without a slot. `host` may be a name, an IPv4 address or an IPv6 one (also in brackets). The
+   * caller is to listen for its errors at once, and to close it.
+   * @throws LarderError bad-target | target-refused | loop | upstream-unreachable | upstream-timeout | config; the signal's reason if it is aborted before the connection is there
+   */
+  connect(host: string, port: number, signal?: AbortSignal): Promise<Socket>;
+  /** Of every configured mirror, and of the hosts that failed last among those that clients name. */
   health(): readonly MirrorHealth[];
   close(): void;
 }
