@@ -2,7 +2,8 @@
 import type { Pin } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
 import type { Entry } from '../store/entry';
-import { fetchDocument, type DocumentResult, type Wanted } from './document-flight';
+import { fetchDocument, type DocumentResult, type DocumentWatcher, type Wanted } from './document-flight';
+import type { FileHosts } from './file-hosts';
 import { judge, mayServeStale } from './freshness';
 import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
@@ -40,6 +41,7 @@ export class DocumentDesk {
     private readonly rooms: EngineRooms,
     private readonly negative: NegativeCache,
     bodies: HeldBodies,
+    private readonly hosts: FileHosts,
   ) {
     this.recall = new Recall(rooms, bodies, (key) => this.flights.get(key)?.result);
   }
@@ -105,7 +107,7 @@ export class DocumentDesk {
   /** The document from the upstream, whatever is held: its bytes cannot be read. @throws LarderError */
   async afresh(plan: Plan, wanted: Wanted | undefined): Promise<DocumentAnswer> {
     if (this.rooms.config.offline) throw new LarderError('offline', { target: plan.path });
-    return fetchDocument(this.rooms, plan, undefined, wanted, 'in-memory');
+    return fetchDocument(this.rooms, plan, undefined, wanted, 'in-memory', this.watcher(plan));
   }
 
   /** Single flight per key; everybody who asks meanwhile gets the same result. @throws LarderError */
@@ -146,7 +148,7 @@ export class DocumentDesk {
       // Another process, or a flight that ended between our look and now, may have brought it: look again before fetching.
       // What is only in memory is confirmed only while it cannot be stored; else it is fetched once more, to be kept.
       const now = (await store.find(plan.key)) ?? (store.notStoring() ? held : undefined);
-      const result = this.withUnstored(plan.key, await fetchDocument(this.rooms, plan, now, wanted, isOvertaken));
+      const result = this.withUnstored(plan.key, await fetchDocument(this.rooms, plan, now, wanted, isOvertaken, this.watcher(plan)));
       // The write may have come while this was being committed.
       if (isOvertaken() && result.entry.stale !== true) await store.amend(plan.key, result.entry.integrity, { stale: true });
       if (result.unstored && !isOvertaken()) this.remember(plan.key, result);
@@ -155,6 +157,10 @@ export class DocumentDesk {
       if (!isOvertaken()) this.negative.learn(plan.key, error);
       throw error;
     }
+  }
+
+  private watcher(plan: Plan): DocumentWatcher {
+    return { promised: (pins) => this.hosts.learnt(plan.origin, pins) };
   }
 
   private async revalidate(

@@ -12,6 +12,14 @@ import { contentAddress, type EngineRooms } from './rooms';
 
 const UNWATCHED = { began: () => undefined, diverged: () => undefined, grew: () => undefined };
 
+/** Who is told how a fetch goes. */
+export interface DocumentWatcher {
+  /** The upstream began to send a document. */
+  readonly began?: () => void;
+  /** What a new one promises. */
+  readonly promised?: (pins: readonly Pin[]) => void;
+}
+
 /** A rendering that is made in the same pass as the check of a new document. */
 export interface Wanted {
   readonly variant: string;
@@ -40,6 +48,7 @@ export async function fetchDocument(
   held: Entry | undefined,
   wanted: Wanted | undefined,
   keeping: 'in-memory' | (() => boolean),
+  watcher: DocumentWatcher = {},
 ): Promise<DocumentResult> {
   const route = plan.route as DocumentRoute;
   const isOvertaken = (): boolean => keeping !== 'in-memory' && keeping();
@@ -58,6 +67,7 @@ export async function fetchDocument(
   const { head, response } = await download.open();
   if (head.status === 304 && held) return { entry: await confirm(rooms, held, head, isOvertaken()), outcome: 'revalidated' };
   if (!response) throw notThere(plan, head);
+  watcher.began?.();
   const digested = await download.readAll(response);
   const bytes = body.all();
   const integrity = contentAddress(digested);
@@ -67,6 +77,7 @@ export async function fetchDocument(
   const checked = route.codec
     ? await readDocument(rooms, plan, { url: last.url, home: last.base }, { body: bytes }, last.contentEncoding, wanted)
     : undefined;
+  if (checked?.pins) watcher.promised?.(checked.pins);
   const entry = entryOf(rooms, last, { ...digested, integrity });
   const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
   const kept = isOvertaken() ? { ...entry, stale: true } : entry;

@@ -99,9 +99,9 @@ export class Download {
     if (doubtful) this.guessed = true;
   }
 
-  /** The mirror read last gave wrong bytes and is not asked again. @returns false if there is no other one */
-  refute(): boolean {
-    this.wrong.add(this.base);
+  /** A mirror gave wrong bytes and is not asked again. @returns false if there is no other one */
+  refute(base: string): boolean {
+    this.wrong.add(base);
     return this.spec.origin.bases.some((base) => !this.wrong.has(base));
   }
 

@@ -1,13 +1,17 @@
 /** Files whose URL names their bytes for ever: held, under way, or to be fetched. */
 import type { ImmutableRoute, Pin } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
+import { sriAgrees } from '../integrity/sri';
 import type { Entry } from '../store/entry';
 import type { UpstreamResponse } from '../upstream/types';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource, sizeOnly } from './body-source';
 import type { DocumentDesk } from './document-desk';
 import { FileFlight, HOLD_BACK_BYTES } from './file-flight';
+import type { FileHosts } from './file-hosts';
+import { FilePlaces, isAbsence, isOfPlace } from './file-places';
 import { judge } from './freshness';
+import type { ListedPins } from './listed-pins';
 import { hostOf, notThere, refusePage } from './head';
 import { SMALL_BYTES, type HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
@@ -29,10 +33,27 @@ export class FileDesk {
     private readonly desk: DocumentDesk,
     private readonly bodies: HeldBodies,
     private readonly negative: NegativeCache,
+    private readonly hosts: FileHosts,
   ) {}
 
   get underWay(): number {
     return this.flights.size;
+  }
+
+  /** Indexes of rosters promise files too: from now on those are asked for routes with `listedIn`. */
+  listedPins: Pick<ListedPins, 'known' | 'source'> | undefined;
+
+  /** Sees to it that a file is held. @throws LarderError if it cannot be had, or not be stored */
+  async ensure(plan: Plan): Promise<Entry> {
+    const entry = await this.rooms.store.find(plan.key);
+    if (entry) return entry;
+    this.negative.check(plan.key);
+    const flight = await (this.flights.get(plan.key) ?? this.begin(plan));
+    if (!('reader' in flight)) return flight;
+    await flight.verified;
+    const stored = await flight.settled;
+    if (!stored) throw new LarderError('overloaded', { what: 'nothing can be stored now' });
+    return stored;
   }
 
   /** Stops every download under way; what came is kept for resuming. */
@@ -55,7 +76,7 @@ export class FileDesk {
           cache: this.rooms.cache.name,
         });
       }
-      if (verdict.do !== 'serve' || !entry) {
+      if (verdict.do !== 'serve' || !entry || (await this.isReplaced(plan, entry))) {
         const answer = await this.fetch(plan, request);
         if (answer) return answer;
         continue;
@@ -71,9 +92,23 @@ export class FileDesk {
     }
   }
 
+  private promises(plan: Plan): Promise<PinSource> {
+    const isListed = this.listedPins && (plan.route as ImmutableRoute).listedIn;
+    return isListed && this.listedPins ? this.listedPins.source(plan) : pinSource(this.rooms, this.desk, plan);
+  }
+
+  /** Whether the current indexes promise other bytes under this name (third-party archives replace files): those are followed. */
+  private async isReplaced(plan: Plan, entry: Entry): Promise<boolean> {
+    if (!this.listedPins || !(plan.route as ImmutableRoute).listedIn || this.rooms.config.offline) return false;
+    const promised = (await this.listedPins.known(plan))?.integrity;
+    return promised !== undefined && sriAgrees(promised, entry.integrity) === false;
+  }
+
   private async held(plan: Plan, entry: Entry): Promise<Answer> {
     this.rooms.store.used(entry.key);
-    const about = this.about(plan, entry.contentType, strongEtag(entry.integrity), entry.lastModified, entry.contentEncoding);
+    const dated = plan.route.dated === true ? new Date(entry.storedAt).toUTCString() : undefined;
+    const modified = entry.lastModified ?? dated;
+    const about = this.about(plan, entry.contentType, strongEtag(entry.integrity), modified, entry.contentEncoding);
     if (entry.size > SMALL_BYTES) return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: await this.bodies.open(entry) };
     const bytes = await this.bodies.readSmall(entry);
     const ready = { bytes, freshUntil: Infinity, usedKey: entry.key };
@@ -134,15 +169,16 @@ export class FileDesk {
   private async prepare(plan: Plan): Promise<FileFlight | Entry> {
     // Look again: a flight may have ended between our look and now (groupcache's interleaving).
     const entry = await this.rooms.store.find(plan.key);
-    if (entry && judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now()).do === 'serve') return entry;
-    const pins = await pinSource(this.rooms, this.desk, plan);
-    return new FileFlight(this.rooms, plan, pins, await this.rooms.spools.open(plan.key));
+    const isGood = entry && judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now()).do === 'serve';
+    if (isGood && !(await this.isReplaced(plan, entry))) return entry;
+    const { pins, places } = await this.sources(plan);
+    return new FileFlight(this.rooms, plan, pins, places, await this.rooms.spools.open(plan.key));
   }
 
   /** A flight that cannot be joined any more (nothing is being stored), or the held bytes cannot be read: this client gets a fetch of its own. */
   private async unshared(plan: Plan): Promise<Answer> {
-    const pins = await pinSource(this.rooms, this.desk, plan);
-    const flight = new FileFlight(this.rooms, plan, pins, this.rooms.spools.none());
+    const { pins, places } = await this.sources(plan);
+    const flight = new FileFlight(this.rooms, plan, pins, places, this.rooms.spools.none());
     return this.following(plan, flight);
   }
 
@@ -151,9 +187,9 @@ export class FileDesk {
    * @returns undefined if the upstream gives no parts, or the client's part may be of other bytes: then the whole has to come
    */
   private async part(plan: Plan, range: string, ifRange: string | undefined): Promise<Answer | undefined> {
-    const pins = await pinSource(this.rooms, this.desk, plan);
+    const { pins, places } = await this.sources(plan);
     if (ifRange !== undefined && ifRange.trim() !== pinEtag(pins.known(), plan)) return undefined;
-    const response = await this.askPart(plan, pins, range);
+    const response = await this.askPart(plan, places, range);
     const part = partOf(response, range);
     const about = { ...this.unverified(plan, response, pins.known()), detail: 'range' };
     if (part) return { ...about, part, body: partSource(response, part) };
@@ -164,28 +200,48 @@ export class FileDesk {
 
   /** What HEAD tells. The upstream's own HEAD often lies, so its first byte is asked for. */
   private async facts(plan: Plan): Promise<Answer> {
-    const pins = await pinSource(this.rooms, this.desk, plan);
-    const response = await this.askPart(plan, pins, 'bytes=0-0');
+    const { pins, places } = await this.sources(plan);
+    const response = await this.askPart(plan, places, 'bytes=0-0');
     response.body.destroy();
     const about = { ...this.unverified(plan, response, pins.known()), detail: 'head', body: sizeOnly(totalOf(response)) };
     return response.status === 200 ? { ...about, wholeOnly: true } : about;
   }
 
-  private async askPart(plan: Plan, pins: PinSource, range: string): Promise<UpstreamResponse> {
-    let response = await askRange(this.rooms, plan, pins.known()?.source, range);
-    const source = response.status === 404 && !pins.known() ? (await pins.pin())?.source : undefined;
-    if (source !== undefined) {
-      response.body.destroy();
-      response = await askRange(this.rooms, plan, source, range);
+  /** @throws LarderError */
+  private async askPart(plan: Plan, places: FilePlaces, range: string): Promise<UpstreamResponse> {
+    let worst: LarderError | undefined;
+    for (let path: string | undefined = places.first(); path !== undefined;) {
+      const asked = await this.askPlace(plan, path, range);
+      if (!('code' in asked)) return asked;
+      if (worst === undefined || isAbsence(worst)) worst = asked;
+      path = await places.next(this.rooms.config.timeouts.headersMs);
+    }
+    const error = worst && isAbsence(worst) ? (places.undecided() ?? worst) : worst;
+    this.negative.learn(plan.key, error);
+    throw error ?? new LarderError('internal', { reason: 'a file has no address' });
+  }
+
+  /** A part from one address, or why there is none. @throws LarderError that no other address would change */
+  private async askPlace(plan: Plan, path: string, range: string): Promise<UpstreamResponse | LarderError> {
+    let response: UpstreamResponse;
+    try {
+      response = await askRange(this.rooms, plan, path, range);
+    } catch (error) {
+      if (isOfPlace(error)) return error;
+      throw error;
     }
     const refusal = response.status === 200 ? refusePage(response.headers) : undefined;
     if (refusal === undefined && (response.status === 200 || response.status === 206 || response.status === 416)) return response;
     response.body.destroy();
-    if (refusal !== undefined)
-      throw new LarderError('upstream-failed', { host: hostOf(response.base), reason: refusal, target: plan.path });
-    const error = notThere(plan, { status: response.status, url: response.url, base: response.base });
-    this.negative.learn(plan.key, error);
-    throw error;
+    if (refusal === undefined) return notThere(plan, { status: response.status, url: response.url, base: response.base });
+    return new LarderError('upstream-failed', { host: hostOf(response.base), reason: refusal, target: plan.path });
+  }
+
+  /** What judges a file, and where it may be. */
+  private async sources(plan: Plan): Promise<{ pins: PinSource; places: FilePlaces }> {
+    const isPromised = (plan.route as ImmutableRoute).pinnedBy !== undefined;
+    const [pins, guess] = await Promise.all([this.promises(plan), isPromised ? this.hosts.base(plan.origin) : undefined]);
+    return { pins, places: new FilePlaces(this.rooms, plan, pins, guess) };
   }
 
   /** What is said of bytes that nobody checks: with the validators that they will have once they are held, so that a client can go on then. */

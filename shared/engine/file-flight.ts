@@ -4,7 +4,7 @@
  */
 import type { Pin } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
-import { digestFile, type Digested } from '../integrity/digest';
+import { digestFile } from '../integrity/digest';
 import { sriAgrees, strongestAlgorithm, type Algorithm } from '../integrity/sri';
 import type { Entry, NewEntry } from '../store/entry';
 import type { BodySource } from './body-source';
@@ -12,9 +12,11 @@ import { Download } from './download';
 import { GrowingBody, type Follower } from './growing-body';
 import { notThere, refusePage, wrongLength, type Head } from './head';
 import { fileEntry } from './file-entry';
-import { pinWaited, type PinSource } from './pin-source';
+import { FileJudge } from './file-judge';
+import { isAbsence, isOfPlace, type FilePlaces } from './file-places';
+import type { PinSource } from './pin-source';
 import type { Plan } from './plan';
-import { contentAddress, type EngineRooms } from './rooms';
+import type { EngineRooms } from './rooms';
 import { abandon, type SpoolHandle } from './spooling';
 
 /** Kept from every client until the whole is verified (a smaller body is kept back entirely). */
@@ -44,6 +46,7 @@ export class FileFlight {
   readonly settled: Promise<Entry | undefined>;
   private readonly body: GrowingBody;
   private readonly download: Download;
+  private readonly judge: FileJudge;
   private readonly abort = new AbortController();
   private readonly readers = new Set<Reader>();
   private divergences = 0;
@@ -55,6 +58,7 @@ export class FileFlight {
     private readonly rooms: EngineRooms,
     readonly plan: Plan,
     private readonly pins: PinSource,
+    private readonly places: FilePlaces,
     private readonly spool: SpoolHandle,
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
@@ -68,7 +72,7 @@ export class FileFlight {
       algorithms,
       judged: pins.willJudge,
       signal: this.abort.signal,
-      refuses: (fields) => refusePage(fields) ?? wrongLength(plan, fields),
+      refuses: (fields: Readonly<Record<string, string>>) => refusePage(fields) ?? wrongLength(plan, fields),
     };
     this.download = new Download(rooms.upstream, spec, this.body, {
       began: (head) => spool.describe(plan, head),
@@ -76,6 +80,7 @@ export class FileFlight {
       grew: () => this.considerStopping(),
     });
     let refuse!: (error: unknown) => void;
+    this.judge = new FileJudge(rooms, plan, pins, places, async () => ((await this.body.flushed()) ? spool.file : undefined));
     this.head = new Promise((resolve, reject) => {
       this.announce = resolve;
       refuse = reject;
@@ -199,64 +204,51 @@ export class FileFlight {
   }
 
   private async run(): Promise<NewEntry> {
-    const { plan, pins, download } = this;
-    const known = pins.known();
+    const { pins, places, download } = this;
     // The document is fetched beside the file, not after it.
-    if (!known) void pins.pin();
+    if (!pins.known()) void pins.pin();
     await this.spool.resume(download);
-    const tried = new Set<string>();
-    let path = known?.source ?? plan.places?.[0] ?? plan.path;
-    for (;;) {
-      tried.add(path);
-      const { head, response, refusal } = await download.open(path);
-      let wrong = refusal;
-      if (response) {
-        this.announce({ ...head, ...(known ? { pin: known } : {}) });
-        const judged = await this.judge(await download.readAll(response, path));
-        if (!('wrong' in judged)) return fileEntry(plan, download.latest ?? head, judged.digest, judged.pin, this.rooms.now());
-        ({ wrong } = judged);
+    let worst: Failed | undefined;
+    let wrong: { readonly path: string; readonly base: string; readonly disturbed: boolean } | undefined;
+    for (let path = places.first(); ;) {
+      const tried = await this.attempt(path);
+      if ('entry' in tried) return tried.entry;
+      if (worst === undefined || gravity(tried) > gravity(worst)) worst = tried;
+      if (tried.isWrong) {
+        wrong = { path, base: download.base, disturbed: download.disturbed };
+        download.disturbed = false;
+        await download.rewind();
       }
-      const next = await this.elsewhere(tried);
-      if (next !== undefined) path = next;
-      else if (!wrong) throw notThere(plan, head);
+      const next = await places.next(this.rooms.config.timeouts.headersMs);
       // Halves that do not belong together are our own doing: once more, from the start. Else the next mirror is tried, if there is one.
-      else if (!download.disturbed && !download.refute()) throw wrong;
-      download.disturbed = false;
-      await download.rewind();
+      const again = next === undefined && wrong && (wrong.disturbed || download.refute(wrong.base)) ? wrong.path : undefined;
+      if (again !== undefined) wrong = undefined;
+      if (next === undefined && again === undefined) break;
+      path = next ?? again ?? path;
     }
+    if (gravity(worst) > 0) throw worst.error;
+    // That it is not here means nothing as long as nobody could say where it is.
+    throw places.undecided() ?? worst.error;
   }
 
-  /** Compares the whole with the pin, once more with a fresh document if it disagrees. */
-  private async judge(digest: Digested): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
-    const { pinWaitMs } = this.rooms.config.timeouts;
-    const pin = await pinWaited(this.pins.pin(), pinWaitMs);
-    const facts = { target: this.plan.path, expected: pin?.integrity ?? 'a promise', got: contentAddress(digest) };
-    if (!pin?.integrity) return this.download.guessed ? { wrong: new LarderError('integrity', facts) } : { digest };
-    if (await this.agrees(pin.integrity, digest)) return { digest, pin: pin.integrity };
-    const newer = await pinWaited(this.pins.refreshed(), pinWaitMs);
-    if (newer?.integrity && newer.integrity !== pin.integrity && (await this.agrees(newer.integrity, digest)))
-      return { digest, pin: newer.integrity };
-    this.rooms.log.error('integrity', { ...facts, key: this.plan.key, upstream: this.download.base });
-    return { wrong: new LarderError('integrity', facts) };
-  }
-
-  /** @throws LarderError overloaded: the digest was not computed on the way, and the bytes are not in a file any more */
-  private async agrees(pin: string, digest: Digested): Promise<boolean> {
-    const agreed = sriAgrees(pin, digest.digests);
-    const algorithm = strongestAlgorithm(pin);
-    // A pin in no known algorithm proves nothing; one in another algorithm than was computed costs a second pass.
-    if (agreed !== undefined || algorithm === undefined) return agreed ?? true;
-    if (!(await this.body.flushed()) || this.spool.file === undefined)
-      throw new LarderError('overloaded', { what: 'the disk became full before the bytes could be verified' });
-    return sriAgrees(pin, (await digestFile(this.spool.file, [algorithm])).digests) === true;
-  }
-
-  /** Where else the bytes may be, by the plan or by what the document says, if that has not been tried. */
-  private async elsewhere(tried: ReadonlySet<string>): Promise<string | undefined> {
-    const place = this.plan.places?.find((one) => !tried.has(one));
-    if (place !== undefined) return place;
-    const pin = await pinWaited(this.pins.pin(), this.rooms.config.timeouts.headersMs);
-    return pin?.source !== undefined && !tried.has(pin.source) ? pin.source : undefined;
+  /** One address, to the end. @throws LarderError when it broke off too often, or was stopped */
+  private async attempt(path: string): Promise<{ readonly entry: NewEntry } | Failed> {
+    const { plan, pins, download } = this;
+    let opened: Awaited<ReturnType<Download['open']>>;
+    try {
+      opened = await download.open(path);
+    } catch (error) {
+      if (this.abort.signal.aborted || !isOfPlace(error)) throw error;
+      return { error, isWrong: false };
+    }
+    const { head, response, refusal } = opened;
+    if (!response) return refusal ? { error: refusal, isWrong: true } : { error: notThere(plan, head), isWrong: false };
+    const known = pins.known();
+    this.announce({ ...head, ...(known ? { pin: known } : {}) });
+    const digest = await download.readAll(response, path);
+    const judged = await this.judge.judge(digest, { path, guessed: download.guessed, upstream: download.base });
+    if ('wrong' in judged) return { error: judged.wrong, isWrong: true };
+    return { entry: fileEntry(plan, download.latest ?? head, judged.digest, judged.pin, this.rooms.now()) };
   }
 
   /** The download failed: what came may be resumed later, unless it was wrong or is left of an attempt that was. */
@@ -299,4 +291,16 @@ export class FileFlight {
     await store.remove([stored.key]);
     return undefined;
   }
+}
+
+/** Why an address was of no use. */
+interface Failed {
+  readonly error: LarderError;
+  /** Its bytes were not the file. */
+  readonly isWrong: boolean;
+}
+
+/** What tells most of several failures: wrong bytes, then trouble, then that it is not there. */
+function gravity({ error, isWrong }: Failed): 0 | 1 | 2 {
+  return isWrong ? 2 : isAbsence(error) ? 0 : 1;
 }

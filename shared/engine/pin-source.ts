@@ -1,5 +1,6 @@
 /** Where the promise comes from that judges a file: the URL itself, or the document that pins it, fetched beside it. */
 import type { ImmutableRoute, Pin } from '../../caches/module';
+import { isLarderError, type LarderError } from '../errors';
 import { strongestAlgorithm, type Algorithm } from '../integrity/sri';
 import type { DocumentDesk } from './document-desk';
 import { planPinningDocument, type Plan } from './plan';
@@ -21,6 +22,8 @@ export interface PinSource {
   learnt(): Promise<Pin | undefined>;
   /** The pin by a document that was just confirmed by the upstream. Never rejects. */
   refreshed(): Promise<Pin | undefined>;
+  /** Why the document could not be had when it was asked last; undefined if it could, or if the upstream has none. */
+  trouble(): LarderError | undefined;
 }
 
 /** @param plan the plan of an immutable route */
@@ -31,13 +34,15 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
   const own: Pin | undefined = integrity === undefined ? undefined : { target: plan.path, integrity };
   const known = own ?? (document ? await pinWaited(desk.pin(document, plan.path), KNOWN_MS) : undefined);
   let asked: Promise<Pin | undefined> | undefined;
+  let trouble: LarderError | undefined;
   const confirmed = async (): Promise<Pin | undefined> => {
     if (!document) return own;
-    const isConfirmed = await desk.confirmed(document).then(
-      () => true,
-      () => false,
+    const failure = await desk.confirmed(document).then(
+      () => undefined,
+      (error: unknown) => error ?? 'unknown',
     );
-    return (await desk.recalled(document, plan.path)) ?? (isConfirmed ? undefined : known);
+    trouble = isLarderError(failure) && /^(?:upstream-(?!not-found|gone|denied)|document-)/.test(failure.code) ? failure : undefined;
+    return (await desk.recalled(document, plan.path)) ?? (failure === undefined ? undefined : known);
   };
   // What is held judges even if the catalogue lost what it promises; what it does not name may be in a newer one.
   const ask = async (): Promise<Pin | undefined> => (document && (await desk.recalled(document, plan.path))) ?? confirmed();
@@ -48,6 +53,7 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
     pin: () => (known ? Promise.resolve(known) : (asked ??= ask())),
     learnt: async () => own ?? (document && (await desk.pin(document, plan.path))),
     refreshed: () => (own ? Promise.resolve(own) : confirmed()),
+    trouble: () => trouble,
   };
 }
 

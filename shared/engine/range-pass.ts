@@ -18,9 +18,9 @@ export function isBeyond(range: string, total: number): boolean {
   return from === '' ? Number(to) === 0 || total === 0 : Number(from) >= total;
 }
 
-/** @param source where the document says that the bytes are, if not at the canonical path @throws LarderError */
-export function askRange(rooms: EngineRooms, plan: Plan, source: string | undefined, range: string): Promise<UpstreamResponse> {
-  return rooms.upstream.fetch({ origin: plan.origin, path: source ?? plan.path, headers: { range: range.trim() } });
+/** @param path the canonical path, or an absolute URL @throws LarderError */
+export function askRange(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse> {
+  return rooms.upstream.fetch({ origin: plan.origin, path, headers: { range: range.trim() } });
 }
 
 /** Length of the whole, as a 200, 206 or 416 tells it. */
