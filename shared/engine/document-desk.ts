@@ -10,6 +10,7 @@ import type { NegativeCache } from './negative';
 import type { Plan } from './plan';
 import { Recall } from './recall';
 import type { EngineRooms } from './rooms';
+import { within } from './within';
 
 /** How long a document that could not be stored stays in memory for the requests that belong to it. */
 const UNSTORED_MS = 30_000;
@@ -34,6 +35,8 @@ export class DocumentDesk {
   private readonly flights = new Map<string, Flight>();
   /** When a document's trouble was logged last. */
   private readonly complaints = new Map<string, number>();
+  /** Documents that the upstream has begun to send; of several of one key, the latest. */
+  private readonly arrivals = new Map<string, object>();
   private readonly recall: Recall;
   private readonly unstored = new Map<string, { readonly result: DocumentResult; readonly untilMs: number }>();
 
@@ -107,7 +110,7 @@ export class DocumentDesk {
   /** The document from the upstream, whatever is held: its bytes cannot be read. @throws LarderError */
   async afresh(plan: Plan, wanted: Wanted | undefined): Promise<DocumentAnswer> {
     if (this.rooms.config.offline) throw new LarderError('offline', { target: plan.path });
-    return fetchDocument(this.rooms, plan, undefined, wanted, 'in-memory', this.watcher(plan));
+    return this.watched(plan, (watcher) => fetchDocument(this.rooms, plan, undefined, wanted, 'in-memory', watcher));
   }
 
   /** Single flight per key; everybody who asks meanwhile gets the same result. @throws LarderError */
@@ -148,7 +151,8 @@ export class DocumentDesk {
       // Another process, or a flight that ended between our look and now, may have brought it: look again before fetching.
       // What is only in memory is confirmed only while it cannot be stored; else it is fetched once more, to be kept.
       const now = (await store.find(plan.key)) ?? (store.notStoring() ? held : undefined);
-      const result = this.withUnstored(plan.key, await fetchDocument(this.rooms, plan, now, wanted, isOvertaken, this.watcher(plan)));
+      const fetched = await this.watched(plan, (watcher) => fetchDocument(this.rooms, plan, now, wanted, isOvertaken, watcher));
+      const result = this.withUnstored(plan.key, fetched);
       // The write may have come while this was being committed.
       if (isOvertaken() && result.entry.stale !== true) await store.amend(plan.key, result.entry.integrity, { stale: true });
       if (result.unstored && !isOvertaken()) this.remember(plan.key, result);
@@ -159,8 +163,21 @@ export class DocumentDesk {
     }
   }
 
-  private watcher(plan: Plan): DocumentWatcher {
-    return { promised: (pins) => this.hosts.learnt(plan.origin, pins) };
+  /** Whether the upstream has begun to send a document that nobody can have yet. */
+  isArriving(plan: Plan): boolean {
+    return this.arrivals.has(plan.key);
+  }
+
+  private async watched<T>(plan: Plan, fetch: (watcher: DocumentWatcher) => Promise<T>): Promise<T> {
+    const arrival = {};
+    try {
+      return await fetch({
+        began: () => void this.arrivals.set(plan.key, arrival),
+        promised: (pins) => this.hosts.learnt(plan.origin, pins),
+      });
+    } finally {
+      if (this.arrivals.get(plan.key) === arrival) this.arrivals.delete(plan.key);
+    }
   }
 
   private async revalidate(
@@ -227,21 +244,4 @@ export class DocumentDesk {
   private recentUnstored(key: string): DocumentResult | undefined {
     return this.unstored.get(key)?.result;
   }
-}
-
-/** The result, or undefined if it takes longer. */
-function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(undefined), ms);
-    promise.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        reject(error as Error);
-      },
-    );
-  });
 }

@@ -45,8 +45,11 @@ export class Renditions {
   private async findOrRender(plan: Plan, document: DocumentAnswer, wanted: Wanted): Promise<Rendition | undefined> {
     const { rendered } = document;
     // Others share the fetch of a document, and may want another rendering than the one that was made in its course.
-    if (rendered && derivedKey(plan, rendered.wanted) === derivedKey(plan, wanted))
-      return this.keep(plan, document, wanted, rendered.result);
+    const isMade =
+      rendered &&
+      (rendered.wanted.gzip || !wanted.gzip) &&
+      derivedKey(plan, { ...rendered.wanted, gzip: wanted.gzip }) === derivedKey(plan, wanted);
+    if (isMade) return this.keep(plan, document, wanted, rendered.result);
     const held = await this.rooms.store.find(derivedKey(plan, wanted));
     if (held && held.source === document.entry.integrity && held.etag !== undefined) {
       const found = await this.fromEntry(held).catch(() => undefined);

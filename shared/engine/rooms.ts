@@ -6,6 +6,7 @@ import type { Digested } from '../integrity/digest';
 import type { Log } from '../log/types';
 import type { Store } from '../store/types';
 import type { Upstream } from '../upstream/types';
+import type { EarlyTiming } from './early';
 import type { Spools } from './spooling';
 
 export interface EngineRooms {
@@ -17,6 +18,8 @@ export interface EngineRooms {
   readonly pool: DocumentPool;
   readonly spools: Spools;
   readonly log: Log;
+  /** When answers begin before their documents are there; the usual timing unless given. */
+  readonly early?: EarlyTiming;
   /** ms since the epoch. */
   readonly now: () => number;
 }

@@ -7,6 +7,7 @@ import { errorText, isLarderError, LarderError } from '../errors';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { DocumentDesk, type DocumentAnswer } from './document-desk';
+import { wholeOrEarly } from './early';
 import { FileDesk } from './file-desk';
 import { FileHosts } from './file-hosts';
 import { judge, lifetimeSeconds } from './freshness';
@@ -166,7 +167,24 @@ export class Engine {
     }
   }
 
-  private async document(plan: Plan, request: EngineRequest): Promise<Answer> {
+  /** A document; its answer may begin before it is there. @throws LarderError */
+  private document(plan: Plan, request: EngineRequest): Promise<Answer> {
+    const { codec, vary } = plan.route as DocumentRoute;
+    const variant = variantOf(plan, { accept: request.accept, collapsed: request.collapsed === true });
+    const contentType = codec?.early?.(variant);
+    const whole = this.wholeDocument(plan, request);
+    if (contentType === undefined) return whole;
+    return wholeOrEarly(this.rooms, {
+      key: plan.key,
+      contentType,
+      vary: varyOf(vary),
+      whole,
+      isArriving: () => this.documents.isArriving(plan),
+      identity: () => this.wholeDocument(plan, { ...request, gzip: false }),
+    });
+  }
+
+  private async wholeDocument(plan: Plan, request: EngineRequest): Promise<Answer> {
     const collapsed = request.collapsed === true;
     const variant = variantOf(plan, { accept: request.accept, collapsed });
     const { codec } = plan.route as DocumentRoute;
@@ -197,7 +215,7 @@ export class Engine {
       contentType: rendition.contentType,
       etag: rendition.etag,
       cacheControl: `public, max-age=${lifetime}`,
-      vary: vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`,
+      vary: varyOf(vary),
       confirmedAt: entry.checkedAt,
       ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, { accept, collapsed }) }),
       ...(document.detail === undefined ? {} : { detail: document.detail }),
@@ -229,6 +247,11 @@ export class Engine {
     this.rooms.store.used(entry.key);
     return { ...about, body: await this.bodies.open(entry) };
   }
+}
+
+/** Renderings depend on what codings a client takes, and perhaps on more. */
+function varyOf(vary: string | undefined): string {
+  return vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`;
 }
 
 /** Whether an error says that held bytes are of no use, while the upstream's may be. */

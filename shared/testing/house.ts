@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { modules } from '../../caches/index';
 import { openAppliance, type Appliance } from '../appliance';
 import { loadConfig } from '../config/load';
+import type { EarlyTiming } from '../engine/early';
 import type { Patience } from '../http/listen';
 import type { Pin } from '../../caches/module';
 import type { Entry } from '../store/entry';
@@ -34,6 +35,8 @@ export interface HouseOptions {
   readonly now?: () => number;
   /** With slow and idle clients; in this process only. */
   readonly patience?: Patience;
+  /** When answers begin before their documents are there; in this process only. */
+  readonly early?: EarlyTiming;
   /** Command and arguments put in front of a child's, e.g. `unshare --pid --fork`. Signals go to what it runs. */
   readonly wrap?: readonly string[];
 }
@@ -107,6 +110,7 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
     onStop: () => undefined,
     ...(options.now ? { now: options.now } : {}),
     ...(options.patience ? { patience: options.patience } : {}),
+    ...(options.early ? { early: options.early } : {}),
   });
   let closing: Promise<void> | undefined;
   return {
