@@ -1,4 +1,11 @@
-import { DocumentError, type DocumentRoute, type ImmutableRoute, type Module } from '../../caches/module';
+import {
+  DocumentError,
+  type DocumentRoute,
+  type ImmutableRoute,
+  type ListedRoute,
+  type Module,
+  type RosterRoute,
+} from '../../caches/module';
 import { laws, type LawTables } from './laws';
 
 /** A toy ecosystem that keeps the laws: documents are lines of `<file> <digest>`. */
@@ -31,6 +38,33 @@ const file: ImmutableRoute = {
   examples: ['/a/x.bin', '/b/y.bin'],
   path: ({ name = '', file = '' }) => `/${name}/${file}.bin`,
   pinnedBy: ({ name = '' }) => `/${name}`,
+};
+const roster: RosterRoute = {
+  name: 'roster',
+  purpose: 'what belongs together',
+  kind: 'roster',
+  ttlSeconds: 1,
+  contentType: 'text/plain',
+  target: /^\/lists\/(?<name>\w+)\/all$/,
+  examples: ['/lists/a/all', '/lists/b/all'],
+  path: ({ name = '' }) => `/lists/${name}/all`,
+  signature: ({ name = '' }) => ({ detached: `/lists/${name}/sig` }),
+  read: () => ({ byHash: false, files: [] }),
+};
+const listed: ListedRoute = {
+  name: 'listed',
+  purpose: 'a part of it',
+  kind: 'listed',
+  contentType: 'text/plain',
+  target: /^\/lists\/(?<name>\w+)\/(?<file>sig|x|y|[0-9a-f]{64})$/,
+  examples: ['/lists/a/sig', '/lists/b/x'],
+  path: ({ name = '', file = '' }) => `/lists/${name}/${file}`,
+  rosters: ({ name = '' }) => [`/lists/${name}/all`],
+  asked({ file = '' }) {
+    if (file === 'sig') return 'signature';
+    return file.length < 64 ? { name: file } : { digest: `sha256-${Buffer.from(file, 'hex').toString('base64')}` };
+  },
+  object: ({ name = '' }, hex) => `/lists/${name}/${hex}`,
 };
 const tables: LawTables = {
   spellings: [['/a', '/%61', '/a/']],
@@ -88,6 +122,20 @@ const withCodec = (changes: Partial<typeof codec>): Module => moduleOf({ ...docu
 
 test('a module that keeps the laws passes', () => {
   expect(broken(moduleOf(document, file))).toEqual([]);
+  expect(broken(moduleOf(document, file, roster, listed))).toEqual([]);
+});
+
+test.each<[string, Partial<RosterRoute>, Partial<ListedRoute>]>([
+  ['a roster that is none', {}, { rosters: () => ['/a'] }],
+  ['no roster', {}, { rosters: () => [] }],
+  ['an object that no route has', {}, { object: (_params, hex) => `/objects/${hex}` }],
+  ['an object with another digest', {}, { object: ({ name = '' }) => `/lists/${name}/${'00'.repeat(32)}` }],
+  ['a signature that is no listed file', { signature: () => ({ detached: '/a' }) }, {}],
+  ['the signature of another roster', { signature: () => ({ detached: '/lists/other/sig' }) }, {}],
+])('%s is noticed', (_what, ofRoster, ofListed) => {
+  expect(broken(moduleOf(document, file, { ...roster, ...ofRoster }, { ...listed, ...ofListed }))).toContain(
+    'roster and files of %s find each other',
+  );
 });
 
 let calls = 0;

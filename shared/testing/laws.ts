@@ -14,6 +14,7 @@ import {
   type Rendered,
   type Route,
 } from '../../caches/module';
+import { listLaws, SOME_SHA256 } from './list-laws';
 
 export interface LawTables {
   /** Groups of targets that must be one key. */
@@ -79,6 +80,8 @@ function routeLaws(module: Module, route: Route): void {
       expect(pathOf(module, path)).toBe(path);
     });
   }
+
+  if (route.kind === 'roster' || route.kind === 'listed') listLaws(module, route);
 
   test.each(route.examples)('no form of %s escapes', (example) => {
     const query = example.indexOf('?');
@@ -224,6 +227,8 @@ function everyAnswer(route: Route, params: Params): unknown[] {
       route.listedIn?.(params),
     );
   }
+  if (route.kind === 'roster') answers.push(route.signature(params));
+  if (route.kind === 'listed') answers.push(route.rosters(params), route.asked(params), route.object(params, SOME_SHA256));
   if (route.kind === 'document') answers.push(...SOME_ASKED.map((asked) => route.variant?.(params, asked)));
   if (route.kind === 'passthrough') answers.push(route.stales?.(params));
   return answers;
