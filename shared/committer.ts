@@ -7,10 +7,11 @@ import { existsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Catalogue, isCorrupt, isFull, isSqlite } from './catalogue/catalogue';
 import { Ledger } from './catalogue/ledger';
+import { performOnLedger } from './committer-ledger';
 import { answerOf, Outbox } from './committer-outbox';
 import { errorText } from './errors';
 import { heldAgrees } from './integrity/held';
-import { groups, isFullDisk, isUnlocked, needsWhole, roomFor, settled, type Attempt } from './store/batch';
+import { groups, isFullDisk, isOfLedger, isUnlocked, needsWhole, roomFor, settled, takeAlone, type Attempt } from './store/batch';
 import { bucketFile } from './store/bucket';
 import { EpochWriter } from './store/epoch';
 import { Eviction, type Need } from './store/evict';
@@ -79,8 +80,7 @@ class Committer {
     // What only reads does not wait in line behind transactions, which may have to wait for another process.
     const reading = this.queue.findIndex(({ job }) => isUnlocked(job));
     if (reading >= 0 || this.queue[0]?.job.op === 'gc') {
-      const [alone] = this.queue.splice(Math.max(0, reading), 1);
-      return alone && this.runAlone(alone);
+      return this.runAlone(takeAlone(this.queue, Math.max(0, reading)));
     }
     const until = this.queue.findIndex(({ job }) => job.op === 'gc');
     const requests = this.queue.splice(0, Math.min(BATCH, until < 0 ? this.queue.length : until));
@@ -204,12 +204,17 @@ class Committer {
     }
   }
 
-  private async runAlone({ id, job }: Request): Promise<void> {
+  /** One job, or several notes to be written. */
+  private async runAlone(requests: readonly Request[]): Promise<void> {
     try {
-      this.outbox.answer({ id, value: await this.performAlone(job) });
+      const jobs = requests.map(({ job }) => job);
+      const ofLedger = jobs.every(isOfLedger);
+      const value = ofLedger ? performOnLedger(this.ledger, jobs) : await this.performAlone(jobs[0] as Job);
+      for (const { id } of requests) this.outbox.answer({ id, value });
     } catch (error) {
-      if (isCorrupt(error)) this.replaceCatalogue(error);
-      this.outbox.answer(answerOf(id, undefined, error));
+      // A damaged ledger is none of the catalogue's business, and cannot be made anew.
+      if (isCorrupt(error) && !requests.some(({ job }) => isOfLedger(job))) this.replaceCatalogue(error);
+      for (const { id } of requests) this.outbox.answer(answerOf(id, undefined, error));
     }
   }
 
@@ -228,12 +233,9 @@ class Committer {
       }
       case 'gc':
         return this.collect();
-      case 'addCounters':
-        return this.ledger.addCounters(job.cache, job.deltas);
-      case 'counters':
-        return this.ledger.counters();
-      case 'digestChanges':
-        return this.ledger.digestChanges();
+      case 'keys':
+        this.catalogue.open();
+        return this.catalogue.heldBelow(job.prefix);
       default:
         throw new Error(`not a job to be run alone: ${job.op}`);
     }

@@ -27,6 +27,8 @@ export interface Total {
 
 /** How long the lock is waited for, ms; longer means that its holder is stopped, and the caller serves on without storing. */
 const LOCK_MS = 30_000;
+/** Keys that one question is answered with. */
+const MOST_KEYS = 10_000;
 
 const COLUMNS = 'key, module, kind, integrity, size, last_use AS lastUse, stored_at AS storedAt';
 
@@ -43,7 +45,7 @@ export class Catalogue {
   }
 
   /**
-   * Takes the lock; every other method needs it, but for `pinsOf`, `pinRevision` and `heldAmong`. Opens the file first if it is not open, was
+   * Takes the lock; every other method needs it, but for `pinsOf`, `pinRevision`, `heldAmong` and `heldBelow`. Opens the file first if it is not open, was
    * deleted or replaced (another process found it damaged), and makes a damaged one anew.
    * @throws SqliteError SQLITE_BUSY after 30 s; others if the file cannot be had
    */
@@ -144,6 +146,13 @@ export class Catalogue {
   /** Keys that begin with a prefix. U+10FFFF is the last character of SQLite's byte order. */
   keysWithPrefix(prefix: string): string[] {
     return this.keys('SELECT key FROM entries WHERE key >= ? AND key < ?', prefix, `${prefix}\u{10FFFF}`);
+  }
+
+  /** What is held whose keys begin with a prefix, by key; not more than MOST_KEYS. */
+  heldBelow(prefix: string): Array<Omit<Row, 'module' | 'lastUse'>> {
+    const sql = `SELECT ${COLUMNS} FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ${MOST_KEYS}`;
+    const rows = this.all(sql, prefix, `${prefix}\u{10FFFF}`) as Row[];
+    return rows.map(({ key, kind, integrity, size, storedAt }) => ({ key, kind, integrity, size, storedAt }));
   }
 
   /** Which of these keys are held. */

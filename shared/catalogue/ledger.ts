@@ -8,13 +8,25 @@ const SCHEMA = `
 CREATE TABLE IF NOT EXISTS digest_changes (
   key TEXT NOT NULL, held TEXT NOT NULL, promised TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (key, held, promised)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (cache TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (cache, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS notes_age ON notes (at);
 `;
+
+/** Notes that are kept; beyond, the oldest of the same kind goes. */
+const MOST_NOTES = 20_000;
 
 /** A released file whose promised digest changed; `at` in ms since the epoch. */
 interface DigestChange {
   readonly key: string;
   readonly held: string;
   readonly promised: string;
+  readonly at: number;
+}
+
+/** A note: the name begins with its kind, `guard|…`; `at` in ms since the epoch. */
+interface Note {
+  readonly name: string;
+  readonly value: string;
   readonly at: number;
 }
 
@@ -39,18 +51,12 @@ export class Ledger {
 
   /** Adds to counters, in one transaction. */
   addCounters(cache: string, deltas: Readonly<Record<string, number>>): void {
-    const connection = this.open();
-    connection.exec('BEGIN IMMEDIATE');
-    try {
+    this.inTransaction((connection) => {
       const add = connection.prepare(
         'INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT (cache, name) DO UPDATE SET value = value + excluded.value',
       );
       for (const [name, delta] of Object.entries(deltas)) if (delta !== 0) add.run([cache, name, delta]);
-      connection.exec('COMMIT');
-    } catch (error) {
-      connection.exec('ROLLBACK');
-      throw error;
-    }
+    });
   }
 
   /** All counters: cache, then name. */
@@ -65,9 +71,60 @@ export class Ledger {
     return result;
   }
 
+  note(name: string): string | undefined {
+    return (this.open().prepare('SELECT value FROM notes WHERE name = ?').get([name]) as { value: string } | undefined)?.value;
+  }
+
+  /** Notes whose name begins with a prefix, by name. U+10FFFF is the last character of SQLite's byte order. */
+  notes(prefix: string): Note[] {
+    const select = this.open().prepare('SELECT name, value, at FROM notes WHERE name >= ? AND name < ? ORDER BY name');
+    return (select.all([prefix, `${prefix}\u{10FFFF}`]) as Note[]).map(({ name, value, at }) => ({ name, value, at }));
+  }
+
+  /** Writes notes, replacing those of the same name, in one transaction. A new note over the limit costs the oldest of its kind. */
+  setNotes(notes: readonly Note[]): void {
+    this.inTransaction((connection) => {
+      const set = connection.prepare(
+        'INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at',
+      );
+      const drop = connection.prepare(
+        `DELETE FROM notes WHERE name = (SELECT name FROM notes WHERE name >= ? AND name < ? AND name <> ? ORDER BY at LIMIT 1)`,
+      );
+      const { count } = connection.prepare('SELECT count(*) AS count FROM notes').get([]) as { count: number };
+      const has = connection.prepare('SELECT 1 FROM notes WHERE name = ?');
+      let total = count;
+      for (const { name, value, at } of notes) {
+        if (!has.get([name])) total++;
+        set.run([name, value, at]);
+        const kind = name.slice(0, name.indexOf('|') + 1);
+        if (total > MOST_NOTES) total -= drop.run([kind, `${kind}\u{10FFFF}`, name]).changes;
+      }
+    });
+  }
+
+  dropNote(name: string): void {
+    this.open().prepare('DELETE FROM notes WHERE name = ?').run([name]);
+  }
+
   close(): void {
     closeQuietly(this.connection);
     this.connection = undefined;
+  }
+
+  private inTransaction(work: (connection: Connection) => void): void {
+    const connection = this.open();
+    connection.exec('BEGIN IMMEDIATE');
+    try {
+      work(connection);
+      connection.exec('COMMIT');
+    } catch (error) {
+      try {
+        connection.exec('ROLLBACK');
+      } catch {
+        // SQLite has rolled back by itself (SQLITE_FULL, SQLITE_IOERR).
+      }
+      throw error;
+    }
   }
 
   private open(): Connection {

@@ -11,11 +11,33 @@ export interface Attempt {
   error?: unknown;
 }
 
-const UNLOCKED: ReadonlySet<Op> = new Set<Op>(['pin', 'counts', 'addCounters', 'counters', 'digestChanges']);
+/** Jobs that only concern the ledger. */
+const OF_LEDGER: ReadonlySet<Op> = new Set<Op>(['addCounters', 'counters', 'digestChanges', 'note', 'notes', 'setNote', 'dropNote']);
+const UNLOCKED: ReadonlySet<Op> = new Set<Op>(['pin', 'counts', 'keys', ...OF_LEDGER]);
+
+export function isOfLedger(job: Job): boolean {
+  return OF_LEDGER.has(job.op);
+}
 
 /** Jobs that only read, or that only concern the ledger: they take no part in a transaction. */
 export function isUnlocked(job: Job): boolean {
   return UNLOCKED.has(job.op);
+}
+
+/**
+ * Takes a job out of the queue; with a note to be written all others that may be written at the same time, since each waits for the disk:
+ * up to the next job that might ask for one of them.
+ */
+export function takeAlone(queue: Request[], index: number): Request[] {
+  const taken = queue.splice(index, 1);
+  if (taken[0]?.job.op !== 'setNote') return taken;
+  for (let at = index; at < queue.length;) {
+    const { job } = queue[at] as Request;
+    if (job.op === 'setNote') taken.push(...queue.splice(at, 1));
+    else if (isOfLedger(job)) break;
+    else at++;
+  }
+  return taken;
 }
 
 /** Neighbours that may run at once: commits of different keys. Waiting for files is most of a commit. */

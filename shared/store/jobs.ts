@@ -1,6 +1,6 @@
 /** What store.ts (any thread) asks of the committer (its worker thread), and what comes back. Plain data only. */
 import type { Entry, NewEntry } from './entry';
-import type { Body, PinConflict } from './types';
+import type { Body, HeldKey, Note, PinConflict } from './types';
 
 /** A pin as it is kept and sent: target, integrity, source, version, published; trailing absent fields left out. */
 export type CompactPin = readonly [
@@ -26,7 +26,12 @@ export type Job =
   | { readonly op: 'counts'; readonly module: string }
   | { readonly op: 'addCounters'; readonly cache: string; readonly deltas: Readonly<Record<string, number>> }
   | { readonly op: 'counters' }
-  | { readonly op: 'digestChanges' };
+  | { readonly op: 'digestChanges' }
+  | { readonly op: 'keys'; readonly prefix: string }
+  | { readonly op: 'note'; readonly name: string }
+  | { readonly op: 'notes'; readonly prefix: string }
+  | { readonly op: 'setNote'; readonly name: string; readonly value: string; readonly at: number }
+  | { readonly op: 'dropNote'; readonly name: string };
 
 export type Op = Job['op'];
 
@@ -54,6 +59,11 @@ export interface Answers {
   addCounters: undefined;
   counters: Readonly<Record<string, Readonly<Record<string, number>>>>;
   digestChanges: readonly DigestChange[];
+  keys: readonly HeldKey[];
+  note: string | undefined;
+  notes: readonly Note[];
+  setNote: undefined;
+  dropNote: undefined;
 }
 
 export interface Request {

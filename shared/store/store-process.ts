@@ -13,11 +13,13 @@ interface Orders {
   readonly name: string;
   /** Commits to do; each round writes an own key, a key that all processes write, and bytes that all have. */
   readonly rounds: number;
+  /** Notes to write in each round, under own names and under names that all processes write. */
+  readonly notes?: number;
   readonly sizeBytes: number;
 }
 
 async function main(): Promise<void> {
-  const { name, rounds, ...orders } = JSON.parse(process.argv[2] ?? '{}') as Orders;
+  const { name, rounds, notes = 0, ...orders } = JSON.parse(process.argv[2] ?? '{}') as Orders;
   const silent = (): void => undefined;
   const log = { error: silent, warn: silent, info: silent, debug: silent, access: silent, flush: () => Promise.resolve() };
   const store = openStore({ ...orders, sizeByModule: {}, minFreeBytes: 0, modules: ['npm'], log });
@@ -30,6 +32,8 @@ async function main(): Promise<void> {
       [`npm|same|/${name}/${round % 10}`, shared],
     ];
     await Promise.all(keys.map(([key, body]) => store.commit(key, record(body), { buffer: body })));
+    const names = Array.from({ length: notes }, (_, index) => [`own|${name}|${round}.${index}`, `common|${index}`]).flat();
+    await Promise.all(names.map((note) => store.setNote(note, `${name} ${round}`)));
     if (round % 7 === 6) await store.remove([`npm|same|/${name}/${round % 10}`]);
     process.stdout.write(`${round}\n`);
   }

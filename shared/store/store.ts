@@ -19,12 +19,14 @@ import { moduleOf, type Answer, type DigestChange, type EntryPatch, type Limits,
 import { packPins, unpackPin } from './pin-book';
 import { PinMemory, type PinAnswer } from './pin-memory';
 import { Space } from './space';
-import type { Body, PinConflict, Store, StoreChange, StoreCounts } from './types';
+import type { Body, HeldKey, Note, PinConflict, Store, StoreChange, StoreCounts } from './types';
 
 /** How often uses are written, ms. */
 const USES_MS = 10_000;
 const USES_AT_ONCE = 5000;
 const PIN_CHARACTERS = 2 * 1024 * 1024;
+const NOTE_BYTES = 64 * 1024;
+const NOTE_NAME_BYTES = 4 * 1024;
 
 export interface StoreOptions extends Limits {
   readonly cacheDir: string;
@@ -77,7 +79,7 @@ class DiskStore implements LarderStore {
     this.committer = new CommitterClient(
       { cacheDir, ledgerFile, modules, limits: { sizeBytes, sizeByModule, minFreeBytes }, ownBumps },
       (changes) => this.tell(changes),
-      (notice) => this.note(notice),
+      (notice) => this.report(notice),
     );
     this.space = new Space(cacheDir, minFreeBytes, () => void this.gc().catch(() => undefined));
     void this.space.check();
@@ -185,6 +187,28 @@ class DiskStore implements LarderStore {
     return this.committer.ask({ op: 'digestChanges' });
   }
 
+  keys(prefix: string): Promise<readonly HeldKey[]> {
+    return this.committer.ask({ op: 'keys', prefix });
+  }
+
+  note(name: string): Promise<string | undefined> {
+    return this.committer.ask({ op: 'note', name });
+  }
+
+  notes(prefix: string): Promise<readonly Note[]> {
+    return this.committer.ask({ op: 'notes', prefix });
+  }
+
+  async setNote(name: string, value: string): Promise<void> {
+    if (!/^[a-z-]+\|/.test(name) || Buffer.byteLength(name) > NOTE_NAME_BYTES) throw new RangeError('this is no name of a note');
+    if (Buffer.byteLength(value) > NOTE_BYTES) throw new RangeError(`a note may have ${NOTE_BYTES} bytes`);
+    await this.committer.ask({ op: 'setNote', name, value, at: Date.now() });
+  }
+
+  async dropNote(name: string): Promise<void> {
+    await this.committer.ask({ op: 'dropNote', name });
+  }
+
   async addCounters(cache: string, deltas: Readonly<Record<string, number>>): Promise<void> {
     await this.committer.ask({ op: 'addCounters', cache, deltas });
   }
@@ -219,7 +243,7 @@ class DiskStore implements LarderStore {
     for (const [module, keys] of changes) for (const listener of this.listeners) listener({ module, keys });
   }
 
-  private note({ level, event, facts }: Notice): void {
+  private report({ level, event, facts }: Notice): void {
     this.options.log[level](event, facts);
   }
 }

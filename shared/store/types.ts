@@ -32,6 +32,24 @@ export interface StoreChange {
   readonly keys?: readonly string[];
 }
 
+/** A held key, as the catalogue knows it. */
+export interface HeldKey {
+  readonly key: string;
+  readonly kind: string;
+  readonly integrity: string;
+  readonly size: number;
+  /** ms since the epoch. */
+  readonly storedAt: number;
+}
+
+/** Something small to be remembered that must survive the removal of the store. The name begins with its kind: `guard|…`. */
+export interface Note {
+  readonly name: string;
+  readonly value: string;
+  /** When it was written, ms since the epoch. */
+  readonly at: number;
+}
+
 export interface Store {
   /** The entry of a key, or undefined. Reads one index bucket; no lock. Never throws: an unreadable index is a miss (logged by the caller through `trouble()`). */
   find(key: string): Promise<Entry | undefined>;
@@ -64,6 +82,22 @@ export interface Store {
   learn(documentKey: string, revision: string, keyPrefix: string, pins: readonly Pin[]): Promise<readonly PinConflict[]>;
   /** The pin for a target by the newest document learnt, or undefined. `revision` says which document revision it is from. */
   pin(documentKey: string, target: string): Promise<{ readonly pin?: Pin; readonly revision: string } | undefined>;
+  /**
+   * Held keys that begin with a prefix, ordered by key, at most 10,000. What this process has committed is among them; while the
+   * catalogue is being made anew, older ones may be missing. Waits for no transaction but the one under way. @throws Error if it cannot be read
+   */
+  keys(prefix: string): Promise<readonly HeldKey[]>;
+  /** The value of a note. Every process sees what another has written. @throws Error if the ledger cannot be read */
+  note(name: string): Promise<string | undefined>;
+  /**
+   * Writes a note durably; off this thread. 20,000 notes are kept; more cost the oldest of the same kind.
+   * @throws RangeError name without a kind, or over 4 KiB; value over 64 KiB. Error if the ledger cannot be written
+   */
+  setNote(name: string, value: string): Promise<void>;
+  /** Notes whose name begins with a prefix, ordered by name. @throws Error if the ledger cannot be read */
+  notes(prefix: string): Promise<readonly Note[]>;
+  /** Forgets a note, if it is there. @throws Error if the ledger cannot be written */
+  dropNote(name: string): Promise<void>;
   /** Removes least recently used entries until all limits hold. @returns what was removed */
   gc(): Promise<{ removed: number; bytes: number }>;
   counts(module: string): Promise<StoreCounts>;
