@@ -49,6 +49,21 @@ export class ListedDesk {
     return this.ofGeneration(generation, listed, object, request);
   }
 
+  /** What a target stands for by the generations that are shown now. Asks nobody. undefined: no held roster lists it. Never rejects. */
+  async find(plan: Plan): Promise<{ readonly roster: string; readonly object: Plan } | undefined> {
+    const asked = (plan.route as ListedRoute).asked(plan.params);
+    if (asked === 'signature') return undefined;
+    const hex = 'digest' in asked ? hexOf(asked.digest) : undefined;
+    for (const roster of this.rosterPlans(plan)) {
+      const generation = await this.about.generations.current(roster);
+      const name = nameBelow(folderOf(roster.path), plan.path);
+      const listed = hex === undefined ? generation?.says.names.get(name ?? '') : generation?.says.digests.get(hex);
+      const object = generation && listed && this.objectOf(generation, listed);
+      if (object) return { roster: roster.path, object };
+    }
+    return 'digest' in asked ? { roster: '', object: digestPlan(plan, asked.digest) } : undefined;
+  }
+
   /**
    * Sees to it that listed files of a generation are held. `plan` of the generation is that of its roster.
    * @throws LarderError of the first that cannot be had
@@ -80,13 +95,13 @@ export class ListedDesk {
   }
 
   private async ofGeneration(generation: Generation, listed: Listed, object: Plan, request: EngineRequest): Promise<Answer> {
-    const { files, asked, tables, rosters } = this.about;
+    const { files, asked, rosters } = this.about;
     for (let attempt = 0; ; attempt++) {
       try {
         const { ready: _ready, ...answer } = await files.get(object, request);
         asked.note(object.origin, folderOf(generation.plan.path), listed.name);
         // A plain name means something else tomorrow: it is not kept ready, and caches on the way have to ask.
-        if (request.method === 'GET' && request.range === undefined) void tables.learnLater(generation, listed);
+        this.learnFrom(generation, listed, object, request);
         return { ...answer, cacheControl: 'no-cache' };
       } catch (error) {
         const pause = PAUSES[attempt];
@@ -99,10 +114,10 @@ export class ListedDesk {
   }
 
   private async byDigest(plan: Plan, digest: string, request: EngineRequest): Promise<Answer | undefined> {
-    const { files, asked, tables, generations } = this.about;
+    const { files, asked, generations } = this.about;
     const [hash] = parseSri(digest);
-    if (!hash) return undefined;
-    const hex = Buffer.from(hash.base64, 'base64').toString('hex');
+    const hex = hexOf(digest);
+    if (!hash || hex === undefined) return undefined;
     for (const roster of this.rosterPlans(plan)) {
       const generation = await generations.current(roster);
       const listed = generation?.says.digests.get(hex);
@@ -110,12 +125,23 @@ export class ListedDesk {
       if (!object) continue;
       const answer = await files.get(object, request);
       asked.note(plan.origin, folderOf(roster.path), listed.name);
-      if (request.method === 'GET' && request.range === undefined) void tables.learnLater(generation, listed);
+      this.learnFrom(generation, listed, object, request);
       return answer;
     }
     // Of a generation that is not shown any more, or not known here: its own name is all that it takes.
     if (hash.algorithm === 'sha256' || hash.algorithm === 'sha512') return files.get(digestPlan(plan, digest), request);
     return undefined;
+  }
+
+  /** What an index promises is learnt as soon as it is held. */
+  private learnFrom(generation: Generation, listed: Listed, object: Plan, { method, range }: EngineRequest): void {
+    if (method !== 'GET' || range !== undefined) return;
+    const { files, tables } = this.about;
+    files.ensure(object).then(
+      () => tables.learnLater(generation, listed),
+      // Whoever reads it is told.
+      () => undefined,
+    );
   }
 
   private async signature(plan: Plan, generation: Generation): Promise<Answer> {
@@ -171,6 +197,12 @@ export class ListedDesk {
     const { module, cache } = this.about.rooms;
     return (plan.route as ListedRoute).rosters(plan.params).map((target) => planTarget(module, cache, plan.origin, 'GET', target));
   }
+}
+
+/** Lower-case hex of the first digest of an SRI string. */
+function hexOf(sri: string): string | undefined {
+  const [hash] = parseSri(sri);
+  return hash && Buffer.from(hash.base64, 'base64').toString('hex');
 }
 
 /** Whether an error says that the upstream has other bytes than the generation. */

@@ -16,6 +16,7 @@ export interface RosterHouse {
   readonly rosters: RosterDesk;
   readonly listed: ListedDesk;
   readonly witness: Witness;
+  readonly pins: ListedPins;
 }
 
 export interface RosterOptions {
@@ -38,6 +39,7 @@ export function openRosterHouse(
   const rosters = new RosterDesk(about, negative, bodies, witness);
   const tables = new PinTables({ rooms, bodies, generations, objectOf: (generation, file) => listed.objectOf(generation, file) });
   const listed: ListedDesk = new ListedDesk({ rooms, generations, rosters, files, tables, asked, witness });
-  files.listedPins = new ListedPins({ rooms, tables, rosters, listed, asked });
-  return { rosters, listed, witness };
+  const pins = new ListedPins({ rooms, tables, rosters, listed, asked });
+  files.listedPins = pins;
+  return { rosters, listed, witness, pins };
 }

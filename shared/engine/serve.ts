@@ -3,7 +3,9 @@
  * Each way ends in an Answer that http/ sends, or in a LarderError that http/ turns into the ecosystem's error.
  */
 import type { DocumentRoute } from '../../caches/module';
+import type { Origin } from '../config/config';
 import { errorText, isLarderError, LarderError } from '../errors';
+import { Absences } from './absences';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { DocumentDesk, type DocumentAnswer } from './document-desk';
@@ -20,6 +22,7 @@ import { PrivateSources } from './private-sources';
 import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
 import { openRosterHouse, type RosterHouse, type RosterOptions } from './roster-house';
 import { strongEtag, type EngineRooms } from './rooms';
+import { why } from './why';
 import type { Seen } from './witness';
 
 /** Of one request: with the held document, with its rendering, and with neither. */
@@ -52,8 +55,9 @@ export class Engine {
     this.sources = new PrivateSources(rooms.now);
     const hosts = new FileHosts(rooms);
     this.documents = new DocumentDesk(rooms, this.negative, this.bodies, hosts);
-    this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative, hosts);
-    this.renditions = new Renditions(rooms, this.bodies);
+    const absences = new Absences(rooms.now);
+    this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative, hosts, absences);
+    this.renditions = new Renditions(rooms, this.bodies, absences);
     const hasRosters = rosters && rooms.module.routes.some((route) => route.kind === 'roster');
     this.rosterHouse = hasRosters ? openRosterHouse(rooms, rosters, this.files, this.bodies, this.negative) : undefined;
   }
@@ -110,23 +114,9 @@ export class Engine {
   }
 
   /** What would be done with a target, for people who wonder. Asks nobody. @throws LarderError */
-  async why(target: string): Promise<Record<string, unknown>> {
-    const { module, cache, config, store, now } = this.rooms;
-    const plan = planRequest(module, cache, 'GET', target);
-    const entry = await store.find(plan.key);
-    const verdict = plan.route.kind === 'passthrough' ? { do: 'pass' } : judge(entry, plan.route, cache, config, now());
-    const document = planPinningDocument(module, cache, plan);
-    const pin = document && (await this.documents.pin(document, plan.path));
-    return {
-      target,
-      route: plan.route.name,
-      kind: plan.route.kind,
-      origin: plan.origin.name,
-      key: plan.key,
-      verdict,
-      entry: entry ?? null,
-      pin: pin ?? null,
-    };
+  async why(target: string, archive?: Origin): Promise<Record<string, unknown>> {
+    const plan = planRequest(this.rooms.module, this.rooms.cache, 'GET', target, archive);
+    return why({ rooms: this.rooms, documents: this.documents, house: this.rosterHouse }, plan);
   }
 
   /** Waits a moment for downloads under way, which then are kept for resuming. */
