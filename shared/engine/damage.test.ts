@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../store/entry';
+import { heldFile } from '../testing/held-file';
 import { openHouse, type Got, type LocalHouse } from '../testing/house';
 import { bytes, flipped, offer, packument } from '../testing/packages';
 import { until } from '../testing/until';
@@ -23,10 +24,8 @@ afterEach(async () => {
   await upstream.close();
 });
 
-function fileOf({ integrity }: Pick<Entry, 'integrity'>): string {
-  const dash = integrity.indexOf('-');
-  const hex = Buffer.from(integrity.slice(dash + 1), 'base64').toString('hex');
-  return join(house.cacheDir, 'content-v2', integrity.slice(0, dash), hex.slice(0, 2), hex.slice(2, 4), hex.slice(4));
+function fileOf(entry: Entry): string {
+  return heldFile(house.cacheDir, entry);
 }
 
 function flip(file: string, offset: number): void {

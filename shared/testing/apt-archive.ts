@@ -249,7 +249,9 @@ if (require.main === module) {
   void startArchive({ port: at < 0 ? 0 : Number(process.argv[at + 1]) }).then((archive) => {
     archive.addPackage({ name: 'left', version: '1.0-1', depends: 'right (>= 2)' }).addPackage({ name: 'right', version: '2.0-1' });
     archive.addPackage({ name: 'large', version: '1:1.0+b1', architecture: 'amd64', ballast: 300_000, source: true }).publish();
-    setInterval(() => {}, 2 ** 30); // the server itself keeps nothing alive
+    // The server itself keeps nothing alive.
+    setInterval(() => {}, 2 ** 30);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void archive.close().then(() => process.exit(0)));
     process.stdout.write(`deb [${archive.trust}] ${archive.url} stable main\n`);
   });
 }

@@ -175,6 +175,8 @@ function environment(options: HouseOptions, home: string, port: number): Record<
     STATE_DIR: join(home, 'state'),
     ...(bases.length > 0 ? { [`UPSTREAM_${name}`]: bases.join(' ') } : {}),
     UPSTREAM_PROXY: 'none',
+    // What this machine uses is no part of a test.
+    ...(modules.some((module) => module.name === name && module.machineSources) ? { [`${name.toUpperCase()}_SOURCES`]: 'no' } : {}),
     CACHE_SIZE: '1GB',
     MIN_FREE: '1MB',
     WORKERS: '1',
