@@ -6,7 +6,7 @@ import { readMachineSources } from './sources';
 
 const PROXY_FILE = '/etc/apt/apt.conf.d/01proxy';
 /** What a package's name needs to be in a path. */
-const PACKAGE = /^(?:(?<component>[a-z][a-z\d-]*)\/)?(?<name>[a-z\d][a-z\d.+-]+)$/;
+const PACKAGE = /^(?:(?<component>[a-z][a-z\d-]*)\/)?(?<name>[a-z\d][a-z\d.+-]*)$/;
 
 export const apt: Module = {
   name: 'apt',

@@ -43,10 +43,11 @@ function firstSegment(scheme: Archive['scheme'], rest: string, clear: boolean): 
 function hostOf(authority: string, scheme: Archive['scheme']): string | undefined {
   const { name, port } = AUTHORITY.exec(authority)?.groups ?? {};
   if (name === undefined || (name.startsWith('[') && !name.includes(':', 1))) return undefined;
-  if (port === undefined) return name.toLowerCase();
-  const number = Number(port);
+  const number = Number(port ?? DEFAULT_PORTS[scheme]);
   if (number < 1 || number > 65_535) return undefined;
-  return number === DEFAULT_PORTS[scheme] ? name.toLowerCase() : `${name.toLowerCase()}:${number}`;
+  const host = number === DEFAULT_PORTS[scheme] ? name.toLowerCase() : `${name.toLowerCase()}:${number}`;
+  // `a.80` and `[1::2::3]` look like hosts and are none.
+  return URL.canParse(`${scheme}://${host}/`) ? host : undefined;
 }
 
 /**
