@@ -22,6 +22,8 @@ export interface DocumentWatcher {
 
 /** A rendering that is made in the same pass as the check of a new document. */
 export interface Wanted {
+  /** Targets that it promises in vain; never empty. */
+  readonly absent?: readonly string[];
   readonly variant: string;
   readonly base: string;
   readonly gzip: boolean;

@@ -164,6 +164,15 @@ export class Download {
     }
   }
 
+  /** The body is this, wherever it came from; what is there already goes. */
+  async replace(bytes: Buffer): Promise<void> {
+    await this.rewind();
+    if (this.body.received > 0) this.diverge(0);
+    this.head = undefined;
+    this.position = bytes.length;
+    this.body.append(bytes);
+  }
+
   /** Starts again from 0; what is there already is compared with what comes. */
   async rewind(): Promise<void> {
     await this.body.flushed();

@@ -4,20 +4,22 @@ import { isLarderError, LarderError } from '../errors';
 import { sriAgrees } from '../integrity/sri';
 import type { Entry } from '../store/entry';
 import type { UpstreamResponse } from '../upstream/types';
+import type { Absences } from './absences';
 import type { Answer, EngineRequest } from './answer';
+import { ArchiveSource } from './archive-source';
 import { memorySource, sizeOnly } from './body-source';
 import type { DocumentDesk } from './document-desk';
 import { FileFlight, HOLD_BACK_BYTES } from './file-flight';
 import type { FileHosts } from './file-hosts';
-import { FilePlaces, isAbsence, isOfPlace } from './file-places';
+import type { FileClues } from './file-search';
+import { FilePlaces, isAbsence } from './file-places';
 import { judge } from './freshness';
 import type { ListedPins } from './listed-pins';
-import { hostOf, notThere, refusePage } from './head';
 import { SMALL_BYTES, type HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
 import { pinSource, type PinSource } from './pin-source';
 import type { Plan } from './plan';
-import { askRange, isBeyond, isWholeRange, partOf, partSource, totalOf } from './range-pass';
+import { askPlace, isBeyond, isWholeRange, partOf, partSource, totalOf } from './range-pass';
 import { strongEtag, type EngineRooms } from './rooms';
 
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
@@ -27,6 +29,7 @@ const FOR_EVER = 'public, immutable, max-age=31536000';
 export class FileDesk {
   /** Keys whose flight is being prepared or under way. */
   private readonly flights = new Map<string, Promise<FileFlight | Entry>>();
+  private readonly archives: ArchiveSource;
 
   constructor(
     private readonly rooms: EngineRooms,
@@ -34,7 +37,10 @@ export class FileDesk {
     private readonly bodies: HeldBodies,
     private readonly negative: NegativeCache,
     private readonly hosts: FileHosts,
-  ) {}
+    private readonly absences: Absences,
+  ) {
+    this.archives = new ArchiveSource(rooms, bodies, this);
+  }
 
   get underWay(): number {
     return this.flights.size;
@@ -163,6 +169,9 @@ export class FileDesk {
     this.flights.set(plan.key, flight);
     const gone = (): void => void (this.flights.get(plan.key) === flight && this.flights.delete(plan.key));
     flight.then((begun) => ('reader' in begun ? begun.settled.then(gone) : gone()), gone);
+    flight
+      .then((begun) => ('reader' in begun ? begun.verified : undefined))
+      .catch((error: unknown) => (isLarderError(error) && isAbsence(error) ? this.absences.note(plan) : undefined));
     return flight;
   }
 
@@ -171,14 +180,12 @@ export class FileDesk {
     const entry = await this.rooms.store.find(plan.key);
     const isGood = entry && judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now()).do === 'serve';
     if (isGood && !(await this.isReplaced(plan, entry))) return entry;
-    const { pins, places } = await this.sources(plan);
-    return new FileFlight(this.rooms, plan, pins, places, await this.rooms.spools.open(plan.key));
+    return new FileFlight(this.rooms, plan, await this.clues(plan), await this.rooms.spools.open(plan.key));
   }
 
   /** A flight that cannot be joined any more (nothing is being stored), or the held bytes cannot be read: this client gets a fetch of its own. */
   private async unshared(plan: Plan): Promise<Answer> {
-    const { pins, places } = await this.sources(plan);
-    const flight = new FileFlight(this.rooms, plan, pins, places, this.rooms.spools.none());
+    const flight = new FileFlight(this.rooms, plan, await this.clues(plan), this.rooms.spools.none());
     return this.following(plan, flight);
   }
 
@@ -187,9 +194,10 @@ export class FileDesk {
    * @returns undefined if the upstream gives no parts, or the client's part may be of other bytes: then the whole has to come
    */
   private async part(plan: Plan, range: string, ifRange: string | undefined): Promise<Answer | undefined> {
-    const { pins, places } = await this.sources(plan);
+    const { pins, places } = await this.clues(plan);
     if (ifRange !== undefined && ifRange.trim() !== pinEtag(pins.known(), plan)) return undefined;
     const response = await this.askPart(plan, places, range);
+    if (!response) return undefined;
     const part = partOf(response, range);
     const about = { ...this.unverified(plan, response, pins.known()), detail: 'range' };
     if (part) return { ...about, part, body: partSource(response, part) };
@@ -199,49 +207,48 @@ export class FileDesk {
   }
 
   /** What HEAD tells. The upstream's own HEAD often lies, so its first byte is asked for. */
-  private async facts(plan: Plan): Promise<Answer> {
-    const { pins, places } = await this.sources(plan);
+  private async facts(plan: Plan): Promise<Answer | undefined> {
+    const { pins, places } = await this.clues(plan);
     const response = await this.askPart(plan, places, 'bytes=0-0');
+    if (!response) return undefined;
     response.body.destroy();
     const about = { ...this.unverified(plan, response, pins.known()), detail: 'head', body: sizeOnly(totalOf(response)) };
     return response.status === 200 ? { ...about, wholeOnly: true } : about;
   }
 
-  /** @throws LarderError */
-  private async askPart(plan: Plan, places: FilePlaces, range: string): Promise<UpstreamResponse> {
-    let worst: LarderError | undefined;
-    for (let path: string | undefined = places.first(); path !== undefined;) {
-      const asked = await this.askPlace(plan, path, range);
-      if (!('code' in asked)) return asked;
-      if (worst === undefined || isAbsence(worst)) worst = asked;
-      path = await places.next(this.rooms.config.timeouts.headersMs);
-    }
-    const error = worst && isAbsence(worst) ? (places.undecided() ?? worst) : worst;
-    this.negative.learn(plan.key, error);
-    throw error ?? new LarderError('internal', { reason: 'a file has no address' });
-  }
-
-  /** A part from one address, or why there is none. @throws LarderError that no other address would change */
-  private async askPlace(plan: Plan, path: string, range: string): Promise<UpstreamResponse | LarderError> {
-    let response: UpstreamResponse;
+  /** @returns undefined if only its archive may have it @throws LarderError */
+  private async askPart(plan: Plan, places: FilePlaces, range: string): Promise<UpstreamResponse | undefined> {
     try {
-      response = await askRange(this.rooms, plan, path, range);
+      return (await this.locate(plan, range, places)).response;
     } catch (error) {
-      if (isOfPlace(error)) return error;
+      if (!isLarderError(error) || !isAbsence(error)) throw error;
+      if ((plan.route as ImmutableRoute).memberOf?.(plan.params)) return undefined;
+      this.negative.learn(plan.key, error);
+      await this.absences.note(plan);
       throw error;
     }
-    const refusal = response.status === 200 ? refusePage(response.headers) : undefined;
-    if (refusal === undefined && (response.status === 200 || response.status === 206 || response.status === 416)) return response;
-    response.body.destroy();
-    if (refusal === undefined) return notThere(plan, { status: response.status, url: response.url, base: response.base });
-    return new LarderError('upstream-failed', { host: hostOf(response.base), reason: refusal, target: plan.path });
+  }
+
+  /** Asks the places where a file may be for a part of it. @throws LarderError */
+  async locate(plan: Plan, range: string, known?: FilePlaces): Promise<{ path: string; response: UpstreamResponse }> {
+    const places = known ?? (await this.clues(plan)).places;
+    let worst: LarderError | undefined;
+    for (let path: string | undefined = places.first(); path !== undefined;) {
+      const response = await askPlace(this.rooms, plan, path, range);
+      if (!('code' in response)) return { path, response };
+      if (worst === undefined || isAbsence(worst)) worst = response;
+      path = await places.next(this.rooms.config.timeouts.headersMs);
+    }
+    if (worst && isAbsence(worst)) throw places.undecided() ?? worst;
+    throw worst ?? new LarderError('internal', { reason: 'a file has no address' });
   }
 
   /** What judges a file, and where it may be. */
-  private async sources(plan: Plan): Promise<{ pins: PinSource; places: FilePlaces }> {
-    const isPromised = (plan.route as ImmutableRoute).pinnedBy !== undefined;
-    const [pins, guess] = await Promise.all([this.promises(plan), isPromised ? this.hosts.base(plan.origin) : undefined]);
-    return { pins, places: new FilePlaces(this.rooms, plan, pins, guess) };
+  private async clues(plan: Plan): Promise<FileClues> {
+    const route = plan.route as ImmutableRoute;
+    const [pins, guess] = await Promise.all([this.promises(plan), route.pinnedBy ? this.hosts.base(plan.origin) : undefined]);
+    const places = new FilePlaces(this.rooms, plan, pins, guess);
+    return { pins, places, ...(route.memberOf ? { takeOut: () => this.archives.takeOut(plan) } : {}) };
   }
 
   /** What is said of bytes that nobody checks: with the validators that they will have once they are held, so that a client can go on then. */

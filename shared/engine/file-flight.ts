@@ -10,11 +10,9 @@ import type { Entry, NewEntry } from '../store/entry';
 import type { BodySource } from './body-source';
 import { Download } from './download';
 import { GrowingBody, type Follower } from './growing-body';
-import { notThere, refusePage, wrongLength, type Head } from './head';
-import { fileEntry } from './file-entry';
+import { refusePage, wrongLength, type Head } from './head';
 import { FileJudge } from './file-judge';
-import { isAbsence, isOfPlace, type FilePlaces } from './file-places';
-import type { PinSource } from './pin-source';
+import { FileSearch, type FileClues } from './file-search';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
 import { abandon, type SpoolHandle } from './spooling';
@@ -46,7 +44,6 @@ export class FileFlight {
   readonly settled: Promise<Entry | undefined>;
   private readonly body: GrowingBody;
   private readonly download: Download;
-  private readonly judge: FileJudge;
   private readonly abort = new AbortController();
   private readonly readers = new Set<Reader>();
   private divergences = 0;
@@ -57,13 +54,13 @@ export class FileFlight {
   constructor(
     private readonly rooms: EngineRooms,
     readonly plan: Plan,
-    private readonly pins: PinSource,
-    private readonly places: FilePlaces,
+    private readonly clues: FileClues,
     private readonly spool: SpoolHandle,
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
     this.body.onStalled = (follower) => this.leaveBehind(follower as Reader);
     // Without a file there is no second pass, so the weak digest that old documents promise is computed too.
+    const { pins } = clues;
     const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...pins.algorithms(), 'sha1'];
     const spec = {
       origin: plan.origin,
@@ -80,7 +77,6 @@ export class FileFlight {
       grew: () => this.considerStopping(),
     });
     let refuse!: (error: unknown) => void;
-    this.judge = new FileJudge(rooms, plan, pins, places, async () => ((await this.body.flushed()) ? spool.file : undefined));
     this.head = new Promise((resolve, reject) => {
       this.announce = resolve;
       refuse = reject;
@@ -204,51 +200,15 @@ export class FileFlight {
   }
 
   private async run(): Promise<NewEntry> {
-    const { pins, places, download } = this;
+    const { rooms, plan, download, clues } = this;
+    const { pins, places } = clues;
     // The document is fetched beside the file, not after it.
     if (!pins.known()) void pins.pin();
     await this.spool.resume(download);
-    let worst: Failed | undefined;
-    let wrong: { readonly path: string; readonly base: string; readonly disturbed: boolean } | undefined;
-    for (let path = places.first(); ;) {
-      const tried = await this.attempt(path);
-      if ('entry' in tried) return tried.entry;
-      if (worst === undefined || gravity(tried) > gravity(worst)) worst = tried;
-      if (tried.isWrong) {
-        wrong = { path, base: download.base, disturbed: download.disturbed };
-        download.disturbed = false;
-        await download.rewind();
-      }
-      const next = await places.next(this.rooms.config.timeouts.headersMs);
-      // Halves that do not belong together are our own doing: once more, from the start. Else the next mirror is tried, if there is one.
-      const again = next === undefined && wrong && (wrong.disturbed || download.refute(wrong.base)) ? wrong.path : undefined;
-      if (again !== undefined) wrong = undefined;
-      if (next === undefined && again === undefined) break;
-      path = next ?? again ?? path;
-    }
-    if (gravity(worst) > 0) throw worst.error;
-    // That it is not here means nothing as long as nobody could say where it is.
-    throw places.undecided() ?? worst.error;
-  }
-
-  /** One address, to the end. @throws LarderError when it broke off too often, or was stopped */
-  private async attempt(path: string): Promise<{ readonly entry: NewEntry } | Failed> {
-    const { plan, pins, download } = this;
-    let opened: Awaited<ReturnType<Download['open']>>;
-    try {
-      opened = await download.open(path);
-    } catch (error) {
-      if (this.abort.signal.aborted || !isOfPlace(error)) throw error;
-      return { error, isWrong: false };
-    }
-    const { head, response, refusal } = opened;
-    if (!response) return refusal ? { error: refusal, isWrong: true } : { error: notThere(plan, head), isWrong: false };
+    const judge = new FileJudge(rooms, plan, pins, places, async () => ((await this.body.flushed()) ? this.spool.file : undefined));
     const known = pins.known();
-    this.announce({ ...head, ...(known ? { pin: known } : {}) });
-    const digest = await download.readAll(response, path);
-    const judged = await this.judge.judge(digest, { path, guessed: download.guessed, upstream: download.base });
-    if ('wrong' in judged) return { error: judged.wrong, isWrong: true };
-    return { entry: fileEntry(plan, download.latest ?? head, judged.digest, judged.pin, this.rooms.now()) };
+    const announce = (head: Head): void => this.announce({ ...head, ...(known ? { pin: known } : {}) });
+    return new FileSearch({ rooms, plan, judge, download, signal: this.abort.signal, announce, ...clues }).run();
   }
 
   /** The download failed: what came may be resumed later, unless it was wrong or is left of an attempt that was. */
@@ -281,7 +241,7 @@ export class FileFlight {
   /** A promise that was learnt between our look and the commit was compared with nothing: it is now. */
   private async catchUp(stored: Entry): Promise<Entry | undefined> {
     const { store, log } = this.rooms;
-    const pin = (await this.pins.learnt())?.integrity;
+    const pin = (await this.clues.pins.learnt())?.integrity;
     if (pin === undefined || strongestAlgorithm(pin) === undefined) return stored;
     const agrees =
       sriAgrees(pin, stored.integrity) ??
@@ -291,16 +251,4 @@ export class FileFlight {
     await store.remove([stored.key]);
     return undefined;
   }
-}
-
-/** Why an address was of no use. */
-interface Failed {
-  readonly error: LarderError;
-  /** Its bytes were not the file. */
-  readonly isWrong: boolean;
-}
-
-/** What tells most of several failures: wrong bytes, then trouble, then that it is not there. */
-function gravity({ error, isWrong }: Failed): 0 | 1 | 2 {
-  return isWrong ? 2 : isAbsence(error) ? 0 : 1;
 }

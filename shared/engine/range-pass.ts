@@ -2,6 +2,8 @@
 import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
 import type { BodySource } from './body-source';
+import { isOfPlace } from './file-places';
+import { hostOf, notThere, refusePage } from './head';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
 
@@ -21,6 +23,22 @@ export function isBeyond(range: string, total: number): boolean {
 /** @param path the canonical path, or an absolute URL @throws LarderError */
 export function askRange(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse> {
   return rooms.upstream.fetch({ origin: plan.origin, path, headers: { range: range.trim() } });
+}
+
+/** A part from one address, or why there is none. @throws LarderError that no other address would change */
+export async function askPlace(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse | LarderError> {
+  let response: UpstreamResponse;
+  try {
+    response = await askRange(rooms, plan, path, range);
+  } catch (error) {
+    if (isOfPlace(error)) return error;
+    throw error;
+  }
+  const refusal = response.status === 200 ? refusePage(response.headers) : undefined;
+  if (refusal === undefined && (response.status === 200 || response.status === 206 || response.status === 416)) return response;
+  response.body.destroy();
+  if (refusal === undefined) return notThere(plan, { status: response.status, url: response.url, base: response.base });
+  return new LarderError('upstream-failed', { host: hostOf(response.base), reason: refusal, target: plan.path });
 }
 
 /** Length of the whole, as a 200, 206 or 416 tells it. */

@@ -1,4 +1,5 @@
 /** Renderings of documents for one base and variant: kept as derived entries with their own ETag, so that a hit is a file. */
+import { createHash } from 'node:crypto';
 import type { Asked, DocumentRoute } from '../../caches/module';
 import { LarderError } from '../errors';
 import { digestBuffer } from '../integrity/digest';
@@ -8,6 +9,7 @@ import type { DocumentAnswer } from './document-desk';
 import { placeOf, type Wanted } from './document-flight';
 import type { HeldBodies } from './held-body';
 import type { Plan } from './plan';
+import type { Absences } from './absences';
 import { contentAddress, strongEtag, type EngineRooms } from './rooms';
 
 /** Smaller renderings are made again when they are needed: cheaper than an index entry. */
@@ -29,10 +31,13 @@ export class Renditions {
   constructor(
     private readonly rooms: EngineRooms,
     private readonly bodies: HeldBodies,
+    private readonly absences: Absences,
   ) {}
 
   /** @returns undefined if the document has no such part @throws LarderError */
-  async of(plan: Plan, document: DocumentAnswer, wanted: Wanted): Promise<Rendition | undefined> {
+  async of(plan: Plan, document: DocumentAnswer, asked: Wanted): Promise<Rendition | undefined> {
+    const absent = this.absences.of(plan.key, document.entry.integrity);
+    const wanted = absent.length === 0 ? asked : { ...asked, absent };
     const key = `${derivedKey(plan, wanted)}\n${document.entry.integrity}`;
     let job = this.under.get(key);
     if (!job) {
@@ -85,6 +90,7 @@ export class Renditions {
         variant: wanted.variant,
         base: wanted.base,
         gzip: wanted.gzip,
+        ...(wanted.absent ? { absent: wanted.absent } : {}),
         pins: false,
         maxBytes: this.rooms.config.maxDocumentBytes,
         ...(entry.contentEncoding === undefined ? {} : { contentEncoding: entry.contentEncoding }),
@@ -130,7 +136,10 @@ export class Renditions {
 
 /** Derived keys begin with their document's key and `#` (which no path contains), so that purging a document finds them. */
 export function derivedKey(plan: Plan, wanted: Wanted): string {
-  return `${plan.key}#${wanted.variant}#${wanted.gzip ? 'gzip' : 'identity'}#${wanted.base}`;
+  const key = `${plan.key}#${wanted.variant}#${wanted.gzip ? 'gzip' : 'identity'}#${wanted.base}`;
+  if (!wanted.absent) return key;
+  // Processes that know of other absences have renderings of their own.
+  return `${key}#without-${createHash('sha256').update(wanted.absent.join('\n')).digest('base64url')}`;
 }
 
 /** Which rendering of a document route a request wants. @throws never */

@@ -55,7 +55,7 @@ export class Engine {
     this.sources = new PrivateSources(rooms.now);
     const hosts = new FileHosts(rooms);
     this.documents = new DocumentDesk(rooms, this.negative, this.bodies, hosts);
-    const absences = new Absences(rooms.now);
+    const absences = new Absences(rooms, this.documents);
     this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative, hosts, absences);
     this.renditions = new Renditions(rooms, this.bodies, absences);
     const hasRosters = rosters && rooms.module.routes.some((route) => route.kind === 'roster');
