@@ -13,7 +13,7 @@ import { MOST_ROSTER_BYTES, readRoster, type FreshRoster, type Generations } fro
 import { hostOf, type Head } from './head';
 import type { Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
-import { judgeRoster, readGuard, writeGuard } from './roster-guard';
+import { guardNote, judgeRoster, readGuard, writeGuard } from './roster-guard';
 
 const MOST_SIGNATURE_BYTES = 1024 * 1024;
 /** Roster and detached signature are two files: how often they are asked for until they fit. */
@@ -53,7 +53,7 @@ export async function renew(about: RenewalRooms, plan: Plan, held: Generation | 
   if (held && isSame(whole, held)) return { generation: await generations.confirm(held, validatorsOf(whole.head)), outcome: 'revalidated' };
   const arrived = await paired(about, plan, whole);
   const says = await readRoster(rooms, plan, { body: Buffer.from(arrived.bytes) });
-  const guardName = `guard|${plan.key}`;
+  const guardName = guardNote(plan.key);
   const guard = readGuard(await rooms.store.note(guardName).catch(() => undefined));
   const judgement = judgeRoster(guard, { date: says.date, verification: arrived.verification }, held !== undefined, rooms.now());
   if (judgement === 'refuse-older' || judgement === 'refuse-bad') return refused(about, plan, held, judgement, says, arrived);
@@ -67,7 +67,7 @@ export async function renew(about: RenewalRooms, plan: Plan, held: Generation | 
   rooms.log.info('generation', {
     roster: plan.path,
     host: plan.origin.name,
-    signature: arrived.verification.state,
+    verified: arrived.verification.state,
     date: says.date === undefined ? 'unknown' : new Date(says.date).toISOString(),
   });
   return { generation, outcome: 'miss' };
