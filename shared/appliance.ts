@@ -4,10 +4,12 @@ import type { Module } from '../caches/module';
 import type { CacheConfig, Config } from './config/config';
 import { ledgerFile } from './config/files';
 import { createDocumentPool } from './documents/pool';
+import type { EarlyTiming } from './engine/early';
 import { createSpools } from './engine/spooling';
 import { Engine } from './engine/serve';
 import { errorText } from './errors';
 import { requireFolders } from './folders';
+import { Archives } from './http/archives';
 import { Bases } from './http/bases';
 import { openControl, type Control, type Witnessed } from './http/control';
 import { Counters } from './http/counters';
@@ -18,7 +20,9 @@ import { Nets } from './http/nets';
 import { ownPages } from './http/own-pages';
 import { Passthrough } from './http/passthrough';
 import { Door } from './http/server';
+import { Tunnels } from './http/tunnels';
 import { sistersOf } from './http/sisters';
+import { parseTarget } from './http/target';
 import { createVerifier } from './integrity/signature';
 import type { Status } from './http/status';
 import type { Log } from './log/types';
@@ -46,6 +50,8 @@ export interface ApplianceOptions {
   readonly keyrings?: readonly string[];
   /** With slow and idle clients; the usual one unless given. */
   readonly patience?: Patience;
+  /** With clients that wait for a document; the usual one unless given. */
+  readonly early?: EarlyTiming;
 }
 
 export interface Appliance {
@@ -78,6 +84,8 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const bases = new Bases(config, cache, port);
   const upstream = createUpstream({
     config,
+    cache,
+    ...(module.address && { address: module.address }),
     viaToken: instance,
     ownAddresses: () => config.listen.map((address) => ({ address, port: port() })),
     log,
@@ -108,10 +116,23 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const pool = createDocumentPool({ modulesPath: options.modulesPath, workers: config.workers, log });
   const spools = createSpools(spool, store, log);
   const engine = new Engine(
-    { config, cache, module, store, upstream, pool, spools, log, now },
-    { verifier: createVerifier(options.keyrings ? { keyrings: options.keyrings } : {}), askSisters: sistersOf(config.cacheDir, cache.name, instance) },
+    { config, cache, module, store, upstream, pool, spools, log, now, ...(options.early ? { early: options.early } : {}) },
+    {
+      verifier: createVerifier(options.keyrings ? { keyrings: options.keyrings } : {}),
+      askSisters: sistersOf(config.cacheDir, cache.name, instance),
+    },
   );
-  const hot = new Hot(module.name, store, bases, counters, log, config.memoryBytes, config.trustedProxies.length > 0, now);
+  const hot = new Hot(
+    module.name,
+    store,
+    bases,
+    counters,
+    log,
+    config.memoryBytes,
+    config.trustedProxies.length > 0,
+    now,
+    module.archive !== undefined,
+  );
   const passthrough = new Passthrough({
     cache,
     viaToken: instance,
@@ -119,20 +140,39 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     wayTo: (origin, path, signal) => upstream.wayTo(origin, path, signal),
     wrote: (pass) => engine.wrote(pass.plan),
   });
+  const archives = module.archive && new Archives(module, cache);
   const own = ownPages({
     module,
     base: () => cache.publicUrl ?? `http://${config.listen[0] ?? '127.0.0.1'}:${port()}`,
     status,
-    why: (target) => engine.why(target),
+    why: (url) => {
+      const target = parseTarget(url, archives !== undefined);
+      const { target: path, origin } = archives?.resolve(target, target.absolute !== undefined) ?? { target: target.path, origin: undefined };
+      return engine.why(path, origin);
+    },
   });
   const trusted = new Nets(config.trustedProxies);
-  const door = new Door({ config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, now, own });
+  const rooms = { config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, now, own };
+  const door = new Door({ ...rooms, ...(archives && { archives }) });
+  const tunnels =
+    archives &&
+    module.tunnels &&
+    new Tunnels({
+      cacheName: cache.name,
+      port: module.tunnels.port,
+      archives,
+      connect: (host, port, signal) => upstream.connect(host, port, signal),
+      counters,
+      log,
+      viaToken: instance,
+    });
   try {
     listening = await listen(door, hot, {
       addresses: config.listen,
       port: cache.port,
       clients: new Nets(config.clientNets),
       connectRefusal: module.forwardProxy?.connectRefusal ?? 'this cache does not tunnel',
+      tunnels,
       patience: options.patience,
     });
   } catch (error) {

@@ -37,8 +37,8 @@ export const ERRORS = {
   'target-refused': {
     status: 403,
     level: 'info',
-    text: '{host} is not a registry of this cache',
-    remedy: 'name it in UPSTREAM_{cache} or UPSTREAM_{cache}_<name>',
+    text: '{host} may not be reached through this cache: {reason}',
+    remedy: '{remedy}',
   },
   'credentials-stripped': {
     status: 403,

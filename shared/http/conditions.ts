@@ -4,6 +4,8 @@ import type { RequestFacts } from './request-facts';
 export interface Validators {
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
+  /** The bytes may have changed within the second that `lastModified` names (RFC 9110 §8.8.2.2). */
+  readonly weakDate?: boolean | undefined;
   /** Length of the whole, if known. */
   readonly size: number | undefined;
 }
@@ -63,9 +65,10 @@ function changedSince(date: string, lastModified: string | undefined): boolean |
   return Number.isNaN(since) || Number.isNaN(modified) ? undefined : modified > since;
 }
 
-/** RFC 9110 §13.1.5: a strong validator, or exactly the date that was sent. */
+/** RFC 9110 §13.1.5: a strong validator, or exactly the date that was sent, if that is a strong one. */
 function rangeStillHolds(ifRange: string, has: Validators): boolean {
   const value = ifRange.trim();
   if (value.startsWith('"')) return value === has.etag;
-  return !value.startsWith('W/') && has.lastModified !== undefined && Date.parse(value) === Date.parse(has.lastModified);
+  if (value.startsWith('W/') || has.lastModified === undefined || has.weakDate === true) return false;
+  return Date.parse(value) === Date.parse(has.lastModified);
 }

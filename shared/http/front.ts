@@ -91,7 +91,8 @@ export class Front {
 
   private answer(text: string, at: number, end: number, address: string): readonly Buffer[] | undefined {
     const lineEnd = text.indexOf('\r\n', at);
-    if (!text.startsWith('GET /', at) || !text.startsWith(VERSION, lineEnd - VERSION.length)) return undefined;
+    const isGet = text.startsWith('GET /', at) || text.startsWith('GET http://', at);
+    if (!isGet || !text.startsWith(VERSION, lineEnd - VERSION.length)) return undefined;
     const facts = this.factsOf(text.slice(lineEnd + 2, end));
     if (!facts) return undefined;
     // A target with anything odd in it is in no slot.

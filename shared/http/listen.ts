@@ -6,6 +6,7 @@ import { Front } from './front';
 import { KEEP_ALIVE_SECONDS, type Hot } from './hot';
 import type { Door } from './server';
 import type { Nets } from './nets';
+import type { Tunnels } from './tunnels';
 
 /** How long slow and idle clients are borne, in ms. */
 export interface Patience {
@@ -33,8 +34,9 @@ export interface ListenOptions {
   /** 0: any free one (tests). */
   readonly port: number;
   readonly clients: Nets;
-  /** What a CONNECT is answered with. */
+  /** What a CONNECT is answered with, where there are no tunnels. */
   readonly connectRefusal: string;
+  readonly tunnels?: Tunnels | undefined;
   readonly patience?: Patience | undefined;
 }
 
@@ -55,7 +57,7 @@ export async function listen(door: Door, hot: Hot, options: ListenOptions): Prom
     for (const server of servers) server.close();
     throw error;
   }
-  return { servers, port, close: (drainMs) => closeAll(servers, front, drainMs) };
+  return { servers, port, close: (drainMs) => closeAll(servers, front, options.tunnels, drainMs) };
 }
 
 function makeServer(door: Door, front: Front, options: ListenOptions): Server {
@@ -73,7 +75,12 @@ function makeServer(door: Door, front: Front, options: ListenOptions): Server {
     door.handle,
   );
   admit(server, front, options.clients);
-  server.on('connect', (_req, socket: Socket) => plain(socket, 405, `${options.connectRefusal}\n`, 'Allow: GET, HEAD\r\n'));
+  server.on('connect', (req, socket: Socket, head: Buffer) => {
+    // What is said now would stand in the middle of a response.
+    if (door.isAnswering(socket)) socket.destroy();
+    else if (options.tunnels) options.tunnels.take(req, socket, head);
+    else plain(socket, 405, `${options.connectRefusal}\n`, 'Allow: GET, HEAD\r\n');
+  });
   server.on('upgrade', (_req, socket: Socket) => plain(socket, 400, 'this cache knows no other protocol\n'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
@@ -124,10 +131,11 @@ function bind(server: Server, address: string, port: number): Promise<void> {
   });
 }
 
-async function closeAll(servers: readonly Server[], front: Front, drainMs: number): Promise<void> {
+async function closeAll(servers: readonly Server[], front: Front, tunnels: Tunnels | undefined, drainMs: number): Promise<void> {
   const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   const closeIdle = (): void => {
     front.closeIdle();
+    tunnels?.closeSilent();
     for (const server of servers) server.closeIdleConnections();
   };
   closeIdle();
@@ -135,6 +143,7 @@ async function closeAll(servers: readonly Server[], front: Front, drainMs: numbe
   const sweep = setInterval(closeIdle, 100);
   const cut = setTimeout(() => {
     front.closeAll();
+    tunnels?.closeAll();
     for (const server of servers) server.closeAllConnections();
   }, drainMs);
   await closed;

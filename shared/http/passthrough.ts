@@ -8,6 +8,7 @@ import { errorCode, isLarderError, LarderError } from '../errors';
 import type { Way } from '../upstream/types';
 import { onDeparture } from './departure';
 import { forClient, forUpstream } from './passed-fields';
+import { isFailure } from './refuse';
 
 export interface PassthroughRooms {
   readonly cache: CacheConfig;
@@ -102,6 +103,10 @@ export class Passthrough {
     if (status >= 300 && status < 400 && status !== 304) {
       response.destroy();
       throw new LarderError('upstream-failed', { host, reason: `it redirects this request (status ${status}), which is not followed` });
+    }
+    if (pass.plan.route.failure === 'close' && isFailure(status)) {
+      response.destroy();
+      throw new LarderError('upstream-failed', { host, reason: `status ${status}` });
     }
     if (status < 300 && pass.pass === 'write') await this.rooms.wrote(pass);
     res.writeHead(status, [

@@ -1,6 +1,6 @@
 /** The one place where an error becomes a response, in the shape that the ecosystem's clients print. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Module } from '../../caches/module';
+import type { Module, Route } from '../../caches/module';
 import { isLarderError, LarderError, type ErrorCode } from '../errors';
 
 /** After these the connection may carry an unread body or a confused client: it is closed. */
@@ -11,6 +11,19 @@ export function asLarderError(error: unknown): LarderError {
   return isLarderError(error)
     ? error
     : new LarderError('internal', { reason: error instanceof Object && 'message' in error ? String(error.message) : String(error) }, error);
+}
+
+/**
+ * Whether clients of this route are better off with no answer at all. A 404 or 403 is one; that there is none now is none. Who asks
+ * for what is held only, gets his 504 (RFC 9111 §5.2.1.7).
+ */
+export function isLeftUnanswered(route: Route | undefined, error: LarderError): boolean {
+  return route?.failure === 'close' && isFailure(error.status) && error.code !== 'only-if-cached';
+}
+
+/** Whether a status says no more than that it did not work this time. */
+export function isFailure(status: number): boolean {
+  return status >= 500 || status === 429 || status === 408;
 }
 
 /** @returns bytes sent, or undefined if the response had begun and was cut instead */

@@ -55,7 +55,12 @@ async function respond(client: Client, facts: RequestFacts, answer: Answer, now:
   const { body } = answer;
   if (answer.part) return sendPart(client, answer, answer.part);
   const { size } = body;
-  const selection = select(req.method ?? 'GET', facts, { etag: answer.etag, lastModified: answer.lastModified, size });
+  const selection = select(req.method ?? 'GET', facts, {
+    etag: answer.etag,
+    lastModified: answer.lastModified,
+    weakDate: answer.weakDate,
+    size,
+  });
   switch (selection.status) {
     case 304:
       return head(res, 304, withAge(headersOf(answer, undefined), answer, now));

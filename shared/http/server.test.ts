@@ -25,7 +25,7 @@ beforeEach(async () => {
   const rooms = {
     config: {},
     cache: { name: 'npm', origins: [] },
-    module: { name: 'npm', error: ({ code }: { code: string }) => ({ contentType: 'text/plain', body: Buffer.from(code) }) },
+    module: { name: 'npm', routes: [], error: ({ code }: { code: string }) => ({ contentType: 'text/plain', body: Buffer.from(code) }) },
     engine: {
       answer: (request: EngineRequest) => {
         asked.push(request);

@@ -3,18 +3,23 @@
  * every error becomes a response here.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Module } from '../../caches/module';
 import type { CacheConfig, Config } from '../config/config';
 import type { Answer, EngineRequest, Outcome } from '../engine/answer';
 import type { Engine } from '../engine/serve';
 import { ERRORS, isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
+import type { Archives } from './archives';
 import type { Bases } from './bases';
+import { closeUnanswered, isClosing } from './close-unanswered';
 import type { Counters } from './counters';
+import { baseOf, destinationOf, isForeign, routeOf } from './destination';
 import type { Hot } from './hot';
 import type { Nets } from './nets';
+import { ownAnswerTo, sendOwnAnswer } from './own-answers';
 import type { Passthrough } from './passthrough';
-import { asLarderError, refuse } from './refuse';
+import { asLarderError, isLeftUnanswered, refuse } from './refuse';
 import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
 import { send, type Sent } from './send';
 import { parseTarget, type Target } from './target';
@@ -31,6 +36,8 @@ export interface ServerRooms {
   readonly engine: Engine;
   readonly hot: Hot;
   readonly bases: Bases;
+  /** For modules whose clients name the archive. */
+  readonly archives?: Archives;
   readonly passthrough: Passthrough;
   readonly counters: Counters;
   readonly log: Log;
@@ -53,11 +60,15 @@ interface Done {
 const HELD: ReadonlySet<Outcome> = new Set<Outcome>(['hit', 'stale', 'revalidated']);
 
 export class Door {
+  /** The newest response of a connection that was not at once complete. */
+  private readonly newest = new WeakMap<Socket, ServerResponse>();
+
   constructor(private readonly rooms: ServerRooms) {}
 
   readonly handle = (req: IncomingMessage, res: ServerResponse): void => {
-    if (this.rooms.hot.serve(req, res)) return;
+    if (this.rooms.hot.serve(req, res) || isClosing(req.socket)) return;
     const began = performance.now();
+    this.newest.set(req.socket, res);
     // Taken now: passing on rewrites the request's url.
     const raw = req.url ?? '/';
     this.answer(req, res, raw)
@@ -69,9 +80,14 @@ export class Door {
       });
   };
 
+  /** Whether something is still to be sent over a connection. */
+  isAnswering(socket: Socket): boolean {
+    return this.newest.get(socket)?.writableFinished === false;
+  }
+
   private async answer(req: IncomingMessage, res: ServerResponse, raw: string): Promise<Done | undefined> {
     const facts = readFacts(req.rawHeaders);
-    const target = parseTarget(raw);
+    const target = parseTarget(raw, this.rooms.archives !== undefined);
     const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
     if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
       // A probe may come under any name; what the other pages tell is for clients that know ours (DNS rebinding).
@@ -79,38 +95,53 @@ export class Door {
       this.rooms.own(req, res, target.path);
       return undefined;
     }
+    if (this.answerOurselves(req, res, facts, target, trusted)) return undefined;
     this.refuseLoop(facts);
-    const proxied = target.absolute && !this.rooms.bases.accepts(target.absolute.host) ? this.proxied(target) : undefined;
-    const base = proxied?.base ?? this.rooms.bases.of(target.absolute ? { ...facts, host: target.absolute.host } : facts, trusted);
     const request: EngineRequest = {
+      ...destinationOf(this.rooms, facts, target, trusted),
       method: req.method ?? 'GET',
-      target: proxied?.target ?? target.path,
-      base,
+      collapsed: target.collapsed,
       gzip: acceptsGzip(facts.acceptEncoding),
       onlyIfCached: facts.cacheControl !== undefined && /\bonly-if-cached\b/i.test(facts.cacheControl),
-      ...(proxied ? { documentBase: proxied.base } : {}),
+      client: req.socket,
+      ...(req.socket.remoteAddress === undefined ? {} : { address: req.socket.remoteAddress }),
       ...(facts.accept === undefined ? {} : { accept: facts.accept }),
       ...(facts.range === undefined ? {} : { range: facts.range }),
       ...(facts.ifRange === undefined ? {} : { ifRange: facts.ifRange }),
       ...(facts.authorization === undefined ? {} : { authorization: facts.authorization }),
     };
-    return this.serve(req, res, facts, request, target.absolute === undefined);
+    try {
+      return await this.serve(req, res, facts, request);
+    } catch (error) {
+      return this.fail(req, res, error, request);
+    }
   }
 
-  private async serve(
-    req: IncomingMessage,
-    res: ServerResponse,
-    facts: RequestFacts,
-    request: EngineRequest,
-    direct: boolean,
-  ): Promise<Done> {
+  /** @returns false if the module has no answer of its own to this target, which names this cache. @throws LarderError bad-target */
+  private answerOurselves(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, target: Target, trusted: boolean): boolean {
+    const { module, bases } = this.rooms;
+    const found = ownAnswerTo(module, req.method, target.raw);
+    if (!found || isForeign(this.rooms, target)) return false;
+    let base: string;
+    try {
+      base = baseOf(this.rooms, facts, target, trusted);
+    } catch (error) {
+      if (!isLarderError(error) || error.code !== 'misdirected') throw error;
+      // A probe comes under whatever name or address it tries; the page then names an address that is ours.
+      base = bases.of({ ...facts, host: undefined }, false);
+    }
+    sendOwnAnswer(req, res, module, found, base);
+    return true;
+  }
+
+  private async serve(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, request: EngineRequest): Promise<Done> {
     const { version } = this.rooms.hot;
     const answer = await this.rooms.engine.answer(request);
     if ('pass' in answer) {
       const passed = await this.rooms.passthrough.pass(req, res, answer);
       return { ...passed, outcome: 'pass', detail: answer.pass };
     }
-    if (direct) this.rooms.hot.keep(req, facts, request.base, answer, version);
+    this.rooms.hot.keep(req, facts, request.base, answer, version);
     const sent = await this.sendHealing(req, res, facts, request, answer);
     // A body that broke off was no success, whatever its status line said.
     return { ...sent, outcome: sent.failure === undefined ? answer.outcome : 'error', detail: answer.detail };
@@ -134,36 +165,21 @@ export class Door {
     }
   }
 
-  /** A plain forward-proxy request for a registry of ours: documents keep that registry's address. */
-  private proxied(target: Target): { base: string; target: string } {
-    const { cache, module } = this.rooms;
-    const host = target.absolute?.host ?? '';
-    if (!module.forwardProxy) throw new LarderError('target-refused', { host, cache: cache.name });
-    let found: { prefix: string; mount: string } | undefined;
-    for (const origin of cache.origins) {
-      for (const base of origin.bases) {
-        const url = new URL(base);
-        const prefix = url.pathname.replace(/\/$/, '');
-        if (hostOf(url.host) !== hostOf(host) || !(target.path === prefix || target.path.startsWith(`${prefix}/`))) continue;
-        // Of registries on one host, one below the other, the deeper one is meant.
-        if (found === undefined || prefix.length > found.prefix.length)
-          found = { prefix, mount: origin === cache.origins[0] ? '' : `/${origin.name}` };
-      }
-    }
-    if (!found) throw new LarderError('target-refused', { host, cache: cache.name });
-    return { base: `http://${host}${found.prefix}`, target: found.mount + (target.path.slice(found.prefix.length) || '/') };
-  }
-
   private refuseLoop(facts: RequestFacts): void {
     if (facts.via?.includes(`larder-${this.rooms.viaToken}`) === true) throw new LarderError('loop', { cache: this.rooms.cache.name });
   }
 
-  private fail(req: IncomingMessage, res: ServerResponse, thrown: unknown): Done {
+  private fail(req: IncomingMessage, res: ServerResponse, thrown: unknown, request?: EngineRequest): Done {
+    const { module, cache } = this.rooms;
     const error = asLarderError(thrown);
     const { level } = ERRORS[error.code];
     if (level !== 'info')
       this.rooms.log[level](error.code, { ...error.facts, ...(error.code === 'internal' ? { stack: (thrown as Error).stack ?? '' } : {}) });
-    const bytes = refuse(req, res, this.rooms.module, error);
+    if (request && !res.headersSent && isLeftUnanswered(routeOf(module, cache, request), error)) {
+      closeUnanswered(req, res);
+      return { status: 0, bytes: 0, outcome: 'error' };
+    }
+    const bytes = refuse(req, res, module, error);
     return { status: bytes === undefined ? 0 : error.status, bytes: bytes ?? 0, outcome: 'error' };
   }
 
@@ -180,9 +196,4 @@ export class Door {
       ms,
     });
   }
-}
-
-/** Host without the default port: clients drop it, operators may write it. */
-function hostOf(host: string): string {
-  return host.toLowerCase().replace(/:(?:80|443)$/, '');
 }

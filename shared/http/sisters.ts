@@ -15,7 +15,9 @@ export function sistersOf(cacheDir: string, cache: string, instance: string): As
   return async ({ folder, address }) => {
     const query = new URLSearchParams({ folder, address }).toString();
     const names = instancesIn(join(cacheDir, 'run'), cache).filter((name) => name !== instance);
-    const answers = await Promise.all(names.slice(0, MOST_SISTERS).map((name) => ask(socketAddress(cacheDir, name), `/witnessed?${query}`)));
+    const answers = await Promise.all(
+      names.slice(0, MOST_SISTERS).map((name) => ask(socketAddress(cacheDir, name), `/witnessed?${query}`)),
+    );
     return answers.flatMap((answer) => answer ?? []);
   };
 }

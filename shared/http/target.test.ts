@@ -22,7 +22,7 @@ test.each([
   ['/.hidden', '/.hidden'],
   ['/a%2e', '/a%2e'],
 ])('%s becomes %s', (raw, path) => {
-  expect(parseTarget(raw)).toEqual({ path });
+  expect(parseTarget(raw)).toEqual({ path, raw, collapsed: path !== raw });
 });
 
 test.each([
@@ -69,16 +69,35 @@ test('the longest target is accepted', () => {
 });
 
 test.each([
-  ['http://Registry.Test/lodash', { path: '/lodash', absolute: { scheme: 'http', host: 'registry.test' } }],
-  ['HTTPS://registry.test:8080//a', { path: '/a', absolute: { scheme: 'https', host: 'registry.test:8080' } }],
-  ['http://registry.test', { path: '/', absolute: { scheme: 'http', host: 'registry.test' } }],
-  ['http://registry.test?x=1', { path: '/?x=1', absolute: { scheme: 'http', host: 'registry.test' } }],
-  ['http://[::1]:80/a', { path: '/a', absolute: { scheme: 'http', host: '[::1]:80' } }],
-])('%s is taken apart', (raw, target) => {
-  expect(parseTarget(raw)).toEqual(target);
+  ['http://Registry.Test/lodash', '/lodash', '/lodash', 'http', 'registry.test'],
+  ['HTTPS://registry.test:8080//a', '/a', '//a', 'https', 'registry.test:8080'],
+  ['http://registry.test', '/', '/', 'http', 'registry.test'],
+  ['http://registry.test?x=1', '/?x=1', '/?x=1', 'http', 'registry.test'],
+  ['http://[::1]:80/a', '/a', '/a', 'http', '[::1]:80'],
+  // How apt-cacher-ng's clients name https archives: the slashes tell it, so they must be there to be seen.
+  ['http://HTTPS///archive.example//debian', '/archive.example/debian', '///archive.example//debian', 'http', 'https'],
+])('%s is taken apart', (sent, path, raw, scheme, host) => {
+  expect(parseTarget(sent)).toEqual({ path, raw, collapsed: path !== raw, absolute: { scheme, host } });
+});
+
+test('empty segments of the query alone do not make a path collapsed', () => {
+  expect(parseTarget('/a?b=//c')).toMatchObject({ path: '/a?b=//c', collapsed: false });
+  expect(parseTarget('/a//?b=//c')).toMatchObject({ path: '/a/?b=//c', collapsed: true });
 });
 
 test('an absolute target may not climb either', () => {
   expect(refusalOf('http://registry.test/../x')).toBe('bad-target');
   expect(refusalOf('http://registry.test/%2e%2e/x')).toBe('bad-target');
+});
+
+test.each([
+  ['/repo/./InRelease', '/repo/InRelease'],
+  ['/./repo/.//./a?b=/./c', '/repo/a?b=/./c'],
+  ['/repo/.a/./b./', '/repo/.a/b./'],
+])('where apt may ask so, %s becomes %s', (raw, path) => {
+  expect(parseTarget(raw, true)).toEqual({ path, raw, collapsed: true });
+});
+
+test.each(['/a/../b', '/a/./../b', '/a/%2e/b', '/a/.%2fb', '/a/.', '/..', '/%2e%2e/x'])('%s climbs there too', (raw) => {
+  expect(() => parseTarget(raw, true)).toThrow('it climbs');
 });

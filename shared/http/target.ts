@@ -7,30 +7,49 @@ const MOST_BYTES = 8 * 1024;
 export interface Target {
   /** Raw path and query, beginning with one `/`, duplicate slashes collapsed. */
   readonly path: string;
+  /** The same as it was sent: apt-cacher-ng's form of https archives (`/HTTPS///host/…`) is told by its slashes. */
+  readonly raw: string;
+  /** The path was sent with segments that are gone in `path`: empty ones (`//`), or dots where they may be. */
+  readonly collapsed: boolean;
   /** Scheme and authority of an absolute-form target (RFC 9112 §3.2.2), lower case. */
   readonly absolute?: { readonly scheme: string; readonly host: string };
 }
 
-/** @throws LarderError bad-target */
-export function parseTarget(raw: string): Target {
-  if (raw.length > MOST_BYTES) throw bad('it is longer than 8 KiB');
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u0020\u007f-\uffff\\]/.test(raw)) throw bad('it has a character that does not belong there');
-  if (/%00|%0[ad]|%5c/i.test(raw)) throw bad('it has an escaped NUL, line break or backslash');
-  const absolute = /^(https?):\/\/([^/?#]+)([/?#].*)?$/i.exec(raw);
-  const rest = absolute ? (absolute[3] ?? '') || '/' : raw;
-  if (!rest.startsWith('/') && !(absolute && rest.startsWith('?'))) throw bad('it does not begin with /');
-  const path = cleanPath(rest.startsWith('/') ? rest : `/${rest}`);
-  return absolute ? { path, absolute: { scheme: (absolute[1] ?? '').toLowerCase(), host: (absolute[2] ?? '').toLowerCase() } } : { path };
+/**
+ * @param dotted segments that are a plain `.` are dropped like empty ones: apt asks for `<base>/./InRelease` where a line of its sources says `./`
+ * @throws LarderError bad-target
+ */
+export function parseTarget(sent: string, dotted = false): Target {
+  const absolute = /^(https?):\/\/([^/?#]+)([/?#].*)?$/i.exec(sent);
+  const rest = absolute ? (absolute[3] ?? '') || '/' : sent;
+  const raw = absolute && rest.startsWith('?') ? `/${rest}` : rest;
+  refuseOdd(sent);
+  const path = cleanTarget(raw, dotted);
+  const target = { path, raw, collapsed: path.length !== raw.length };
+  if (!absolute) return target;
+  return { ...target, absolute: { scheme: (absolute[1] ?? '').toLowerCase(), host: (absolute[2] ?? '').toLowerCase() } };
 }
 
-function cleanPath(raw: string): string {
+/**
+ * Checks a raw path and query, wherever it comes from, and collapses duplicate slashes of its path.
+ * @throws LarderError bad-target
+ */
+export function cleanTarget(raw: string, dotted = false): string {
+  refuseOdd(raw);
+  if (!raw.startsWith('/')) throw bad('it does not begin with /');
   const queryAt = raw.indexOf('?');
-  const path = (queryAt < 0 ? raw : raw.slice(0, queryAt)).replace(/\/{2,}/g, '/');
+  const path = (queryAt < 0 ? raw : raw.slice(0, queryAt)).replace(dotted ? /\/(?:\.?\/)+/g : /\/{2,}/g, '/');
   if (path.includes('#')) throw bad('it has a fragment');
   // Dot segments, also escaped ones, never belong to a package: refused instead of resolved.
   for (const segment of path.split(/\/|%2f/i)) if (/^(?:\.|%2e){1,2}$/i.test(segment)) throw bad('it climbs');
   return queryAt < 0 ? path : path + raw.slice(queryAt);
+}
+
+function refuseOdd(raw: string): void {
+  if (raw.length > MOST_BYTES) throw bad('it is longer than 8 KiB');
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u0020\u007f-\uffff\\]/.test(raw)) throw bad('it has a character that does not belong there');
+  if (/%00|%0[ad]|%5c/i.test(raw)) throw bad('it has an escaped NUL, line break or backslash');
 }
 
 function bad(reason: string): LarderError {
