@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { laws } from '../../shared/testing/laws';
 import { matchRoute, type ImmutableRoute, type ListedRoute, type Route } from '../module';
@@ -179,14 +181,25 @@ test('upstreams get a plus sign as apt writes it', () => {
   );
 });
 
-test.each([
-  ['base', '/pool/main/b/base/'],
-  ['libc6', '/pool/main/libc/libc6/'],
-  ['lib', '/pool/main/l/lib/'],
-  ['contrib/x', '/pool/contrib/x/x/'],
-  ['/debian/pool/main/b/', '/debian/pool/main/b/'],
-])('purging %s takes %s', (name, prefix) => {
-  expect(apt.purge(name)).toEqual({ documents: [], prefix });
+test('purging a name takes its folder in every pool, and its files wherever they are', () => {
+  const taken = (name: string, targets: readonly string[]): readonly string[] =>
+    targets.filter((target) => apt.purge(name).anywhere?.test(target));
+  const own = [
+    '/debian/pool/main/b/base/base_1_amd64.deb',
+    '/debian/pool/contrib/b/base/other_1_all.deb',
+    '/pool/updates/main/b/base/base_1.dsc',
+    '/debian/pool/main/o/other/base_1_amd64.deb',
+    '/flat/base_1_amd64.deb',
+  ];
+  const others = ['/debian/pool/main/b/base-x/base-x_1_all.deb', '/debian/pool/main/d/database/database_1_all.deb', '/base/x_1_all.deb'];
+  expect(taken('base', [...own, ...others])).toEqual(own);
+  const plus = '/debian/pool/main/libs/libs++/x_1_all.deb';
+  expect(taken('libs++', [plus, plus.replace('++', 'ss')])).toEqual([plus]);
+  expect(apt.purge('base')).toMatchObject({ documents: [], prefix: '' });
+});
+
+test('purging a path takes what begins with it', () => {
+  expect(apt.purge('/debian/pool/main/b/')).toEqual({ documents: [], prefix: '/debian/pool/main/b/' });
 });
 
 test('errors are one short line', () => {
@@ -204,3 +217,31 @@ test('every client has a line and a way back, and the files beside the module ha
   }
   expect(readFileSync(join(folder, '01proxy'), 'utf8')).toContain('"{base}/"');
 });
+
+test.each(['http://larder.test:3142', 'https://larder.test', 'http://[::1]:3142'])(
+  'the sources of a machine lead through %s, and back',
+  (base) => {
+    const { on = '', off = '' } = apt.clients(base).find(({ client }) => client === 'apt (by path)') ?? {};
+    const folder = mkdtempSync(join(tmpdir(), 'larder-apt-'));
+    const run = (command: string): void => void execFileSync('sh', ['-c', command.replace('sudo ', '').replace('/etc/apt', folder)]);
+    const files = ['sources.list', 'vendor.sources'];
+    const texts = (): string[] => files.map((name) => readFileSync(join(folder, name), 'utf8'));
+    try {
+      for (const name of files) cpSync(join(sources, 'fixtures', name), join(folder, name));
+      // The mark that is there already is a way to write https.
+      const before = texts().map((text) => text.replace('http://HTTPS///', 'https://'));
+      run(on);
+      const once = texts();
+      run(on);
+      expect(texts()).toEqual(once);
+      expect(once[0]).toContain(`\ndeb ${base}/archive.example/debian bookworm main contrib # and why\n`);
+      expect(once[0]).toContain(`\ndeb [ trusted=yes ] ${base}/HTTPS///vendor.example/ ./\n`);
+      expect(once[0]).toContain('\ndeb mirror+http://mirrors.example/list bookworm main\ndeb http://user:password@private.example/private');
+      expect(once[1]).toContain(`\nURIs: ${base}/archive.example/debian\n ${base}/HTTPS///files.example/Ubuntu/\n`);
+      run(off);
+      expect(texts()).toEqual(before);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);

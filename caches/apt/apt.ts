@@ -5,8 +5,6 @@ import { routes } from './apt.table';
 import { readMachineSources } from './sources';
 
 const PROXY_FILE = '/etc/apt/apt.conf.d/01proxy';
-/** What a package's name needs to be in a path. */
-const PACKAGE = /^(?:(?<component>[a-z][a-z\d-]*)\/)?(?<name>[a-z\d][a-z\d.+-]*)$/;
 
 export const apt: Module = {
   name: 'apt',
@@ -34,14 +32,14 @@ export const apt: Module = {
   },
 
   /**
-   * A pool is sorted by component and source package, and holds every version; so the name is a source package's, of `main` unless it says
-   * `contrib/<name>`. What begins with a slash is a path: all that begins with it.
+   * The name of a source package (its folder in a pool, with every version and all that is built of it), or of a package (its files, wherever
+   * they are), in every archive. What begins with a slash is a path: all that begins with it.
    */
   purge(packageName) {
     if (packageName.startsWith('/')) return { documents: [], prefix: packageName };
-    const { component = 'main', name = packageName } = PACKAGE.exec(packageName)?.groups ?? {};
-    const letter = /^lib./.test(name) ? name.slice(0, 4) : name.slice(0, 1);
-    return { documents: [], prefix: `/pool/${component}/${letter}/${name}/` };
+    const letter = /^lib./.test(packageName) ? packageName.slice(0, 4) : packageName.slice(0, 1);
+    const folder = `pool/(?:[^/]+/){1,2}${literally(letter)}/${literally(packageName)}/`;
+    return { documents: [], prefix: '', anywhere: new RegExp(`/(?:${folder}|${literally(packageName)}_[^/]*$)`) };
   },
 
   /** apt prints the status line alone; this is for people. */
@@ -50,7 +48,11 @@ export const apt: Module = {
   },
 
   clients(base): readonly ClientLine[] {
-    const lists = "sudo find /etc/apt -maxdepth 2 '(' -name '*.list' -o -name '*.sources' ')' -exec sed -i";
+    const lists = "sudo find /etc/apt -maxdepth 2 '(' -name '*.list' -o -name '*.sources' ')' -exec sed -i -E";
+    const pattern = literally(base);
+    // Not lines that have it already, nor with a login in them. Its own scheme goes first, or what was made would be found again.
+    const changes = [`s#([[:space:]])http://#\\1${base}/#g`, `s#([[:space:]])https://#\\1${base}/HTTPS///#g`];
+    if (base.startsWith('https:')) changes.reverse();
     return [
       {
         client: 'apt (as proxy)',
@@ -59,8 +61,8 @@ export const apt: Module = {
       },
       {
         client: 'apt (by path)',
-        on: `${lists} -e '\\#${base}/#!{s#https://#larder:HTTPS///#g;s#http://#larder:#g;s#larder:#${base}/#g}' {} +`,
-        off: `${lists} -e 's#${base}/HTTPS///#https://#g;s#${base}/#http://#g' {} +`,
+        on: `${lists} '\\#${pattern}/|://[^/[:space:]]*@#!{${changes.join(';')}}' {} +`,
+        off: `${lists} 's#${pattern}/HTTPS///#https://#g;s#${pattern}/#http://#g' {} +`,
       },
       {
         client: 'auto-apt-proxy',
@@ -71,3 +73,8 @@ export const apt: Module = {
     ];
   },
 };
+
+/** A regular expression's source (also of sed -E) that matches a text. */
+function literally(text: string): string {
+  return text.replace(/[.[\]*+?^${}()|\\]/g, '\\$&');
+}
