@@ -37,6 +37,8 @@ purge: built ## forget everything held of p=<package>
 	@$(LARDER) purge "c=$$c" "p=$$p"
 gc: built ## bring the store within its limits now
 	@$(LARDER) gc "c=$$c"
+reset-guard: built ## accept older or badly signed lists of archives once more
+	@$(LARDER) reset-guard "c=$$c"
 
 ##: Working on Larder
 build: ready ## install the locked dependencies and compile
@@ -63,4 +65,4 @@ ready runnable:
 built:
 	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable
 
-.PHONY: start stop restart status logs start-service stop-service config purge gc build test check bench docs clean help ready runnable built
+.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test check bench docs clean help ready runnable built

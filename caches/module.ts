@@ -275,8 +275,11 @@ export interface Module {
   /** purl type with which the package-URL library is asked for the default upstream; absent: none, or `defaultUpstream`. */
   readonly purlType?: string;
   readonly routes: readonly Route[];
-  /** Targets (canonical) that belong to a package name, for `make purge p=`: documents first. @throws never */
-  purge(packageName: string): { readonly documents: readonly string[]; readonly prefix: string };
+  /**
+   * Targets (canonical) that belong to a package name, for `make purge p=`: documents, and all that begin with `prefix` ('': none).
+   * `anywhere` matches the others, which no prefix is common to; for it all that is held is looked through. @throws never
+   */
+  purge(packageName: string): { readonly documents: readonly string[]; readonly prefix: string; readonly anywhere?: RegExp };
   error(view: ErrorView): Rendered;
   clients(base: string): readonly ClientLine[];
   /** Whether the plain forward-proxy form (absolute targets) is accepted, for configured and allowed hosts. */

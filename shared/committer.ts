@@ -235,7 +235,7 @@ class Committer {
         return this.collect();
       case 'keys':
         this.catalogue.open();
-        return this.catalogue.heldBelow(job.prefix);
+        return this.catalogue.heldBelow(job.prefix, job.after);
       default:
         throw new Error(`not a job to be run alone: ${job.op}`);
     }

@@ -148,10 +148,10 @@ export class Catalogue {
     return this.keys('SELECT key FROM entries WHERE key >= ? AND key < ?', prefix, `${prefix}\u{10FFFF}`);
   }
 
-  /** What is held whose keys begin with a prefix, by key; not more than MOST_KEYS. */
-  heldBelow(prefix: string): Array<Omit<Row, 'module' | 'lastUse'>> {
-    const sql = `SELECT ${COLUMNS} FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ${MOST_KEYS}`;
-    const rows = this.all(sql, prefix, `${prefix}\u{10FFFF}`) as Row[];
+  /** What is held whose keys begin with a prefix, by key, behind `after`; not more than MOST_KEYS. */
+  heldBelow(prefix: string, after = ''): Array<Omit<Row, 'module' | 'lastUse'>> {
+    const sql = `SELECT ${COLUMNS} FROM entries WHERE key >= ? AND key < ? AND key <> ? ORDER BY key LIMIT ${MOST_KEYS}`;
+    const rows = this.all(sql, after.startsWith(prefix) ? after : prefix, `${prefix}\u{10FFFF}`, after) as Row[];
     return rows.map(({ key, kind, integrity, size, storedAt }) => ({ key, kind, integrity, size, storedAt }));
   }
 

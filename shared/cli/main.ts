@@ -22,9 +22,10 @@ const VERBS: Readonly<Record<string, (context: Context) => Promise<void> | void>
   status: showStatus,
   logs: followLogs,
   config: showConfig,
-  // The store and its database are loaded by these two alone.
+  // The store and its database are loaded by these alone.
   purge: async (context) => (await import('./store-verbs')).purge(context),
   gc: async (context) => (await import('./store-verbs')).collectGarbage(context),
+  'reset-guard': async (context) => (await import('./store-verbs')).resetGuard(context),
   'service-name': serviceName,
   docs: ({ modules, out }) => out(`written: ${writeDocuments(modules).join(' ') || 'nothing, all are up to date'}`),
   'docs-check': ({ modules }) => {

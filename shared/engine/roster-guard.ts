@@ -1,7 +1,7 @@
 /**
  * The guard of a roster, pure: no roster that is older than one that was served and verified (a replay), none that is forged where a good
  * one is at hand. It can only be moved by what a key of this machine has signed, so nobody on the way to the upstream can move
- * it: a forged date blocks nothing. It is kept in the ledger (note `guard|<key of the roster>`); `make reset-guard` drops it.
+ * it: a forged date blocks nothing. It is kept in the ledger; `make reset-guard` drops it.
  */
 import type { Verification } from '../integrity/signature';
 
@@ -47,6 +47,11 @@ export function judgeRoster(guard: Guard | undefined, { date, verification }: Ne
   }
   const moves = verification.state === 'good' && date !== undefined && date <= now + AHEAD_MS && date !== guard?.date;
   return moves ? 'accept-and-move' : 'accept';
+}
+
+/** Name of the note in which the guard of a roster is kept. @param key the roster's, or what the keys of several begin with */
+export function guardNote(key: string): string {
+  return `guard|${key}`;
 }
 
 /** The note of a roster that moves the guard. @throws RangeError if it may not move one */

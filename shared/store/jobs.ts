@@ -27,7 +27,7 @@ export type Job =
   | { readonly op: 'addCounters'; readonly cache: string; readonly deltas: Readonly<Record<string, number>> }
   | { readonly op: 'counters' }
   | { readonly op: 'digestChanges' }
-  | { readonly op: 'keys'; readonly prefix: string }
+  | { readonly op: 'keys'; readonly prefix: string; readonly after: string | undefined }
   | { readonly op: 'note'; readonly name: string }
   | { readonly op: 'notes'; readonly prefix: string }
   | { readonly op: 'setNote'; readonly name: string; readonly value: string; readonly at: number }

@@ -124,6 +124,8 @@ describe('keys', () => {
     await store.remove(['apt|h|/ab']);
     expect(await store.keys('apt|h|/ab')).toEqual([]);
     expect(await store.keys('apt|other|')).toEqual([]);
+    expect((await store.keys('apt|h|', 'apt|h|/a%')).map(({ key }) => key)).toEqual(['apt|h|/b']);
+    expect(await store.keys('apt|h|', 'apt|h|/b')).toEqual([]);
   });
 
   it('are given as far as the catalogue has been made anew; all of them in the end', async () => {

@@ -187,8 +187,8 @@ class DiskStore implements LarderStore {
     return this.committer.ask({ op: 'digestChanges' });
   }
 
-  keys(prefix: string): Promise<readonly HeldKey[]> {
-    return this.committer.ask({ op: 'keys', prefix });
+  keys(prefix: string, after?: string): Promise<readonly HeldKey[]> {
+    return this.committer.ask({ op: 'keys', prefix, after });
   }
 
   note(name: string): Promise<string | undefined> {

@@ -84,9 +84,11 @@ export interface Store {
   pin(documentKey: string, target: string): Promise<{ readonly pin?: Pin; readonly revision: string } | undefined>;
   /**
    * Held keys that begin with a prefix, ordered by key, at most 10,000. What this process has committed is among them; while the
-   * catalogue is being made anew, older ones may be missing. Waits for no transaction but the one under way. @throws Error if it cannot be read
+   * catalogue is being made anew, older ones may be missing. Waits for no transaction but the one under way.
+   * @param after the last key of the answer before, to go on behind it
+   * @throws Error if it cannot be read
    */
-  keys(prefix: string): Promise<readonly HeldKey[]>;
+  keys(prefix: string, after?: string): Promise<readonly HeldKey[]>;
   /** The value of a note. Every process sees what another has written. @throws Error if the ledger cannot be read */
   note(name: string): Promise<string | undefined>;
   /**
