@@ -199,7 +199,12 @@ test('purging a name takes its folder in every pool, and its files wherever they
 });
 
 test('purging a path takes what begins with it', () => {
-  expect(apt.purge('/debian/pool/main/b/')).toEqual({ documents: [], prefix: '/debian/pool/main/b/' });
+  const { anywhere } = apt.purge('/d/pool/main/b+/');
+  expect([
+    anywhere?.test('/d/pool/main/b+/x_1_all.deb'),
+    anywhere?.test('/d/pool/main/bb/x'),
+    anywhere?.test('/x/d/pool/main/b+/'),
+  ]).toEqual([true, false, false]);
 });
 
 test('errors are one short line', () => {

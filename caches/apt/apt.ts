@@ -36,7 +36,7 @@ export const apt: Module = {
    * they are), in every archive. What begins with a slash is a path: all that begins with it.
    */
   purge(packageName) {
-    if (packageName.startsWith('/')) return { documents: [], prefix: packageName };
+    if (packageName.startsWith('/')) return { documents: [], prefix: '', anywhere: new RegExp(`^${literally(packageName)}`) };
     const letter = /^lib./.test(packageName) ? packageName.slice(0, 4) : packageName.slice(0, 1);
     const folder = `pool/(?:[^/]+/){1,2}${literally(letter)}/${literally(packageName)}/`;
     return { documents: [], prefix: '', anywhere: new RegExp(`/(?:${folder}|${literally(packageName)}_[^/]*$)`) };
