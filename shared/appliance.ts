@@ -143,11 +143,13 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const archives = module.archive && new Archives(module, cache);
   const own = ownPages({
     module,
-    base: () => cache.publicUrl ?? `http://${config.listen[0] ?? '127.0.0.1'}:${port()}`,
     status,
     why: (url) => {
       const target = parseTarget(url, archives !== undefined);
-      const { target: path, origin } = archives?.resolve(target, target.absolute !== undefined) ?? { target: target.path, origin: undefined };
+      const { target: path, origin } = archives?.resolve(target, target.absolute !== undefined) ?? {
+        target: target.path,
+        origin: undefined,
+      };
       return engine.why(path, origin);
     },
   });

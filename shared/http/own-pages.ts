@@ -1,28 +1,32 @@
 /** Paths below /_cache/: health without ceremony; the rest by Express, loaded on first use. They count as no activity. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Express, NextFunction, Request, Response } from 'express';
-import type { Module } from '../../caches/module';
+import type { ClientLine, Module } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
 import type { Status } from './status';
 
 export interface OwnPages {
   readonly module: Module;
-  readonly base: () => string;
   readonly status: () => Promise<Status>;
   /** What the cache would do with a target, and why. */
   readonly why: (target: string) => Promise<Record<string, unknown>>;
 }
 
-export function ownPages(pages: OwnPages): (req: IncomingMessage, res: ServerResponse, path: string) => void {
+/** @param base the URL under which the client sees this cache, without trailing slash: what it is told to set is what reached us */
+export type OwnPageHandler = (req: IncomingMessage, res: ServerResponse, path: string, base: string) => void;
+
+export function ownPages(pages: OwnPages): OwnPageHandler {
   let app: Promise<Express> | undefined;
-  return (req, res, path) => {
+  const bases = new WeakMap<IncomingMessage, string>();
+  return (req, res, path, base) => {
     if (path === '/_cache/health') {
       const body = `{"ok":true,"cache":"${pages.module.name}","program":"larder"}\n`;
       res.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', 'no-store']);
       res.end(req.method === 'HEAD' ? undefined : body);
       return;
     }
-    app ??= makeApp(pages);
+    bases.set(req, base);
+    app ??= makeApp(pages, (asked) => bases.get(asked) ?? '');
     app.then(
       (express) => express(req, res),
       (error: unknown) => res.writeHead(500).end(errorText(error)),
@@ -30,7 +34,7 @@ export function ownPages(pages: OwnPages): (req: IncomingMessage, res: ServerRes
   };
 }
 
-async function makeApp(pages: OwnPages): Promise<Express> {
+async function makeApp(pages: OwnPages, baseOf: (req: IncomingMessage) => string): Promise<Express> {
   const { default: express } = await import('express');
   const app = express();
   app.disable('x-powered-by');
@@ -42,7 +46,17 @@ async function makeApp(pages: OwnPages): Promise<Express> {
   app.get('/_cache/status', async (_req, res) => void res.json(await pages.status()));
   app.get('/_cache/metrics', async (_req, res) => void res.type('text/plain; version=0.0.4').send(metricsOf(await pages.status())));
   app.get('/_cache/why', async (req, res) => void res.json(await pages.why(String(req.query['url'] ?? '/'))));
-  app.get('/_cache/setup', (req, res) => void res.type('text/plain').send(setupOf(pages, String(req.query['client'] ?? ''))));
+  app.get('/_cache/setup', (req, res) => {
+    const lines = pages.module.clients(baseOf(req));
+    const asked = String(req.query['client'] ?? '');
+    const meant = linesOf(lines, asked);
+    if (meant.length > 0) res.type('text/plain').send(setupOf(meant));
+    else
+      res
+        .status(404)
+        .type('text/plain')
+        .send(`# that client is not known here; there are ${lines.map(({ client }) => client).join(', ')}\n`);
+  });
   app.use(
     (req, res) =>
       void res
@@ -76,8 +90,14 @@ function metricsOf(status: Status): string {
   return `${lines.join('\n')}\n`;
 }
 
-function setupOf(pages: OwnPages, client: string): string {
-  const lines = pages.module.clients(pages.base()).filter((line) => client === '' || line.client.toLowerCase() === client.toLowerCase());
-  if (lines.length === 0) return `# no client ${client} here\n`;
+/** The clients that are meant: of that name, or of names that begin with it (`apt`: apt as proxy, apt by path). */
+function linesOf(lines: readonly ClientLine[], asked: string): readonly ClientLine[] {
+  const name = asked.trim().toLowerCase();
+  const exact = lines.filter(({ client }) => client.toLowerCase() === name);
+  if (exact.length > 0) return exact;
+  return lines.filter(({ client }) => name === '' || `${client.toLowerCase()} `.startsWith(`${name} `));
+}
+
+function setupOf(lines: readonly ClientLine[]): string {
   return lines.map((line) => `# ${line.client}\n${line.on}\n# take it back: ${line.off}\n`).join('\n');
 }

@@ -18,6 +18,7 @@ import { baseOf, destinationOf, isForeign, routeOf } from './destination';
 import type { Hot } from './hot';
 import type { Nets } from './nets';
 import { ownAnswerTo, sendOwnAnswer } from './own-answers';
+import type { OwnPageHandler } from './own-pages';
 import type { Passthrough } from './passthrough';
 import { asLarderError, isLeftUnanswered, refuse } from './refuse';
 import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
@@ -46,7 +47,7 @@ export interface ServerRooms {
   /** ms since the epoch. */
   readonly now: () => number;
   /** Answers below OWN_PREFIX. */
-  readonly own: (req: IncomingMessage, res: ServerResponse, path: string) => void;
+  readonly own: OwnPageHandler;
 }
 
 interface Done {
@@ -91,8 +92,7 @@ export class Door {
     const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
     if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
       // A probe may come under any name; what the other pages tell is for clients that know ours (DNS rebinding).
-      if (target.path !== HEALTH_PATH) this.rooms.bases.of(facts, trusted);
-      this.rooms.own(req, res, target.path);
+      this.rooms.own(req, res, target.path, target.path === HEALTH_PATH ? '' : this.rooms.bases.of(facts, trusted));
       return undefined;
     }
     if (this.answerOurselves(req, res, facts, target, trusted)) return undefined;
