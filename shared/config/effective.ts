@@ -1,10 +1,11 @@
 /** The effective configuration for people: every setting, its value and where that comes from; secrets hidden. */
+import type { Module } from '../../caches/module';
 import type { Config } from './config';
 import type { ConfigInput } from './load';
 import { namedUpstreams } from './setting-names';
 import { printable, variableName } from './setting-reader';
 import type { Setting, SettingName } from './settings';
-import { SETTINGS, SETTING_NAMES } from './settings';
+import { isSettingOf, SETTINGS, SETTING_NAMES } from './settings';
 import { lookUp, openSources } from './sources';
 
 export interface EffectiveSetting {
@@ -17,29 +18,33 @@ export interface EffectiveSetting {
 /** @param config what `loadConfig` made of the same input @throws LarderError config */
 export function effectiveSettings(input: ConfigInput, config: Config): EffectiveSetting[] {
   const sources = openSources(input.env, input.envFile);
-  const computed = computedDefaults(config);
-  return SETTING_NAMES.flatMap((name) => instances(name, config, (cache) => namedUpstreams(sources, cache))).map(({ name, variable }) => {
-    const { secret, fallback } = SETTINGS[name] as Setting<unknown>;
-    const found = lookUp(sources, variable);
-    if (!found) return { name: variable, value: computed[variable] ?? fallback, from: 'default' };
-    return { name: variable, value: secret ? '(hidden)' : printable(found.raw), from: found.from };
-  });
+  const computed = computedDefaults(config, input.modules);
+  return SETTING_NAMES.flatMap((name) => instances(name, config, input.modules, (cache) => namedUpstreams(sources, cache))).map(
+    ({ name, variable }) => {
+      const { secret, fallback } = SETTINGS[name] as Setting<unknown>;
+      const found = lookUp(sources, variable);
+      if (!found) return { name: variable, value: computed[variable] ?? fallback, from: 'default' };
+      return { name: variable, value: secret ? '(hidden)' : printable(found.raw), from: found.from };
+    },
+  );
 }
 
 function instances(
   name: SettingName,
   config: Config,
+  modules: readonly Module[],
   named: (cache: string) => readonly string[],
 ): { name: SettingName; variable: string }[] {
-  if (!name.includes('<c>')) return [{ name, variable: name }];
-  return config.caches.flatMap((cache) => {
+  if (!/<c>/i.test(name)) return [{ name, variable: name }];
+  const having = config.caches.filter((cache) => modules.some((module) => module.name === cache.name && isSettingOf(name, module)));
+  return having.flatMap((cache) => {
     if (!name.includes('<name>')) return [{ name, variable: variableName(name, cache.name) }];
     return named(cache.name).map((origin) => ({ name, variable: variableName(name, cache.name, origin) }));
   });
 }
 
 /** What a default came to on this machine. */
-function computedDefaults(config: Config): Record<string, string> {
+function computedDefaults(config: Config, modules: readonly Module[]): Record<string, string> {
   const values: Record<string, string> = {
     CACHES: config.caches.map((cache) => cache.name).join(' '),
     CACHE_DIR: config.cacheDir,
@@ -52,7 +57,10 @@ function computedDefaults(config: Config): Record<string, string> {
   };
   for (const cache of config.caches) {
     values[`PORT_${cache.name}`] = String(cache.port);
-    values[`UPSTREAM_${cache.name}`] = cache.origins[0]?.bases.join(' ') || '(not configured)';
+    const isOpen = modules.some((module) => module.name === cache.name && module.archive);
+    values[`UPSTREAM_${cache.name}`] = cache.origins[0]?.bases.join(' ') || (isOpen ? '(what clients name)' : '(not configured)');
+    const found = cache.origins.filter(({ suites }) => suites !== undefined).map(({ name, bases }) => `${name}: ${bases.join(' ')}`);
+    if (found.length > 0) values[variableName('<C>_SOURCES', cache.name)] = `yes (${found.join(', ')})`;
   }
   return values;
 }

@@ -1,7 +1,8 @@
 /** The text of `.env.example`, made from the table of settings. */
 import type { Module } from '../../caches/module';
 import type { Setting, SettingName } from './settings';
-import { SETTINGS, SETTING_NAMES } from './settings';
+import { variableName } from './setting-reader';
+import { isSettingOf, SETTINGS, SETTING_NAMES } from './settings';
 
 /** Settings that a module gives a plain value, so that the example shows a real one. */
 function exampleValue(name: SettingName, module: Module): string {
@@ -19,12 +20,12 @@ export function envExample(modules: readonly Module[]): string {
   let group = '';
   for (const name of SETTING_NAMES) {
     const setting = SETTINGS[name] as Setting<unknown>;
+    const having = modules.filter((module) => isSettingOf(name, module));
+    if (having.length === 0) continue;
     if (setting.group !== group) lines.push('', `## ${(group = setting.group)}`);
     lines.push('', ...wrap(`${setting.description}${setting.fallback ? ` Default: ${setting.fallback}.` : ''}`));
-    if (!name.includes('<c>')) lines.push(`#${name}=`);
-    else
-      for (const module of modules)
-        lines.push(`#${name.replace('<c>', module.name).replace('<name>', 'corp')}=${exampleValue(name, module)}`);
+    if (!/<c>/i.test(name)) lines.push(`#${name}=`);
+    else for (const module of having) lines.push(`#${variableName(name, module.name, 'corp')}=${exampleValue(name, module)}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -3,6 +3,7 @@ import type { Module } from '../../caches/module';
 import { LarderError } from '../errors';
 import type { CacheConfig, Config, Origin } from './config';
 import { defaultUpstream } from './default-upstream';
+import { machineOrigins } from './machine-sources';
 import { attachedNets, defaultWorkers, diskBytes, expandPath, isOwnHost, xdgFolder } from './places';
 import { namedUpstreams, nearestName, refuseUnknown } from './setting-names';
 import { SettingReader } from './setting-reader';
@@ -16,6 +17,8 @@ export interface ConfigInput {
   readonly envFile?: string;
   /** Every module there is. */
   readonly modules: readonly Module[];
+  /** Folder that stands for `/` where a module's `machineSources` are read; `/` unless given. */
+  readonly machineRoot?: string;
 }
 
 /** The default origin's name. */
@@ -30,7 +33,7 @@ const MIB = 1024 ** 2;
 export function loadConfig(input: ConfigInput): Config {
   const reader = new SettingReader(openSources(input.env, input.envFile));
   const known = input.modules.map((module) => module.name);
-  refuseUnknown(reader.sources, known);
+  refuseUnknown(reader.sources, input.modules);
   const names = [...new Set(reader.read('CACHES') ?? known)];
   const caches = names.map((name) => {
     const module = input.modules.find((candidate) => candidate.name === name);
@@ -41,8 +44,9 @@ export function loadConfig(input: ConfigInput): Config {
       allowed: `there are ${known.join(', ')}; did you mean ${nearestName(name, known)}?`,
     });
   });
-  const config = applianceConfig(reader, input.env, caches);
-  refuseClashes(config);
+  const configured = applianceConfig(reader, input.env, caches);
+  refuseClashes(configured);
+  const config = { ...configured, caches: configured.caches.map((cache) => withMachineOrigins(reader, cache, configured, input)) };
   return deepFreeze(config);
 }
 
@@ -103,6 +107,7 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   }
   const ttlSeconds = reader.read('TTL_<c>', cache);
   const publicUrl = reader.read('PUBLIC_URL_<c>', cache);
+  const hosts = module.archive && (reader.read('<C>_HOSTS', cache) ?? 'any');
   return {
     name: cache,
     port: reader.read('PORT_<c>', cache) ?? module.defaultPort,
@@ -110,6 +115,7 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
     ...(ttlSeconds !== undefined && { ttlSeconds }),
     clientAuth,
     ...(publicUrl && { publicUrl }),
+    ...(hosts && { hosts }),
     changed: reader.read('CHANGED_<c>', cache) ?? 'refuse',
   };
 }
@@ -137,15 +143,31 @@ function defaultOrigin(reader: SettingReader, module: Module, own: readonly stri
 }
 
 function namedOrigins(reader: SettingReader, module: Module, input: ConfigInput): Origin[] {
-  const reserved = new Set([REGISTRY, ...input.modules.map(({ name }) => name), ...routeWords(module)]);
+  const isReserved = reservedNames(module, input);
   return namedUpstreams(reader.sources, module.name).map((name) => {
     const variable = `UPSTREAM_${module.name}_${name}`;
     const bases = reader.read('UPSTREAM_<c>_<name>', module.name, name);
-    if (reserved.has(name)) reader.refuse(variable, bases?.join(' '), `the name ${name} is a word of the cache's own URLs; take another`);
+    if (isReserved(name)) reader.refuse(variable, bases?.join(' '), `the name ${name} is a word of the cache's own URLs; take another`);
     if (!bases?.length) reader.refuse(`${variable}_AUTH`, undefined, `it goes with ${variable}, which is not set`);
     const authorization = reader.read('UPSTREAM_<c>_<name>_AUTH', module.name, name);
     return { name, bases: bases ?? [], operatorNamed: true, ...(authorization && { authorization }) };
   });
+}
+
+function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: Config, input: ConfigInput): CacheConfig {
+  const module = input.modules.find(({ name }) => name === cache.name);
+  if (!module?.machineSources || reader.read('<C>_SOURCES', cache.name) === false) return cache;
+  const taken = cache.origins.map(({ name }) => name);
+  const isOurs = (base: string): boolean => listenerAt(config, base) !== undefined;
+  const found = machineOrigins(module, taken, reservedNames(module, input), isOurs, input.machineRoot ?? '/');
+  return { ...cache, origins: [...cache.origins, ...found] };
+}
+
+/** Tells the names that mean something else already as first segment of a path. */
+function reservedNames(module: Module, input: ConfigInput): (name: string) => boolean {
+  const words = new Set([REGISTRY, ...input.modules.map(({ name }) => name), ...routeWords(module)]);
+  // What a module would take for a client's archive (or a mark of one) is no name either.
+  return (name) => words.has(name) || module.archive?.(`/${name}/archive.example/path`, undefined) !== undefined;
 }
 
 /** First path segments that routes spell out: a named upstream there would hide them. */
@@ -155,7 +177,6 @@ function routeWords(module: Module): string[] {
 
 /** @throws LarderError config: two caches on one port, or an upstream that is one of our own listeners */
 function refuseClashes(config: Config): void {
-  const ownNames = config.caches.map((cache) => `cache-${cache.name}.${config.domain}`).concat(config.allowHosts);
   const byPort = new Map<number, string>();
   for (const { name, port } of config.caches) {
     const other = byPort.get(port);
@@ -165,10 +186,8 @@ function refuseClashes(config: Config): void {
   for (const cache of config.caches) {
     for (const origin of cache.origins) {
       for (const base of origin.operatorNamed ? origin.bases : []) {
-        const url = new URL(base);
-        const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-        const listener = byPort.get(port);
-        if (!listener || !isOwnHost(url.hostname, config.listen, ownNames)) continue;
+        const listener = listenerAt(config, base);
+        if (listener === undefined) continue;
         const name = `UPSTREAM_${cache.name}${origin.name === REGISTRY ? '' : `_${origin.name}`}`;
         throw new LarderError('config', {
           name,
@@ -178,6 +197,14 @@ function refuseClashes(config: Config): void {
       }
     }
   }
+}
+
+/** The cache of this appliance that listens where a URL leads, if any. */
+function listenerAt(config: Config, base: string): string | undefined {
+  const url = new URL(base);
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  const ownNames = config.caches.map((cache) => `cache-${cache.name}.${config.domain}`).concat(config.allowHosts);
+  return isOwnHost(url.hostname, config.listen, ownNames) ? config.caches.find((cache) => cache.port === port)?.name : undefined;
 }
 
 /** Proxy variables that other programs of this machine go by; small letters first, as curl does. */

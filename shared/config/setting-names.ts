@@ -1,10 +1,12 @@
 /** Which names are settings of this appliance, and what a mistyped one was meant to be. */
+import type { Module } from '../../caches/module';
 import { LarderError } from '../errors';
-import { SETTING_NAMES } from './settings';
+import { variableName } from './setting-reader';
+import { isSettingOf, SETTING_NAMES } from './settings';
 import type { Source } from './sources';
 
-/** UPSTREAM_<c>_<name>, also with _AUTH and _FILE behind. */
-const NAMED_UPSTREAM = /^UPSTREAM_([a-z0-9]+)_([^_]+)(?:_AUTH)?(?:_FILE)?$/;
+/** UPSTREAM_<c>_<name>, also with _AUTH and _FILE behind. In the name, `_` stands for `-`. */
+const NAMED_UPSTREAM = /^UPSTREAM_([a-z0-9]+)_(.+?)(?:_AUTH)?(?:_FILE)?$/;
 /** What an upstream's name may look like: it is a part of URLs. */
 const ORIGIN_NAME = /^[a-z0-9][a-z0-9-]*$/;
 /** `PORT_`, `UPSTREAM_`, …: what stands before a cache's name. */
@@ -17,17 +19,24 @@ export function namedUpstreams(sources: readonly Source[], cache: string): strin
     for (const variable of Object.keys(values)) {
       const found = NAMED_UPSTREAM.exec(variable);
       if (!values[variable]?.trim() || found?.[1] !== cache || !found[2] || found[2] === 'AUTH' || found[2] === 'FILE') continue;
-      if (!ORIGIN_NAME.test(found[2])) {
+      const name = found[2].replaceAll('_', '-');
+      // A name in both spellings at once would not be found again.
+      if (!isOriginName(name) || (found[2].includes('-') && found[2].includes('_'))) {
         throw new LarderError('config', {
           name: variable,
-          value: values[variable],
-          allowed: `a name is lower-case letters, digits and -, e.g. UPSTREAM_${cache}_corp`,
+          value: variable.includes('_AUTH') ? '(hidden)' : values[variable],
+          allowed: `a name is lower-case letters, digits and - (or _ for every -), e.g. UPSTREAM_${cache}_corp`,
         });
       }
-      names.add(found[2]);
+      names.add(name);
     }
   }
   return [...names].sort();
+}
+
+/** Whether this can be the name of an upstream. */
+export function isOriginName(name: string): boolean {
+  return ORIGIN_NAME.test(name);
 }
 
 /**
@@ -35,8 +44,9 @@ export function namedUpstreams(sources: readonly Source[], cache: string): strin
  * unmistakably meant for us counts; in our own file anything close does.
  * @throws LarderError config: names the nearest setting
  */
-export function refuseUnknown(sources: readonly Source[], caches: readonly string[]): void {
-  const known = knownNames(caches);
+export function refuseUnknown(sources: readonly Source[], modules: readonly Module[]): void {
+  const caches = modules.map((module) => module.name);
+  const known = knownNames(modules);
   for (const { label, values } of sources) {
     const own = label !== 'environment';
     for (const variable of Object.keys(values)) {
@@ -46,6 +56,13 @@ export function refuseUnknown(sources: readonly Source[], caches: readonly strin
       if (named?.[1] && caches.includes(named[1])) continue;
       const family = FAMILIES.find((prefix) => variable.startsWith(prefix) && (own || /^[a-z]/.test(variable.slice(prefix.length))));
       const candidates = family || own ? [...known] : [...known].filter((name) => name.length >= 8 && name.includes('_'));
+      if (own && isOfAnotherCache(plain, caches)) {
+        throw new LarderError('config', {
+          name: variable,
+          value: '…',
+          allowed: 'this cache has no such setting; its clients name no archives',
+        });
+      }
       const nearest = nearestName(plain, candidates, family ? Number.POSITIVE_INFINITY : own ? 2 : 1);
       if (!nearest) continue;
       throw new LarderError('config', {
@@ -57,12 +74,17 @@ export function refuseUnknown(sources: readonly Source[], caches: readonly strin
   }
 }
 
-function knownNames(caches: readonly string[]): Set<string> {
+/** A setting with a cache's name in capitals that only other caches have: `NPM_HOSTS`. */
+function isOfAnotherCache(variable: string, caches: readonly string[]): boolean {
+  return SETTING_NAMES.some((name) => name.includes('<C>') && caches.some((cache) => variableName(name, cache) === variable));
+}
+
+function knownNames(modules: readonly Module[]): Set<string> {
   const names = new Set<string>();
   for (const name of SETTING_NAMES) {
     if (name.includes('<name>')) continue;
-    if (!name.includes('<c>')) names.add(name);
-    else for (const cache of caches) names.add(name.replace('<c>', cache));
+    if (!/<c>/i.test(name)) names.add(name);
+    else for (const module of modules) if (isSettingOf(name, module)) names.add(variableName(name, module.name));
   }
   return names;
 }

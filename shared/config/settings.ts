@@ -1,7 +1,8 @@
 /**
  * The table of all settings: it drives parsing, `.env.example`, `make config` and docs/operating.md. In names, <c> stands
- * for a cache and <name> for an upstream of it that the operator names.
+ * for a cache, <C> for a cache in capitals, and <name> for an upstream of it that the operator names.
  */
+import type { Module } from '../../caches/module';
 import * as kinds from './value-kinds';
 import type { Kind } from './value-kinds';
 
@@ -13,10 +14,18 @@ export interface Setting<T> {
   readonly description: string;
   /** Never printed. */
   readonly secret?: true;
+  /** Only caches whose module has this part have the setting. */
+  readonly needs?: 'archive' | 'machineSources';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
   return { kind, fallback, group, description, ...(secret && { secret }) };
+}
+
+/** Whether a cache of this module has the setting. */
+export function isSettingOf(name: SettingName, module: Module): boolean {
+  const { needs } = SETTINGS[name] as Setting<unknown>;
+  return needs === undefined || module[needs] !== undefined;
 }
 
 export const SETTINGS = {
@@ -49,13 +58,13 @@ export const SETTINGS = {
     'Upstreams',
     kinds.baseUrls,
     "the ecosystem's public registry",
-    'Where the cache gets things from. Several URLs are mirrors of the same content, in order of preference.',
+    'Where the cache gets things from: the URL that a client would be given. Several URLs are mirrors of the same content, in order of preference.',
   ),
   'UPSTREAM_<c>_<name>': setting(
     'Upstreams',
     kinds.baseUrls,
     '',
-    'Another registry with other content, served at /<name>/. The name is lower-case letters, digits and -.',
+    'Another registry with other content, served at /<name>/. The name is lower-case letters, digits and -; in the name of the setting _ may stand for -, since shells cannot export a variable with -.',
   ),
   'UPSTREAM_<c>_AUTH': setting(
     'Upstreams',
@@ -71,6 +80,24 @@ export const SETTINGS = {
     'The same for a named upstream; UPSTREAM_<c>_<name>_AUTH_FILE too.',
     true,
   ),
+  '<C>_HOSTS': {
+    ...setting(
+      'Upstreams',
+      kinds.archiveHosts,
+      'any',
+      'Archives that clients of the cache may name, besides those of UPSTREAM_…: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
+    ),
+    needs: 'archive',
+  },
+  '<C>_SOURCES': {
+    ...setting(
+      'Upstreams',
+      kinds.flag,
+      'yes',
+      "Whether the archives that this machine's own configuration names become named upstreams (those of UPSTREAM_… come first).",
+    ),
+    needs: 'machineSources',
+  },
   UPSTREAM_PROXY: setting(
     'Upstreams',
     kinds.proxy,

@@ -54,24 +54,32 @@ function readText(name: string, path: string): string {
 }
 
 /**
- * The raw value of one name, without surrounding white space; empty values count as absent.
- * @throws LarderError config: NAME and NAME_FILE in the same place, or an unreadable file
+ * The raw value of one name, without surrounding white space; empty values count as absent. A `-` in the name (of an upstream) may be
+ * written `_`: a shell cannot export the other.
+ * @throws LarderError config: two spellings, or NAME and NAME_FILE, in the same place; an unreadable file
  */
 export function lookUp(sources: readonly Source[], name: string): { raw: string; from: string } | undefined {
+  const spellings = [...new Set([name, name.replaceAll('-', '_')])].flatMap((spelt) => [
+    { spelt, isFile: false },
+    { spelt: `${spelt}_FILE`, isFile: true },
+  ]);
   for (const { label, values, folder } of sources) {
-    const plain = values[name]?.trim();
-    const file = values[`${name}_FILE`]?.trim();
-    if (plain && file) {
+    const given = spellings.flatMap(({ spelt, isFile }) => {
+      const value = values[spelt]?.trim();
+      return value ? [{ spelt, value, isFile }] : [];
+    });
+    const [first, second] = given;
+    if (!first) continue;
+    if (second) {
       throw new LarderError('config', {
-        name: `${name}_FILE`,
-        value: file,
-        allowed: `${name} is set in the same place; keep one of the two`,
+        name: second.spelt,
+        value: second.isFile ? second.value : '…', // may be secret
+        allowed: `${first.spelt} is set in the same place; keep one of the two`,
       });
     }
-    if (plain) return { raw: plain, from: label };
-    if (!file) continue;
-    const raw = readText(`${name}_FILE`, resolve(folder, file)).trim();
-    if (raw) return { raw, from: `${label}, ${name}_FILE` };
+    if (!first.isFile) return { raw: first.value, from: label };
+    const raw = readText(first.spelt, resolve(folder, first.value)).trim();
+    if (raw) return { raw, from: `${label}, ${first.spelt}` };
   }
   return undefined;
 }

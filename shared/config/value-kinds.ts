@@ -140,6 +140,24 @@ const host: Kind<string> = {
 export const hosts = list(host, 'a list of host names without port, e.g. cache.example proxy.lan');
 export const domain: Kind<string> = { ...host, allowed: 'a domain name like srv or lan.example' };
 
+/** `host`, `host:port` or `*.suffix`, as a URL would have it: lower case, IPv6 addresses in brackets. */
+const archiveHost: Kind<string> = {
+  allowed: 'a host',
+  parse: (raw) => {
+    const [, suffix = '', name = '', port = ''] =
+      /^(\*\.)?(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)(:[1-9]\d{0,4})?$/i.exec(raw) ?? [];
+    if (name === '' || !URL.canParse(`http://${name}${port}`)) return undefined;
+    const { hostname } = new URL(`http://${name}`);
+    return suffix !== '' && (port !== '' || /^[\d.]+$|^\[/.test(hostname)) ? undefined : suffix + hostname + port;
+  },
+};
+const archiveHostList = list(archiveHost, '');
+/** Which archives clients may name. */
+export const archiveHosts: Kind<'any' | readonly string[]> = {
+  allowed: 'any, or a list of host, host:port and *.suffix, e.g. archive.example *.mirrors.example lan.example:8000',
+  parse: (raw) => (raw.toLowerCase() === 'any' ? 'any' : archiveHostList.parse(raw)),
+};
+
 /** Base URL of a registry without credentials, query or fragment; returned without trailing slash. */
 const base: Kind<string> = {
   allowed: 'a URL',
