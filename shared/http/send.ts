@@ -104,7 +104,7 @@ async function stream(client: Client, body: BodySource, status: number, headers:
   let piece = await firstBytes(res, body, from, end, status, headers);
   let at = from;
   const cut = (failure: unknown): Sent => {
-    res.destroy();
+    breakOff(res);
     return { status, bytes: at - from, ...(client.left ? {} : { failure }) };
   };
   try {
@@ -144,9 +144,16 @@ async function firstBytes(
   // Clients with a short timeout for headers must see that something is under way.
   res.flushHeaders();
   return first.catch((error: unknown) => {
-    res.destroy();
+    breakOff(res);
     throw error;
   });
+}
+
+/** Ends a response so that nobody takes what came of it for the whole. */
+function breakOff(res: ServerResponse): void {
+  // To HTTP/1.0 (many reverse proxies) a body without a length ends where the connection does: only a reset tells that it was cut.
+  if (res.req.httpVersionMinor === 0) res.socket?.resetAndDestroy();
+  res.destroy();
 }
 
 /** @returns false if the client is slower than we are */
