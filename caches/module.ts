@@ -297,7 +297,7 @@ export interface Module {
   readonly machineSources?: {
     /** Absolute paths; the last segment may have a `*` for any characters but a slash. */
     readonly files: readonly string[];
-    /** @param file its path, which may tell its format @returns name (one path segment) and base URL, in order; never throws */
+    /** @param file its path, which may tell its format @returns name (one path segment; two may have the same) and base URL, in order; never throws */
     read(file: string, text: string): ReadonlyArray<{ readonly name: string; readonly base: string; readonly suites: readonly string[] }>;
   };
   /** URL of a canonical path at a mirror's base (no trailing slash), where that is not simply base + path. */

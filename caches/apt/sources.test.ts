@@ -8,10 +8,11 @@ const fixtures = join(__dirname, '../../../caches/apt/fixtures');
 const fixture = (name: string): string => readFileSync(join(fixtures, name), 'utf8');
 const list = (line: string): readonly unknown[] => readMachineSources('/etc/apt/sources.list', line);
 
-test('one-line sources: the first archive of a name, with its suites', () => {
+test('one-line sources: every archive, with its suites', () => {
   expect(readMachineSources('/etc/apt/sources.list', fixture('sources.list'))).toEqual([
     { name: 'debian', base: 'http://archive.example/debian', suites: ['bookworm', 'bookworm-updates'] },
     { name: 'debian-security', base: 'http://security.example/debian-security', suites: ['bookworm/updates'] },
+    { name: 'debian', base: 'http://other.example/debian', suites: ['trixie'] },
     { name: 'vendor', base: 'https://vendor.example', suites: [] },
     { name: 'node-20-x', base: 'https://files.example/linux/node_20.x', suites: ['nodistro'] },
   ]);

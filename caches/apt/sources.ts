@@ -23,21 +23,21 @@ const MARK = /^http:\/\/https(?::\d{1,5})?\/{1,3}(?=[^/])/i;
 const NO = /^(?:no|false|without|off|disable|0)$/i;
 
 /**
- * Reads one file. Of two archives with one name the first counts; suites of one archive are put together.
+ * Reads one file. Suites of one archive are put together; two archives may have one name.
  * @param file its name tells the format: `.sources` is deb822, anything else one-line
  */
 export function readMachineSources(file: string, text: string): readonly MachineSource[] {
-  const found = new Map<string, { base: string; suites: Set<string> }>();
+  const found = new Map<string, { name: string; suites: Set<string> }>();
   const lines = text.split(/\r?\n/);
   for (const { uri, suites } of file.endsWith('.sources') ? stanzas(lines) : oneLine(lines)) {
     const source = placeOf(uri);
     if (!source) continue;
-    const known = found.get(source.name) ?? { base: source.base, suites: new Set<string>() };
-    found.set(source.name, known);
+    const known = found.get(source.base) ?? { name: source.name, suites: new Set<string>() };
+    found.set(source.base, known);
     // A suite that ends with a slash is a folder: a flat repository.
-    if (known.base === source.base) for (const suite of suites) if (!suite.endsWith('/') && !suite.includes('$(')) known.suites.add(suite);
+    for (const suite of suites) if (!suite.endsWith('/') && !suite.includes('$(')) known.suites.add(suite);
   }
-  return [...found].map(([name, { base, suites }]) => ({ name, base, suites: [...suites] }));
+  return [...found].map(([base, { name, suites }]) => ({ name, base, suites: [...suites] }));
 }
 
 function oneLine(lines: readonly string[]): Line[] {
