@@ -34,6 +34,8 @@ interface Passing {
   readonly res: ServerResponse;
   readonly pass: PassOn;
   readonly host: string;
+  /** The client asked in absolute form for an archive that it named: a redirection leads it on, and it will ask here for that too. */
+  readonly followsItself: boolean;
   timedOut: boolean;
   /** Told of the upstream's answer. */
   answered(response: IncomingMessage): void;
@@ -66,6 +68,8 @@ export class Passthrough {
   private async forward(req: IncomingMessage, res: ServerResponse, pass: PassOn, way: Way, left: AbortSignal): Promise<Passed> {
     const { cache, viaToken } = this.rooms;
     const { url, agent, authorization } = way;
+    // Told now: http-proxy changes the request's url.
+    const followsItself = /^https?:/i.test(req.url ?? '') && isNamedByClient(cache, pass);
     const proxy = (this.proxy ??= await this.load());
     if (left.aborted) return LEFT;
     // A read has no body; sent on, what a client calls one could be taken for the next request (RFC 9112 §6.3).
@@ -89,18 +93,18 @@ export class Passthrough {
     if (bodyless) options.buffer = Readable.from([]);
     return new Promise((resolve, reject) => {
       const answered = (response: IncomingMessage): void => void this.relay(passing, response, left).then(resolve, reject);
-      const passing: Passing = { req, res, pass, host: url.host, timedOut: false, answered };
+      const passing: Passing = { req, res, pass, host: url.host, followsItself, timedOut: false, answered };
       this.under.set(req, passing);
       // Whoever leaves before there is an answer would be waited for in vain: http-proxy tells nobody.
       left.addEventListener('abort', () => res.headersSent || resolve(LEFT));
-      proxy.web(req, res, options, (error) => reject(failure(passing, error)));
+      proxy.web(req, res, options, (error) => reject(failure(passing, cache, error)));
     });
   }
 
   private async relay(passing: Passing, response: IncomingMessage, left: AbortSignal): Promise<Passed> {
     const { req, res, pass, host } = passing;
     const status = response.statusCode ?? 502;
-    if (status >= 300 && status < 400 && status !== 304) {
+    if (status >= 300 && status < 400 && status !== 304 && !passing.followsItself) {
       response.destroy();
       throw new LarderError('upstream-failed', { host, reason: `it redirects this request (status ${status}), which is not followed` });
     }
@@ -150,8 +154,16 @@ export class Passthrough {
   }
 }
 
-function failure({ host, timedOut }: Passing, error: unknown): LarderError {
+function failure({ host, timedOut, pass }: Passing, cache: CacheConfig, error: unknown): LarderError {
+  // No redirect is followed here, so who led to the address of an archive is the client that named it.
+  if (isNamedByClient(cache, pass) && isLarderError(error) && error.code === 'address-refused')
+    return new LarderError('target-refused', { ...error.facts, remedy: error.remedy }, error);
   if (isLarderError(error)) return error;
   if (timedOut) return new LarderError('upstream-timeout', { host, reason: 'it did not answer a request that was passed on' }, error);
   return new LarderError('upstream-unreachable', { host, reason: errorCode(error) ?? String(error) }, error);
+}
+
+/** Whether the origin is an archive that the client named (see archives.ts), not one of the configuration. */
+function isNamedByClient(cache: CacheConfig, { plan }: PassOn): boolean {
+  return !cache.origins.includes(plan.origin) && plan.path.startsWith('/');
 }
