@@ -12,7 +12,7 @@ const { threadId } = require('node:worker_threads');
 class DocumentError extends Error { constructor(reason) { super(reason); this.code = 'document-invalid'; this.reason = reason; } }
 const codec = {
   compressible: true,
-  render(body, { variant, base, path }) {
+  render(body, { variant, base, path, url, home, absent }) {
     const text = body.toString();
     if (text === 'invalid') throw new DocumentError('it says so');
     if (text === 'bug') throw new TypeError('a bug');
@@ -20,6 +20,7 @@ const codec = {
     if (text === 'loop') for (;;);
     if (text === 'hoard') for (const all = []; ; ) all.push({ a: [all.length, {}] });
     if (variant === 'none') return undefined;
+    if (variant === 'place') return { contentType: 'text/plain', body: Buffer.from(JSON.stringify({ path, url, home, absent })) };
     if (variant === 'thread') return { contentType: 'text/plain', body: Buffer.from(String(threadId)) };
     return { contentType: 'text/x-test', body: Buffer.from([text, variant, base, path].join(' ')) };
   },
@@ -73,6 +74,15 @@ test('renders, lists pins, compresses and digests in one job', async () => {
   expect(rendered?.integrity).toBe(sri('hello v http://b /p'));
   expect(gunzipSync(rendered?.gzip ?? Buffer.alloc(0)).toString()).toBe('hello v http://b /p');
   expect(pins).toEqual([{ target: '/p.tgz', version: 'hello' }]);
+});
+
+test('the codec is told where the document came from, and what of its promises is absent', async () => {
+  const pool = start();
+  const place = { path: '/p', url: 'http://up/p', home: 'http://up' };
+  const told = async (changes: Partial<RenderJob>): Promise<unknown> =>
+    JSON.parse((await pool.render(job('x', { variant: 'place', ...changes }))).rendered?.identity.toString() ?? '');
+  expect(await told({})).toEqual(place);
+  expect(await told({ absent: ['/p.tgz'] })).toEqual({ ...place, absent: ['/p.tgz'] });
 });
 
 test('without a variant there are only pins, without pins only the rendering', async () => {
