@@ -104,7 +104,7 @@ describe('purge', () => {
     await put('open|h.test|/debian/pool/a/a_1.deb', 'open|https~i.test:8443|/pool/a/a_2.deb', ...others);
     expect((await cli('purge', 'c=open', 'p=a')).out).toBe('The open cache forgot a (2 entries).');
     expect(await held()).toEqual([...others].sort());
-    expect((await cli('purge', 'c=open', 'p=/debian/dists/')).out).toContain('(1 entries)');
+    expect((await cli('purge', 'c=open', 'p=/debian/dists/')).out).toContain('(1 entry)');
   });
 
   test('also while the catalogue is being made anew', async () => {
@@ -131,7 +131,7 @@ describe('reset-guard', () => {
     expect(await verdict()).toBe('refuse-older');
     expect(await cli('reset-guard', 'c=open')).toEqual({
       status: 0,
-      out: 'The open cache forgot how new the 2 lists were that it verified.',
+      out: 'The open cache forgot how new 2 lists had to be.',
       err: '',
     });
     expect(await verdict()).toBe('accept-and-move');
@@ -146,7 +146,7 @@ describe('reset-guard', () => {
     expect((await cli('reset-guard')).out.split('\n')).toEqual([
       'The plain cache has verified no list of an archive.',
       'The scattered cache has verified no list of an archive.',
-      'The open cache forgot how new the 1 lists were that it verified.',
+      'The open cache forgot how new 1 list had to be.',
     ]);
   });
 });

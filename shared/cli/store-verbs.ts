@@ -36,7 +36,7 @@ export async function purge(context: Context): Promise<void> {
       out(
         removed === 0
           ? `The ${cache.name} cache holds nothing of ${packageName}.`
-          : `The ${cache.name} cache forgot ${packageName} (${removed} entries).`,
+          : `The ${cache.name} cache forgot ${packageName} (${counted(removed, 'entry', 'entries')}).`,
       );
     }
   });
@@ -74,7 +74,7 @@ export async function resetGuard(context: Context): Promise<void> {
         out(
           guards.length === 0
             ? `The ${name} cache has verified no list of an archive.`
-            : `The ${name} cache forgot how new the ${guards.length} lists were that it verified.`,
+            : `The ${name} cache forgot how new ${counted(guards.length, 'list', 'lists')} had to be.`,
         );
       }
     },
@@ -86,8 +86,16 @@ export async function resetGuard(context: Context): Promise<void> {
 export async function collectGarbage(context: Context): Promise<void> {
   await withStore(context, async (store) => {
     const { removed, bytes } = await store.gc();
-    context.out(removed === 0 ? 'The store is within its limits; nothing was removed.' : `Removed ${removed} entries, ${inUnits(bytes)}.`);
+    context.out(
+      removed === 0
+        ? 'The store is within its limits; nothing was removed.'
+        : `Removed ${counted(removed, 'entry', 'entries')}, ${inUnits(bytes)}.`,
+    );
   });
+}
+
+function counted(count: number, one: string, more: string): string {
+  return `${count} ${count === 1 ? one : more}`;
 }
 
 /** @param needed what must be there, or there is nothing to do */
