@@ -98,7 +98,11 @@ export class PinTables {
     const { store, pool, module, now, log } = this.about.rooms;
     if (this.tables.get(key)?.source === source) return;
     const before = await store.find(key);
-    if (before?.source === source && (await this.load(key))) return;
+    if (before?.source === source && (await this.load(key))) {
+      // It may have been held without being listed: the catalogue was lost.
+      this.listings.clear();
+      return;
+    }
     const entry = await store.find(object.key);
     if (!entry) return;
     const began = now();

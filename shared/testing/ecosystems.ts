@@ -27,6 +27,8 @@ export interface Ecosystem {
   readonly file: string;
   readonly noDocument: string;
   readonly noFile: string;
+  /** What a client reads before it asks for the file: the document, and what stands between them. */
+  readonly reads: readonly string[];
   /** Where the upstream is asked for the document and for the file. */
   readonly documentPath: string;
   readonly filePath: string;
@@ -35,8 +37,10 @@ export interface Ecosystem {
   promise(upstream: FakeUpstream, what: Offer): Reply;
   /** What a client gets that asks in vain for a document: a status, or a closed connection. */
   readonly failure: 'status' | 'close';
-  /** How a house finds this upstream. */
-  house(upstream: FakeUpstream): Pick<HouseOptions, 'module' | 'upstream' | 'env'>;
+  /** What becomes of a held file when its promise changes (CHANGED_<c> as it is by default). */
+  readonly changed: 'refuse' | 'follow';
+  /** How a house finds its upstreams: mirrors of each other, in order of preference. */
+  house(...mirrors: readonly FakeUpstream[]): Pick<HouseOptions, 'module' | 'upstream' | 'env'>;
   offer(upstream: FakeUpstream, what: Offer): void;
   /** What a document that was sent says. */
   revision(body: Buffer): string | undefined;
@@ -54,6 +58,7 @@ const npm: Ecosystem = {
   module: 'npm',
   document: '/a',
   file: tarballTarget('a', REVISION),
+  reads: ['/a'],
   noDocument: '/b',
   noFile: tarballTarget('b', REVISION),
   documentPath: '/a',
@@ -63,7 +68,8 @@ const npm: Ecosystem = {
     body: packument(url, 'a', { [REVISION]: { body }, ...(revision === REVISION ? {} : { [revision]: { body } }) }),
   }),
   failure: 'status',
-  house: ({ url }) => ({ module: 'npm', upstream: url, env: {} }),
+  changed: 'refuse',
+  house: (...mirrors) => ({ module: 'npm', upstream: mirrors.map(({ url }) => url), env: {} }),
   offer: (upstream, what) => offerBoth(npm, upstream, what),
   revision: (body) => (JSON.parse(String(body)) as { 'dist-tags'?: { latest?: string } })['dist-tags']?.latest,
 };
@@ -73,6 +79,7 @@ const pip: Ecosystem = {
   module: 'pip',
   document: '/simple/a/',
   file: `${WHEELS}/a-${REVISION}-py3-none-any.whl`,
+  reads: ['/simple/a/'],
   noDocument: '/simple/b/',
   noFile: `${WHEELS}/b-${REVISION}-py3-none-any.whl`,
   documentPath: '/simple/a/',
@@ -86,7 +93,8 @@ const pip: Ecosystem = {
     return { body: page, headers: { 'content-type': 'text/html' } };
   },
   failure: 'status',
-  house: ({ url }) => ({ module: 'pip', upstream: url, env: {} }),
+  changed: 'refuse',
+  house: (...mirrors) => ({ module: 'pip', upstream: mirrors.map(({ url }) => url), env: {} }),
   offer: (upstream, what) => offerBoth(pip, upstream, what),
   revision: (body) => [...String(body).matchAll(/>a-([\d.]+)-py3/g)].at(-1)?.[1],
 };
@@ -97,6 +105,7 @@ const apt: Ecosystem = {
   module: 'apt',
   document: '/demo/dists/stable/InRelease',
   file: `/demo${DEB}`,
+  reads: ['/demo/dists/stable/InRelease', `/demo/dists/stable/${INDEX}`],
   noDocument: '/demo/dists/none/InRelease',
   noFile: `/demo/pool/main/b/b/b_${REVISION}_all.deb`,
   documentPath: '/dists/stable/InRelease',
@@ -107,7 +116,8 @@ const apt: Ecosystem = {
     return { body: packed(Buffer.from(`${stanza({ Package: 'a', Version: REVISION, Tag: revision, ...promise })}\n`)) };
   },
   failure: 'close',
-  house: ({ url }) => ({ module: 'apt', upstream: [], env: { UPSTREAM_apt_demo: url } }),
+  changed: 'follow',
+  house: (...mirrors) => ({ module: 'apt', upstream: [], env: { UPSTREAM_apt_demo: mirrors.map(({ url }) => url).join(' ') } }),
   offer(upstream, what) {
     const index = apt.promise(upstream, what).body as Buffer;
     const revision = what.revision ?? REVISION;
