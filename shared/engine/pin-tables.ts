@@ -126,7 +126,11 @@ export class PinTables {
     const digested = digestBuffer(bytes, ['sha256']);
     const at = now();
     const facts = { module: module.name, kind: 'derived' as const, url: '', source, storedAt: at, checkedAt: at };
-    await store.commit(key, { ...facts, integrity: contentAddress(digested), size: digested.size, chunks: digested.chunks }, { buffer: bytes });
+    await store.commit(
+      key,
+      { ...facts, integrity: contentAddress(digested), size: digested.size, chunks: digested.chunks },
+      { buffer: bytes },
+    );
   }
 
   private async load(key: string): Promise<PinTable | undefined> {
