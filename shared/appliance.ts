@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Module } from '../caches/module';
 import type { CacheConfig, Config } from './config/config';
 import { ledgerFile } from './config/files';
+import { startWarnings } from './config/warnings';
 import { createDocumentPool } from './documents/pool';
 import type { EarlyTiming } from './engine/early';
 import { createSpools } from './engine/spooling';
@@ -184,6 +185,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     throw error;
   }
   log.info('listening', { cache: cache.name, port: listening.port, instance });
+  for (const { event, facts } of startWarnings(config, cache)) log.warn(event, facts);
   // What the first miss needs is loaded when nobody waits for it yet.
   setImmediate(() => {
     store.warm();

@@ -25,7 +25,6 @@ test.each([
   ['another scheme', (): string => 'https://a.example/x'],
   ['a host that begins alike', (): string => 'http://a.example.evil.example/x'],
   ['a user', (): string => 'http://a.example@evil.example/x'],
-  ['more than one folder up', (): string => 'http://a.example/x'],
   ['nothing', (): string => ''],
 ])('an address at %s is refused', (_what, address) => {
   expect(() => urls('/a', address, 'http://a.example/x/y/simple')).toThrow('climbs out of its base');
@@ -37,6 +36,12 @@ test.each(['/../a', '/x/%2e%2E/a', '/x/.%2e/a', '/..', '/x\\..\\a', '/simple/./a
     expect(() => urls(path, beside, 'http://a.example/x/simple')).toThrow('climbs out of its base');
   },
 );
+
+test('a module may mean what lies anywhere on the host', () => {
+  expect(urls('/a', () => 'http://a.example/files/a', 'http://a.example/x/y/simple')).toEqual([
+    'http://a.example/x/y/simple http://a.example/files/a',
+  ]);
+});
 
 test('dots in a query or in a name are no segments', () => {
   expect(urls('/packages/..a?b=/../c', beside, 'http://a.example/simple')).toHaveLength(1);

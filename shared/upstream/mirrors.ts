@@ -94,10 +94,10 @@ function at(home: Home, path: string, address: Address | undefined): URL {
   if (!text.startsWith(`${origin}/`) || !URL.canParse(text)) throw outside;
   const url = new URL(text);
   url.hash = '';
-  // `..`, also as %2e%2e, would reach what the operator did not name. A module may mean the base's own folder (an index's files lie
-  // beside it), nothing higher; there the parser's result does not tell a climbing path from such a one, so none may climb.
+  // `..`, also as %2e%2e, would reach what the operator did not name. Where a module says what lies where, it may mean what lies beside
+  // the base (an index's files do), but what it is given must not climb: the parser's result would not tell the one from the other.
   const isInside = address
-    ? url.pathname.startsWith(folderOf(home)) && !DOT_SEGMENT.test(text.slice(origin.length).split(/[?#]/, 1)[0] ?? '')
+    ? !DOT_SEGMENT.test(text.slice(origin.length).split(/[?#]/, 1)[0] ?? '')
     : url.pathname.startsWith(prefixOf(home));
   if (!isInside) throw outside;
   return url;
