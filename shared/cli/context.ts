@@ -5,7 +5,7 @@ import type { CacheConfig, Config } from '../config/config';
 import { loadConfig } from '../config/load';
 import { nearestName } from '../config/setting-names';
 import type { Environment } from '../config/sources';
-import { LarderError } from '../errors';
+import { errorText, isLarderError, LarderError } from '../errors';
 
 export interface Context {
   readonly config: Config;
@@ -59,6 +59,23 @@ export function moduleOf(context: Context, cache: CacheConfig): Module {
   const module = context.modules.find(({ name }) => name === cache.name);
   if (!module) throw new LarderError('internal', { reason: `no module ${cache.name}` });
   return module;
+}
+
+/** Whether the cache has anybody to ask: an upstream, or archives that its clients name. */
+export function isConfigured(context: Context, cache: CacheConfig): boolean {
+  return moduleOf(context, cache).archive !== undefined || cache.origins.some(({ bases }) => bases.length > 0);
+}
+
+/** Does something with each cache in turn; what fails is told when all have had theirs. @throws the only error, or all texts in one line */
+export async function forEach(context: Context, work: (cache: CacheConfig) => Promise<void>): Promise<void> {
+  const errors: unknown[] = [];
+  for (const cache of context.caches) await work(cache).catch((error: unknown) => errors.push(error));
+  if (errors.length === 0) return;
+  if (errors.length === 1) throw errors[0];
+  const lines = errors.map((error) =>
+    [errorText(error), isLarderError(error) ? error.remedy : ''].filter((part) => part !== '').join('; '),
+  );
+  throw new LarderError('start', { what: lines.join(' | '), remedy: '' }, errors[0]);
 }
 
 /** The URL by which a client on this machine reaches a cache, without trailing slash. */

@@ -8,7 +8,7 @@ import type { CacheConfig } from '../config/config';
 import { logFile, startLogFile } from '../config/files';
 import { LarderError, errorCode } from '../errors';
 import type { Context } from './context';
-import { baseUrlOf, moduleOf, reachable } from './context';
+import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
 
 /** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
@@ -16,9 +16,9 @@ const START_MS = 60_000;
 const POLL_MS = 40;
 const HEALTH = '/_cache/health';
 
-/** @throws LarderError start: the first cache that cannot be started, in one line */
+/** Starts each, also if another one cannot be started. @throws LarderError start: those that cannot, in one line */
 export async function startCaches(context: Context): Promise<void> {
-  for (const cache of context.caches) await startCache(context, cache);
+  await forEach(context, (cache) => startCache(context, cache));
 }
 
 async function startCache(context: Context, cache: CacheConfig): Promise<void> {
@@ -45,7 +45,7 @@ function describe(context: Context, cache: CacheConfig): void {
   }
   out(`  log    ${logFile(config, cache.name)}`);
   out(`  store  ${config.cacheDir}`);
-  if (cache.origins.every(({ bases }) => bases.length === 0))
+  if (!isConfigured(context, cache))
     out(`  It has no upstream yet: set UPSTREAM_${cache.name} in .env, then make restart c=${cache.name}.`);
   out(`  It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`);
 }

@@ -3,7 +3,7 @@ import type { CacheConfig } from '../config/config';
 import { inUnits } from '../config/effective';
 import type { Status } from '../http/status';
 import type { Context } from './context';
-import { reachable } from './context';
+import { isConfigured, reachable } from './context';
 import { findRunning } from './control';
 
 /** One line of the table. */
@@ -23,7 +23,7 @@ export async function showStatus(context: Context): Promise<void> {
 
 async function rowsOf(context: Context, cache: CacheConfig): Promise<StatusRow[]> {
   const running = await findRunning(context.config.cacheDir, cache.name);
-  const configured = cache.origins.some(({ bases }) => bases.length > 0);
+  const configured = isConfigured(context, cache);
   if (running.length === 0) return [{ cache: cache.name, port: cache.port, state: configured ? 'down' : 'not configured' }];
   return running.map(({ status }) => ({ cache: cache.name, port: status.port, state: configured ? 'up' : 'not configured', status }));
 }

@@ -3,19 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheConfig } from '../config/config';
 import { LarderError } from '../errors';
 import type { Context } from './context';
+import { forEach } from './context';
 import type { Running } from './control';
 import { askStatus, askToStop, findRunning } from './control';
 
 /** Downloads that are under way are parked, so that this is ample. */
 const STOP_MS = 20_000;
 
-/** @throws LarderError start: a process that does not end */
+/** Stops each, also if another one does not stop. @throws LarderError start: processes that do not end */
 export async function stopCaches(context: Context): Promise<void> {
-  for (const cache of context.caches) {
+  await forEach(context, async (cache) => {
     const running = (await findRunning(context.config.cacheDir, cache.name)).filter(({ status }) => isMeant(context, cache, status.port));
     if (running.length === 0) context.out(`The ${cache.name} cache does not run.`);
     await Promise.all(running.map((one) => stop(context, one)));
-  }
+  });
 }
 
 // One store may be served on several ports. `PORT_npm=9000 make stop` means that one; without it all are meant, also one
