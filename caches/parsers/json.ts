@@ -5,8 +5,9 @@
  * A key that stands twice in one object is no error (RFC 8259 §4 leaves it open, and registries have done it): the walk shows
  * every occurrence, and who asks by key takes the last one, as JSON.parse does.
  */
+import { isAscii } from 'node:buffer';
 import { DocumentError } from '../module';
-import { BACKSLASH, OPEN_ARRAY, OPEN_OBJECT, QUOTE, scanJson, spaceEnd, type Spans } from './json-scan';
+import { BACKSLASH, CLOSE_ARRAY, OPEN_ARRAY, OPEN_OBJECT, QUOTE, scanJson, spaceEnd, type Spans } from './json-scan';
 
 /** Bytes `start` up to, not including, `end`. */
 export interface Span {
@@ -20,9 +21,19 @@ export class JsonText {
   readonly root: Span;
   private readonly spans: Spans;
 
-  /** @throws DocumentError if `body` is not valid (see scanJson) */
-  constructor(readonly body: Buffer) {
+  /** The body as a string, if it is read often and all ASCII: slices of it cost less than strings of their own. */
+  private readonly ascii: string | undefined;
+
+  /**
+   * @param isReadOften many of its strings will be asked for and kept: worth a copy of the body as one string
+   * @throws DocumentError if `body` is not valid (see scanJson)
+   */
+  constructor(
+    readonly body: Buffer,
+    isReadOften = false,
+  ) {
     this.spans = scanJson(body);
+    this.ascii = isReadOften && isAscii(body) ? body.toString('latin1') : undefined;
     const start = spaceEnd(body, 0);
     this.root = { start, end: this.valueEnd(start) };
   }
@@ -32,8 +43,17 @@ export class JsonText {
     return new Members(this, value !== undefined && this.body[value.start] === OPEN_OBJECT ? value : EMPTY);
   }
 
+  /** The elements of the array at a span; none if another kind of value stands there. */
+  elements(value: Span | undefined): Elements {
+    return new Elements(this, value !== undefined && this.isArray(value) ? value : EMPTY);
+  }
+
   isObject(value: Span): boolean {
     return this.body[value.start] === OPEN_OBJECT;
+  }
+
+  isArray(value: Span): boolean {
+    return this.body[value.start] === OPEN_ARRAY;
   }
 
   /** The string at a span, unescaped; undefined if another kind of value stands there. */
@@ -47,8 +67,24 @@ export class JsonText {
     return this.body[value.start] === 0x74;
   }
 
+  /** Whether the literal `false` stands at a span. */
+  isFalse(value: Span): boolean {
+    return this.body[value.start] === 0x66;
+  }
+
+  /** The number at a span, as JavaScript has it; undefined if another kind of value stands there. */
+  number(value: Span): number | undefined {
+    const first = this.body[value.start] as number;
+    if (first !== 0x2d && !(first >= 0x30 && first <= 0x39)) return undefined;
+    return Number(this.body.toString('latin1', value.start, value.end));
+  }
+
   /** Unescapes the string whose quotes are at `start` and `end - 1`. */
   unquote(start: number, end: number): string {
+    if (this.ascii !== undefined) {
+      const raw = this.ascii.slice(start + 1, end - 1);
+      return raw.includes('\\') ? (JSON.parse(this.ascii.slice(start, end)) as string) : raw;
+    }
     for (let at = start + 1; at < end - 1; at++) {
       if (this.body[at] === BACKSLASH) return JSON.parse(this.body.toString('utf8', start, end)) as string;
     }
@@ -148,6 +184,40 @@ export class Members implements Span {
   }
 }
 
+/** A cursor over the elements of one array: call `next()` before each look. It is the current element as a span. */
+export class Elements implements Span {
+  start = 0;
+  end = 0;
+  private at: number;
+
+  constructor(
+    private readonly json: JsonText,
+    array: Span,
+  ) {
+    this.at = array.end === 0 ? 0 : array.start + 1;
+  }
+
+  /** Goes to the next element. @returns false if there is none */
+  next(): boolean {
+    if (this.at === 0) return false;
+    const { body } = this.json;
+    this.start = spaceEnd(body, this.at);
+    if (body[this.start] === CLOSE_ARRAY) {
+      this.at = 0;
+      return false;
+    }
+    this.end = this.json.valueEnd(this.start);
+    const comma = spaceEnd(body, this.end);
+    this.at = body[comma] === 0x2c ? comma + 1 : 0;
+    return true;
+  }
+
+  /** The current element's span, which stays when the cursor moves on. */
+  get span(): Span {
+    return { start: this.start, end: this.end };
+  }
+}
+
 /** A closed set of (ASCII) keys that a walk looks for. */
 export class Names {
   private readonly byLength: string[][] = [];
@@ -174,8 +244,8 @@ function standsAt(body: Buffer, start: number, name: string): boolean {
 }
 
 /** The root object of a document. @throws DocumentError if the body is no JSON object */
-export function jsonObject(body: Buffer): JsonText {
-  const json = new JsonText(body);
+export function jsonObject(body: Buffer, isReadOften = false): JsonText {
+  const json = new JsonText(body, isReadOften);
   if (!json.isObject(json.root)) throw new DocumentError('it is not a JSON object');
   return json;
 }

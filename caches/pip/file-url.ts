@@ -1,0 +1,41 @@
+/** URLs of files as pages give them. */
+
+export interface FileUrl {
+  /** Absolute, with query, without fragment and credentials. */
+  readonly href: string;
+  /** Host, and port if it is not the scheme's own. */
+  readonly host: string;
+  readonly pathname: string;
+  /** What stands behind `#`; '' if nothing. */
+  readonly fragment: string;
+}
+
+/** Absolute URLs that the URL parser would leave as they are. Segments do not begin with a dot or an escape, so none is a dot segment. */
+const PLAIN = /^https?:\/\/((?:[a-z\d-]+\.)*[a-z][a-z\d-]*)((?:\/[\w~+@-][\w.~+@%-]*)+)$/;
+
+/** @returns undefined if it is no URL, or of another scheme than http and https: no client may be sent there */
+export function resolveFileUrl(reference: string, base: string): FileUrl | undefined {
+  const hash = reference.indexOf('#');
+  const address = hash < 0 ? reference : reference.slice(0, hash);
+  const fragment = hash < 0 ? '' : reference.slice(hash + 1).trim();
+  const plain = PLAIN.exec(address);
+  if (plain) return { href: address, host: plain[1] ?? '', pathname: plain[2] ?? '', fragment };
+  if (!URL.canParse(address, base)) return undefined;
+  const url = new URL(address, base);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return undefined;
+  url.hash = '';
+  url.username = '';
+  url.password = '';
+  return { href: url.href, host: url.host, pathname: url.pathname, fragment };
+}
+
+/** The last segment of a path, without escapes where they make sense. */
+export function lastSegment(pathname: string): string {
+  const segment = pathname.slice(pathname.lastIndexOf('/') + 1);
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
