@@ -1,7 +1,7 @@
 /** bzip2, block by block: a block is 900 kB before its run lengths are undone, and at most 46 MB after (a run of 5 bytes may stand for 259). */
 import Bunzip, { type BunzipInput } from 'seek-bzip';
 import { ByteReader } from './byte-reader';
-import { PIECE_BYTES } from './zlib-pieces';
+import { PIECE_BYTES } from './gzip-pieces';
 
 /** Streams that follow each other are one. @throws Error of the decoder (also at a truncated end), or of `pieces` */
 export function* bzip2Pieces(pieces: Iterable<Buffer>): Generator<Buffer> {

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { decompress, type Compression } from './decompress';
 import { lz4Pieces } from './lz4-pieces';
 import { BZIP2, LZ4, LZ4_SIZED, LZ4_STORED, TEXT, XZ, ZSTD, ZSTD_SIZED } from './samples';
-import { zstdBlocks } from './zstd-pieces';
+import { zstdPieces } from './zstd-pieces';
 
 const GZIP = gzipSync(TEXT);
 const SAMPLES: ReadonlyArray<readonly [name: string, Compression, Buffer]> = [
@@ -96,15 +96,15 @@ test.each([
   expect(broken).toBeGreaterThan(sample.length / 101 / 2);
 });
 
-describe('zstd without a library of Node', () => {
+describe('zstd', () => {
   test.each([1, 1000])('is decoded block by block (pieces of %i bytes)', async (length) => {
-    expect((await all(zstdBlocks(pieces(ZSTD, length)))).equals(TEXT)).toBe(true);
-    expect((await all(zstdBlocks(pieces(ZSTD_SIZED, length)))).equals(TEXT)).toBe(true);
+    expect((await all(zstdPieces(pieces(ZSTD, length)))).equals(TEXT)).toBe(true);
+    expect((await all(zstdPieces(pieces(ZSTD_SIZED, length)))).equals(TEXT)).toBe(true);
   });
 
   test('frames to be skipped are skipped', async () => {
     const skipped = Buffer.from('532a4d1803000000aabbcc', 'hex');
-    expect((await all(zstdBlocks([Buffer.concat([skipped, ZSTD, skipped])]))).equals(TEXT)).toBe(true);
+    expect((await all(zstdPieces([Buffer.concat([skipped, ZSTD, skipped])]))).equals(TEXT)).toBe(true);
   });
 
   test.each([
@@ -115,7 +115,7 @@ describe('zstd without a library of Node', () => {
     ['a block of no known kind', '28b52ffd' + '00' + '50' + '070000', 'block'],
   ])('%s is refused before memory is taken for it', async (_name, hex, reason) => {
     const frame = Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(100)]);
-    await expect(all(zstdBlocks([frame]))).rejects.toThrow(reason);
+    await expect(all(zstdPieces([frame]))).rejects.toThrow(reason);
   });
 });
 
@@ -125,16 +125,28 @@ describe('lz4', () => {
   });
 
   test.each([
-    ['another version', '04224d18' + '00'],
-    ['a dictionary', '04224d18' + '41'],
-    ['a block larger than it says', '04224d18' + '40' + '40' + '00' + '01000100'],
-    ['a match before the beginning', '04224d18' + '40' + '40' + '00' + '05000000' + '1041020010'],
-    ['a match of distance 0', '04224d18' + '40' + '40' + '00' + '05000000' + '1041000010'],
-    ['literals beyond the block', '04224d18' + '40' + '40' + '00' + '02000000' + '5041'],
-    ['a length without an end', '04224d18' + '40' + '40' + '00' + '02000000' + 'f0ff'],
-    ['more than its block size', `04224d18404000${'0a040000'}1f410100${'ff'.repeat(1030)}`],
-  ])('%s is an error', async (_name, hex) => {
-    await expect(all(lz4Pieces([Buffer.from(hex, 'hex'), Buffer.alloc(20)]))).rejects.toThrow();
+    ['another version', '00', 'version'],
+    ['a dictionary', '41', 'dictionary'],
+    ['a block size that does not exist', '40' + '30', 'block size'],
+    ['a block larger than it says', '40' + '40' + '00' + '01000100', 'larger than allowed'],
+    ['a match before the beginning', '40' + '40' + '00' + '04000000' + '10410200', 'match'],
+    ['a match of distance 0', '40' + '40' + '00' + '04000000' + '10410000', 'match'],
+    ['a match without its distance', '40' + '40' + '00' + '03000000' + '104101', 'cut off'],
+    ['literals beyond the block', '40' + '40' + '00' + '02000000' + '5041', 'literals'],
+    ['a length without an end', '40' + '40' + '00' + '02000000' + 'f0ff', 'cut off'],
+    ['more than its block size', '40' + '40' + '00' + '4f010000' + '1f410100' + 'ff'.repeat(330) + '00', 'match'],
+    [
+      'literals beyond its block size',
+      '40' + '40' + '00' + '10010000' + '1f410100' + 'ff'.repeat(256) + 'e6' + 'a0' + '42'.repeat(10),
+      'literals',
+    ],
+  ])('%s is an error', async (_name, hex, reason) => {
+    await expect(all(lz4Pieces([Buffer.from(`04224d18${hex}00000000`, 'hex')]))).rejects.toThrow(reason);
+  });
+
+  test('a match may overlap what it makes', async () => {
+    const frame = Buffer.from('04224d18' + '40' + '40' + '00' + '05000000' + '1f41010000' + '00000000', 'hex');
+    expect((await all(lz4Pieces([frame]))).toString()).toBe('A'.repeat(20));
   });
 
   test('hostile blocks end in an error or in at most what they may hold', async () => {

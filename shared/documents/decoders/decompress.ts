@@ -9,7 +9,7 @@ export async function* decompress(pieces: Iterable<Buffer>, compression: Compres
     case 'none':
       return yield* pieces;
     case 'gzip':
-      return yield* (await import('./zlib-pieces')).gunzipPieces(pieces);
+      return yield* (await import('./gzip-pieces')).gunzipPieces(pieces);
     case 'xz':
       return yield* (await import('./xz-pieces')).xzPieces(pieces);
     case 'bzip2':

@@ -1,26 +1,21 @@
-/** Zstandard (RFC 8878): by Node's own library where it has one (22.15), else block by block by a package. */
+/**
+ * Zstandard (RFC 8878), block by block by a package. Not by Node, which can since 22.15: its stream takes the end of a frame that is cut off for
+ * its end, and does not see a second frame (22.23).
+ */
 import { Decompress } from 'fzstd';
-import * as zlib from 'node:zlib';
 import { ByteReader } from './byte-reader';
-import { PIECE_BYTES, through } from './zlib-pieces';
-import type { Transform } from 'node:stream';
 
 /** The `zstd` command's own limit: what asks for more memory is refused. */
 const MOST_WINDOW_BYTES = 128 * 1024 * 1024;
 const MOST_BLOCK_BYTES = 128 * 1024;
 const CHECKSUM_BYTES = 4;
 
-/** @throws Error of the decoder (also at a truncated end), or of `pieces` */
-export function zstdPieces(pieces: Iterable<Buffer>): AsyncIterable<Buffer> | Iterable<Buffer> {
-  const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => Transform };
-  return createZstdDecompress ? through(pieces, createZstdDecompress({ chunkSize: PIECE_BYTES })) : zstdBlocks(pieces);
-}
-
 /**
- * The package decodes what it is given at once, and allocates the window that a frame asks for: it gets one block at a time, and only
- * frames whose header was looked at.
+ * Frames that follow each other are one. The package decodes what it is given at once, and allocates the window that a frame asks for: it
+ * gets one block at a time, and only frames whose header was looked at.
+ * @throws Error of the decoder (also at a truncated end), or of `pieces`
  */
-export function* zstdBlocks(pieces: Iterable<Buffer>): Generator<Buffer> {
+export function* zstdPieces(pieces: Iterable<Buffer>): Generator<Buffer> {
   const reader = new ByteReader(pieces);
   do {
     const magic = reader.take(4);
