@@ -57,7 +57,7 @@ export const SETTINGS = {
   'UPSTREAM_<c>': setting(
     'Upstreams',
     kinds.baseUrls,
-    "the ecosystem's public registry",
+    "the ecosystem's public registry, if it has one",
     'Where the cache gets things from: the URL that a client would be given. Several URLs are mirrors of the same content, in order of preference.',
   ),
   'UPSTREAM_<c>_<name>': setting(
