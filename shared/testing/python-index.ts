@@ -154,10 +154,11 @@ export async function startIndex(options: IndexOptions = {}): Promise<FakeIndex>
     return document && { body: JSON.stringify(document), headers: { 'content-type': 'application/json' } };
   };
 
+  const fileHere = files === upstream ? serveFile : (): undefined => undefined;
   const missing: Reply = { status: 404, body: '404 Not Found', headers: { 'content-type': 'text/plain' } };
   const pathname = (target: string): string => target.split('?')[0] ?? target;
   upstream.on(/^/, (request, response, { path }) =>
-    sendReply(request, response, page(request, pathname(path)) ?? serveFile(pathname(path)) ?? api(pathname(path)) ?? missing),
+    sendReply(request, response, page(request, pathname(path)) ?? fileHere(pathname(path)) ?? api(pathname(path)) ?? missing),
   );
   if (files !== upstream)
     files.on(/^/, (request, response, { path }) => sendReply(request, response, serveFile(pathname(path)) ?? missing));
