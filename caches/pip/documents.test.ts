@@ -1,6 +1,6 @@
 import type { DocumentPlace } from '../module';
 import { projectJson } from './json-api';
-import { fixture, HOME } from './page-fixture';
+import { fixture, HOME } from '../../shared/testing/python-page';
 import { projectList } from './project-list';
 
 const BASE = 'http://localhost:3141';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { page } from './page';
-import { BASE, fileOf, fixture, pinsOf, placeOf, render, sri, type Json } from './page-fixture';
+import { BASE, fileOf, fixture, pinsOf, placeOf, render, sri, type Json } from '../../shared/testing/python-page';
 
 const H = (text: string): string => createHash('sha256').update(text).digest('hex');
 const X512 = createHash('sha512').update('x').digest('hex');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { laws } from '../../shared/testing/laws';
 import { matchRoute, type ImmutableRoute, type Params, type Rendered } from '../module';
 import { address } from './file-place';
-import { fixture } from './page-fixture';
+import { fixture } from '../../shared/testing/python-page';
 import { pip } from './pip';
 
 const PIP = 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01';

@@ -17,12 +17,15 @@ const search: DocumentRoute = {
   path: () => '/',
 };
 
+/** As a route whose prefix may be there or not, and that keeps what was asked. */
+const legacy: DocumentRoute = { ...search, name: 'legacy', target: /^(?:\/old\/home)*(?<raw>\/(?:\+)?legacy\/?)$/ };
+
 function fakeModule(name: string, defaultPort: number, purlType?: string): Module {
   return {
     name,
     title: name,
     defaultPort,
-    routes: [search],
+    routes: [search, legacy],
     purge: () => ({ documents: [], prefix: '' }),
     error: () => ({ contentType: '', body: Buffer.alloc(0) }),
     clients: () => [],
@@ -174,6 +177,7 @@ describe('upstreams', () => {
   test.each([
     ['UPSTREAM_npm_Corp', 'http://c.test', 'a name is lower-case letters'],
     ['UPSTREAM_npm_search', 'http://c.test', "a word of the cache's own URLs"],
+    ['UPSTREAM_npm_legacy', 'http://c.test', "a word of the cache's own URLs"],
     ['UPSTREAM_npm_registry', 'http://c.test', "a word of the cache's own URLs"],
     ['UPSTREAM_npm_corp_AUTH', 'secret', 'goes with UPSTREAM_npm_corp'],
     ['UPSTREAM_npm_AUTH', 'secret', 'set UPSTREAM_npm too'],

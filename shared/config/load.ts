@@ -172,7 +172,9 @@ function reservedNames(module: Module, input: ConfigInput): (name: string) => bo
 
 /** First path segments that routes spell out: a named upstream there would hide them. */
 function routeWords(module: Module): string[] {
-  return module.routes.flatMap((route) => /^\^\\?\/([a-z0-9-]+)/.exec(route.target.source)?.[1] ?? []);
+  // Before the word: a prefix that may be there or not, the beginning of a group, a mark that may be there or not.
+  const word = /^\^(?:\(\?:[^()]*\)[*?])?(?:\(\?<raw>)?\\?\/(?:\(\?:[^()]*\)\?)?([a-z0-9-]+)/;
+  return module.routes.flatMap((route) => word.exec(route.target.source)?.[1] ?? []);
 }
 
 /** @throws LarderError config: two caches on one port, or an upstream that is one of our own listeners */

@@ -1,8 +1,8 @@
 /** What the tests of the page codec share. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DocumentPlace, Pin } from '../module';
-import { page } from './page';
+import type { DocumentPlace, Pin } from '../../caches/module';
+import { page } from '../../caches/pip/page';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- what JSON.parse gives */
 export type Json = any;
