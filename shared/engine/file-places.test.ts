@@ -170,3 +170,27 @@ describe('what cannot be reached is never "not found"', () => {
     expect((await house.get(target.replace('other', 'another'))).status).toBe(404);
   });
 });
+
+describe('what a page promises', () => {
+  it('nothing: then the file is served and kept without a pin', async () => {
+    index.addProject({ name: 'bare', releases: { '1.0': { unhashed: true, ballast: BALLAST } } });
+    const target = index.target('bare-1.0-py3-none-any.whl');
+    const got = await house.get(target);
+    expect([got.status, got.complete, got.body.equals(index.file('bare-1.0-py3-none-any.whl').body)]).toEqual([200, true, true]);
+    expect((await house.kept(target)).pin).toBeUndefined();
+    expect((await house.get(target)).headers['x-cache']).toBe('hit');
+  });
+
+  it('other bytes of the metadata: they are refused and not kept, before and after the page', async () => {
+    index.addProject({ name: 'odd', releases: { '1.0': { metadata: 'wrong' } } });
+    const target = `${index.target('odd-1.0-py3-none-any.whl')}.metadata`;
+    for (let round = 0; round < 2; round++) expect((await house.get(target)).status).toBe(502);
+    expect((await house.why(target)).entry).toBeNull();
+  });
+
+  it('the digest of the metadata: they are verified by it', async () => {
+    const target = `${index.target(LEFT)}.metadata`;
+    expect((await house.get(target)).body.toString()).toContain('Name: left');
+    expect((await house.kept(target)).pin).toMatch(/^sha256-/);
+  });
+});
