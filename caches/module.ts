@@ -172,6 +172,11 @@ export interface RosterRoute extends RouteBase {
   signature(params: Params): 'inline' | { readonly detached: string };
   /** Runs in a worker thread. @throws DocumentError */
   read(body: Buffer): Roster;
+  /**
+   * Of the listed files those that nearly every client will ask for next, so that they can be had of the same generation although nobody
+   * asked yet. `architecture` is Node's name of this machine's.
+   */
+  likely?(files: Iterable<Listed>, architecture: string): readonly Listed[];
 }
 
 /** A file that belongs to a roster's generation: by its plain name, by its digest, or the roster's detached signature. */

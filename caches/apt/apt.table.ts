@@ -6,6 +6,7 @@ import type { ImmutableRoute, ListedRoute, Params, PassthroughRoute, RosterRoute
 import { canonicalPath, folderOf, plainName } from './canonical';
 import { filePath, flatIndexes, patchIndexes, poolIndexes, purlOf } from './pool';
 import { indexOf } from './promises';
+import { likelyOf } from './likely';
 import { readRelease } from './release';
 import { rostersOf, suiteFolders } from './suites';
 import { ANYTHING, exactly, FOLDER, IN_DISTS, IN_POOL, NOT_IN_DISTS, SEGMENT } from './target-patterns';
@@ -40,6 +41,7 @@ const roster: RosterRoute = {
   path: filePath,
   signature: (params) => (params['file'] === 'InRelease' ? 'inline' : { detached: `${filePath(params)}.gpg` }),
   read: readRelease,
+  likely: likelyOf,
 };
 
 const signature: ListedRoute = {

@@ -37,7 +37,15 @@ export async function fetchWhole(
     ...(held?.etag === undefined ? {} : { 'if-none-match': held.etag }),
     ...(held?.lastModified === undefined ? {} : { 'if-modified-since': held.lastModified }),
   };
-  const spec = { origin: plan.origin, path, headers, algorithms: ['sha256'] as const, judged: false, maxBytes, signal: new AbortController().signal };
+  const spec = {
+    origin: plan.origin,
+    path,
+    headers,
+    algorithms: ['sha256'] as const,
+    judged: false,
+    maxBytes,
+    signal: new AbortController().signal,
+  };
   const download = new Download(rooms.upstream, spec, body, UNWATCHED);
   const { head, response } = await download.open();
   if (head.status === 304 && held) return { head };
@@ -45,6 +53,9 @@ export async function fetchWhole(
   const digested = await download.readAll(response);
   const last = download.latest ?? head;
   if (last.contentEncoding !== undefined)
-    throw new LarderError('document-invalid', { target: path, reason: `it came with the encoding ${last.contentEncoding}, which nobody asked for` });
+    throw new LarderError('document-invalid', {
+      target: path,
+      reason: `it came with the encoding ${last.contentEncoding}, which nobody asked for`,
+    });
   return { head: last, body: { bytes: body.all(), digested } };
 }

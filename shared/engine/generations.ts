@@ -27,7 +27,10 @@ export interface FreshRoster {
 
 export class Generations {
   private readonly parsed = new Map<string, Promise<Says>>();
-  private readonly unstored = new Map<string, { readonly generation: Generation; readonly signature: Buffer | undefined; readonly untilMs: number }>();
+  private readonly unstored = new Map<
+    string,
+    { readonly generation: Generation; readonly signature: Buffer | undefined; readonly untilMs: number }
+  >();
 
   constructor(
     private readonly rooms: EngineRooms,
@@ -38,7 +41,8 @@ export class Generations {
   async current(plan: Plan): Promise<Generation | undefined> {
     const entry = await this.rooms.store.find(plan.key);
     const recent = this.unstored.get(plan.key);
-    if (recent && recent.untilMs > this.rooms.now() && (!entry || entry.checkedAt < recent.generation.entry.checkedAt)) return recent.generation;
+    if (recent && recent.untilMs > this.rooms.now() && (!entry || entry.checkedAt < recent.generation.entry.checkedAt))
+      return recent.generation;
     return entry && this.read(plan, entry);
   }
 
@@ -65,7 +69,10 @@ export class Generations {
     const { entry, body, signature, says } = fresh;
     this.remember(entry.integrity, plan, Promise.resolve(says));
     try {
-      if (signature) await store.commit(signatureKey(plan, signature.path, entry.integrity), this.besides(entry, signature.body), { buffer: signature.body });
+      if (signature)
+        await store.commit(signatureKey(plan, signature.path, entry.integrity), this.besides(entry, signature.body), {
+          buffer: signature.body,
+        });
       await store.commit(revisionKey(plan.key, entry.integrity), { ...entry, kind: 'file' }, { buffer: body });
       const shown = await store.commit(plan.key, entry, { buffer: body });
       this.unstored.delete(plan.key);
@@ -87,7 +94,9 @@ export class Generations {
     const confirmed = { ...patch, checkedAt: now() };
     const amended = generation.unstored
       ? undefined
-      : await store.amend(entry.key, entry.integrity, confirmed).catch((error: unknown) => void log.warn('not-storing', { key: entry.key, reason: errorText(error) }));
+      : await store
+          .amend(entry.key, entry.integrity, confirmed)
+          .catch((error: unknown) => void log.warn('not-storing', { key: entry.key, reason: errorText(error) }));
     return { ...generation, entry: amended ?? { ...entry, ...confirmed } };
   }
 
@@ -121,24 +130,34 @@ export class Generations {
   private besides(roster: NewEntry, body: Buffer): NewEntry {
     const digested = digestBuffer(body, ['sha256']);
     const { module, url, storedAt, checkedAt } = roster;
-    return { module, kind: 'file', url, storedAt, checkedAt, integrity: contentAddress(digested), size: digested.size, chunks: digested.chunks };
+    return {
+      module,
+      kind: 'file',
+      url,
+      storedAt,
+      checkedAt,
+      integrity: contentAddress(digested),
+      size: digested.size,
+      chunks: digested.chunks,
+    };
   }
 
   private async forgetOld(plan: Plan, current: string): Promise<void> {
     const { store, now, log } = this.rooms;
     const revisions = await store.keys(`${plan.key}@`).catch(() => []);
     const old = revisions.filter(({ key, storedAt }) => storedAt < now() - SUPERSEDED_MS && key !== revisionKey(plan.key, current));
-    if (old.length > 0) await store.remove(old.map(({ key }) => key)).catch((error: unknown) => log.warn('not-storing', { reason: errorText(error) }));
+    if (old.length > 0)
+      await store.remove(old.map(({ key }) => key)).catch((error: unknown) => log.warn('not-storing', { reason: errorText(error) }));
   }
 }
 
 /** What a roster says. @throws LarderError document-invalid | document-too-large | integrity | held-unreadable */
-export async function readRoster(rooms: EngineRooms, plan: Plan, source: { file: string; integrity: string } | { body: Buffer }): Promise<Says> {
+export async function readRoster(
+  rooms: EngineRooms,
+  plan: Plan,
+  source: { file: string; integrity: string } | { body: Buffer },
+): Promise<Says> {
   const job = { module: rooms.module.name, route: (plan.route as RosterRoute).name, path: plan.path, source, maxBytes: MOST_ROSTER_BYTES };
   return indexRoster(await rooms.pool.readRoster(job));
 }
 
-/** The names of a generation that differ from what is wanted of it. */
-export function listedNames(says: Says, names: Iterable<string>): Listed[] {
-  return [...names].flatMap((name) => says.names.get(name) ?? []);
-}

@@ -18,7 +18,7 @@ import type { EngineRooms } from './rooms';
 import { WITNESS_MS, type Witness } from './witness';
 
 /** A mirror in the middle of a change is asked again after these pauses, in ms. */
-const PAUSES = [300, 1000, 2500];
+const PAUSES = [1000, 2500];
 /** Objects of a generation that are fetched at a time. */
 const MOST_AT_ONCE = 4;
 
@@ -79,7 +79,10 @@ export class ListedDesk {
     };
     await Promise.all(Array.from({ length: MOST_AT_ONCE }, work));
     // What the new generation promises is known before it is shown.
-    await this.about.tables.learn(generation, names.flatMap((name) => generation.says.names.get(name) ?? []));
+    await this.about.tables.learn(
+      generation,
+      names.flatMap((name) => generation.says.names.get(name) ?? []),
+    );
   }
 
   /** The plan of a listed file's bytes. undefined: no route of the module knows such a name. */
@@ -95,19 +98,22 @@ export class ListedDesk {
   }
 
   private async ofGeneration(generation: Generation, listed: Listed, object: Plan, request: EngineRequest): Promise<Answer> {
-    const { files, asked, rosters } = this.about;
+    const { files, asked, rosters, generations } = this.about;
     for (let attempt = 0; ; attempt++) {
       try {
         const { ready: _ready, ...answer } = await files.get(object, request);
         asked.note(object.origin, folderOf(generation.plan.path), listed.name);
-        // A plain name means something else tomorrow: it is not kept ready, and caches on the way have to ask.
+        // A plain name means something else tomorrow: it is not kept ready, caches on the way have to ask, and no date tells two revisions apart.
         this.learnFrom(generation, listed, object, request);
-        return { ...answer, cacheControl: 'no-cache' };
+        return { ...answer, cacheControl: 'no-cache', weakDate: true };
       } catch (error) {
         const pause = PAUSES[attempt];
         if (!isTorn(error) || pause === undefined) throw error;
         // The upstream has other bytes than the generation says: most likely it has a newer one, or is just getting it.
-        if (attempt === 0) void rosters.lookAgain(generation.plan);
+        await rosters.lookAgain(generation.plan);
+        const current = await generations.current(generation.plan);
+        // It has: then nobody can give this client what it wants, and apt had better be told soon.
+        if (current?.entry.integrity !== generation.entry.integrity) throw error;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
@@ -177,7 +183,10 @@ export class ListedDesk {
     if (first) return first;
     for (const roster of plans) {
       const shown = await rosters.shown(roster).catch((error: unknown) => {
-        if (isLarderError(error) && (error.code === 'upstream-not-found' || error.code === 'upstream-gone' || error.code === 'upstream-denied'))
+        if (
+          isLarderError(error) &&
+          (error.code === 'upstream-not-found' || error.code === 'upstream-gone' || error.code === 'upstream-denied')
+        )
           return undefined;
         throw error;
       });

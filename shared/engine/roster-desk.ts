@@ -44,7 +44,10 @@ export class RosterDesk {
   async get(plan: Plan, request: EngineRequest): Promise<Answer> {
     const { generation, outcome, detail } = await this.shown(plan);
     const { entry } = generation;
-    this.witness.saw(request.client, request.address, folderKey(this.about.rooms.module.name, plan), { roster: plan.path, integrity: entry.integrity });
+    this.witness.saw(request.client, request.address, folderKey(this.about.rooms.module.name, plan), {
+      roster: plan.path,
+      integrity: entry.integrity,
+    });
     if (!generation.unstored) this.about.rooms.store.used(entry.key);
     return {
       outcome,
@@ -53,6 +56,7 @@ export class RosterDesk {
       lastModified: entry.lastModified ?? new Date(entry.storedAt).toUTCString(),
       cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.about.rooms.cache)}`,
       vary: '',
+      weakDate: true,
       confirmedAt: entry.checkedAt,
       body: generation.unstored ? memorySource(generation.unstored) : await this.bodies.open(entry),
       ...(detail === undefined ? {} : { detail }),

@@ -35,7 +35,13 @@ export function openRosterHouse(
   const generations = new Generations(rooms, bodies);
   const asked = new AskedNames(rooms);
   const witness = new Witness(rooms.now, options.askSisters);
-  const about = { rooms, generations, asked, verifier: options.verifier, hold: (...what: Parameters<ListedDesk['hold']>) => listed.hold(...what) };
+  const about = {
+    rooms,
+    generations,
+    asked,
+    verifier: options.verifier,
+    hold: (...what: Parameters<ListedDesk['hold']>) => listed.hold(...what),
+  };
   const rosters = new RosterDesk(about, negative, bodies, witness);
   const tables = new PinTables({ rooms, bodies, generations, objectOf: (generation, file) => listed.objectOf(generation, file) });
   const listed: ListedDesk = new ListedDesk({ rooms, generations, rosters, files, tables, asked, witness });

@@ -11,14 +11,19 @@ import { fetchWhole, type Whole } from './fetch-whole';
 import { folderOf, type Generation, type Says } from './generation';
 import { MOST_ROSTER_BYTES, readRoster, type FreshRoster, type Generations } from './generations';
 import { hostOf, type Head } from './head';
+import { within } from './patience';
 import type { Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
 import { guardNote, judgeRoster, readGuard, writeGuard } from './roster-guard';
 
 const MOST_SIGNATURE_BYTES = 1024 * 1024;
 /** Roster and detached signature are two files: how often they are asked for until they fit. */
-const MOST_PAIRS = 3;
+const MOST_PAIRS = 4;
 const PAIR_PAUSE_MS = 500;
+/** Before a cold roster is shown: how much is fetched with it, how long that is waited for, and how often it is begun anew. */
+const MOST_FORESEEN_BYTES = 16 * 1024 * 1024;
+const FORESEE_MS = 3_000;
+const MOST_COLD = 3;
 
 export interface RenewalRooms {
   readonly rooms: EngineRooms;
@@ -47,9 +52,14 @@ interface Arrived {
  * @param held what is shown now
  * @throws LarderError of the upstream; roster-refused if what came may not be shown; document-invalid
  */
-export async function renew(about: RenewalRooms, plan: Plan, held: Generation | undefined): Promise<Renewed> {
+export function renew(about: RenewalRooms, plan: Plan, held: Generation | undefined): Promise<Renewed> {
+  return renewOnce(about, plan, held, MOST_COLD);
+}
+
+/** @param colds how often a cold roster may be asked for again, because the upstream changed before its files were there */
+async function renewOnce(about: RenewalRooms, plan: Plan, held: Generation | undefined, colds: number): Promise<Renewed> {
   const { rooms, generations } = about;
-  const whole = await fetchWhole(rooms, plan, plan.path, held?.entry, MOST_ROSTER_BYTES);
+  const whole = await fetchWhole(rooms, plan, plan.path, held?.entry, MOST_ROSTER_BYTES, colds < MOST_COLD);
   if (held && isSame(whole, held)) return { generation: await generations.confirm(held, validatorsOf(whole.head)), outcome: 'revalidated' };
   const arrived = await paired(about, plan, whole);
   const says = await readRoster(rooms, plan, { body: Buffer.from(arrived.bytes) });
@@ -57,8 +67,14 @@ export async function renew(about: RenewalRooms, plan: Plan, held: Generation | 
   const guard = readGuard(await rooms.store.note(guardName).catch(() => undefined));
   const judgement = judgeRoster(guard, { date: says.date, verification: arrived.verification }, held !== undefined, rooms.now());
   if (judgement === 'refuse-older' || judgement === 'refuse-bad') return refused(about, plan, held, judgement, says, arrived);
-  const fresh: FreshRoster = { entry: arrived.entry, body: arrived.bytes, says, ...(arrived.signature ? { signature: arrived.signature } : {}) };
+  const fresh: FreshRoster = {
+    entry: arrived.entry,
+    body: arrived.bytes,
+    says,
+    ...(arrived.signature ? { signature: arrived.signature } : {}),
+  };
   if (held) await complete(about, plan, fresh);
+  else if ((await foresee(about, plan, fresh)) === 'torn' && colds > 0) return renewOnce(about, plan, undefined, colds - 1);
   const generation = await generations.show(plan, fresh);
   if (judgement === 'accept-and-move')
     await rooms.store
@@ -87,30 +103,71 @@ async function complete({ rooms, asked, hold }: RenewalRooms, plan: Plan, { entr
   }
 }
 
-/** A roster with the signature that belongs to it. @throws LarderError: the two do not belong together */
+/**
+ * Nothing is held, so nobody knows what clients will ask for; but some files nearly all of them do. If they are small they are fetched before
+ * the roster is shown: an archive that changes between the two would leave a client without lists, which apt takes for an error.
+ */
+async function foresee({ rooms, hold }: RenewalRooms, plan: Plan, { entry, body, says }: FreshRoster): Promise<'done' | 'torn'> {
+  const files = (plan.route as RosterRoute).likely?.(says.names.values(), process.arch) ?? [];
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  if (files.length === 0 || bytes > MOST_FORESEEN_BYTES || rooms.store.notStoring()) return 'done';
+  const generation: Generation = { plan, entry: { ...entry, v: 1, key: plan.key }, unstored: body, says };
+  const work = hold(
+    generation,
+    files.map(({ name }) => name),
+  ).then(
+    () => 'done' as const,
+    // What is not there is not asked for again by that; other bytes are another generation's.
+    (error: unknown) => (isLarderError(error) && error.code === 'integrity' ? ('torn' as const) : ('done' as const)),
+  );
+  return (await within(work, FORESEE_MS)) ?? 'done';
+}
+
+/**
+ * A roster with the signature that belongs to it. They are two files: while the upstream changes, or answers from two states in turn, now the
+ * one and now the other is fetched again until they fit.
+ * @throws LarderError of the upstream; or they do not fit, and do not stay as they are either
+ */
 async function paired({ rooms, verifier }: RenewalRooms, plan: Plan, first: Whole): Promise<Arrived> {
-  const route = plan.route as RosterRoute;
-  const where = route.signature(plan.params);
-  let whole = first;
+  const where = (plan.route as RosterRoute).signature(plan.params);
+  let roster = bodyOf(plan, first);
+  if (where === 'inline') return arrivedOf(rooms, plan, roster, await verifier.verify(roster.body.bytes));
+  const sign = (): Promise<Whole | undefined> =>
+    fetchWhole(rooms, plan, where.detached, undefined, MOST_SIGNATURE_BYTES, true).catch(absent);
+  let signature = await sign();
   for (let attempt = 1; ; attempt++) {
-    const { head, body } = whole;
-    if (!body) throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: 'it confirms what nobody holds', target: plan.path });
-    const entry = entryOf(rooms, plan, head, body);
-    const arrived = { head, bytes: body.bytes, entry };
-    if (where === 'inline') return { ...arrived, verification: await verifier.verify(body.bytes) };
-    const signature = await fetchWhole(rooms, plan, where.detached, undefined, MOST_SIGNATURE_BYTES).catch(absent);
-    if (!signature?.body) return { ...arrived, verification: { state: 'unknown', reason: 'it is not signed' } };
-    const verification = await verifier.verify(body.bytes, signature.body.bytes);
-    const pair = { ...arrived, signature: { path: where.detached, body: signature.body.bytes }, verification };
-    if (verification.state === 'good') return pair;
-    // Nothing here can tell whether they fit: then at least the roster must not have changed while its signature was fetched.
-    whole = await fetchWhole(rooms, plan, plan.path, undefined, MOST_ROSTER_BYTES, true);
-    const steady = whole.body !== undefined && contentAddress(whole.body.digested) === entry.integrity;
-    if (steady && (verification.state === 'unknown' || attempt === MOST_PAIRS)) return pair;
-    if (attempt === MOST_PAIRS)
-      throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: 'roster and signature do not belong together', target: plan.path });
+    const bytes = signature?.body?.bytes;
+    if (!bytes) return arrivedOf(rooms, plan, roster, { state: 'unknown', reason: 'it is not signed' });
+    const verification = await verifier.verify(roster.body.bytes, bytes);
+    const pair = { ...arrivedOf(rooms, plan, roster, verification), signature: { path: where.detached, body: bytes } };
+    if (verification.state === 'good' || (verification.state === 'unknown' && verification.fits)) return pair;
+    if (attempt % 2 === 1 && verification.state === 'bad') {
+      signature = await sign();
+      continue;
+    }
+    const again = bodyOf(plan, await fetchWhole(rooms, plan, plan.path, undefined, MOST_ROSTER_BYTES, true));
+    const isSteady = contentAddress(again.body.digested) === pair.entry.integrity;
+    // Nothing tells whether they fit, or they never do (a broken archive that its clients trust all the same): the client judges.
+    if (isSteady && (verification.state === 'unknown' || attempt >= MOST_PAIRS)) return pair;
+    if (attempt >= MOST_PAIRS)
+      throw new LarderError('upstream-failed', {
+        host: hostOf(again.head.base),
+        reason: 'roster and signature do not fit',
+        target: plan.path,
+      });
+    roster = again;
     await new Promise((resolve) => setTimeout(resolve, PAIR_PAUSE_MS));
   }
+}
+
+/** @throws LarderError if the upstream confirms what nobody asked it to */
+function bodyOf(plan: Plan, { head, body }: Whole): Required<Whole> {
+  if (body) return { head, body };
+  throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: 'it confirms what nobody holds', target: plan.path });
+}
+
+function arrivedOf(rooms: EngineRooms, plan: Plan, { head, body }: Required<Whole>, verification: Verification): Arrived {
+  return { head, bytes: body.bytes, entry: entryOf(rooms, plan, head, body), verification };
 }
 
 /** What may not be shown changes nothing: the held one is the newest that is known to be good. */
@@ -132,7 +189,8 @@ async function refused(
     reason: why,
     remedy: `make reset-guard c=${rooms.cache.name} accepts it`,
   });
-  if (!held) throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: `its roster is refused: ${why}`, target: plan.path });
+  if (!held)
+    throw new LarderError('upstream-failed', { host: hostOf(head.base), reason: `its roster is refused: ${why}`, target: plan.path });
   return { generation: await generations.confirm(held, {}), outcome: 'revalidated' };
 }
 

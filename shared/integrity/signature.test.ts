@@ -128,7 +128,7 @@ withGnuPG('signatures (skipped where gpg and gpgv are not installed)', () => {
     const places = join(folder, 'places');
     mkdirSync(places);
     const local = createVerifier({ keyrings: [places, join(folder, 'absent')] });
-    expect(await local.verify(inline)).toEqual({ state: 'unknown', reason: 'this machine has no keyrings' });
+    expect(await local.verify(inline)).toEqual({ state: 'unknown', reason: 'this machine has no keyrings', fits: true });
     writeFileSync(join(places, 'damaged.gpg'), publicKey('archive').subarray(0, 100));
     writeFileSync(join(places, 'secret.txt'), publicKey('archive'));
     expect(await local.verify(inline)).toMatchObject({ state: 'unknown', reason: 'this machine has no keyrings' });
@@ -178,10 +178,10 @@ withGnuPG('signatures (skipped where gpg and gpgv are not installed)', () => {
     };
     const by = (path: string): SignatureVerifier => createVerifier({ keyrings: [keyrings], program: path, timeoutMs: 2000 });
     const absent = by(join(folder, 'late'));
-    expect(await absent.verify(inline)).toEqual({ state: 'unknown', reason: 'gpgv is not installed' });
+    expect(await absent.verify(inline)).toEqual({ state: 'unknown', reason: 'gpgv is not installed', fits: true });
     // Looked for once.
     program('late', 'exec gpgv "$@"');
-    expect(await absent.verify(inline)).toEqual({ state: 'unknown', reason: 'gpgv is not installed' });
+    expect(await absent.verify(inline)).toEqual({ state: 'unknown', reason: 'gpgv is not installed', fits: true });
     expect(await by(join(folder, 'late')).verify(inline)).toMatchObject({ state: 'good' });
     expect(await by(program('hangs', 'exec sleep 60')).verify(inline)).toMatchObject({ state: 'unknown', reason: /in 2 s/ });
     expect(await by(program('fails', 'echo oh dear >&2; exit 9')).verify(inline)).toMatchObject({ reason: 'gpgv ended with 9: oh dear' });

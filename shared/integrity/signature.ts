@@ -3,6 +3,7 @@ import { readArmor } from './armor';
 import { splitCleartext } from './cleartext';
 import { readStatus, runGpgv, type Findings } from './gpgv';
 import { Keyrings } from './keyrings';
+import { signatureFits } from './signature-fit';
 import { packetTypes, SIGNATURE_PACKET } from './packets';
 
 /** What became of a signature. `reason`: a short English clause. */
@@ -15,7 +16,12 @@ export type Verification =
   /** It cannot be what the archive published: a known key's signature does not fit, the frame is forged or broken, there is no signature. */
   | { readonly state: 'bad'; readonly reason: string }
   /** Nobody can say here: no gpgv, no keyring, no such key, an expired one, no answer in time. */
-  | { readonly state: 'unknown'; readonly reason: string };
+  | {
+      readonly state: 'unknown';
+      readonly reason: string;
+      /** It is a signature of this very text, by whomever. */
+      readonly fits?: true;
+    };
 
 export interface SignatureVerifier {
   /** @param detached the signature, armored or not; absent: it is in the document. Never rejects. */
@@ -61,6 +67,7 @@ class GpgvVerifier implements SignatureVerifier {
     // The newline before the signature's first line is no part of the text (RFC 9580 §7.1).
     const data = detached ? document : signed.text.subarray(0, Math.max(0, signed.text.length - 1));
     const verification = await this.judge(data, signature);
+    if (verification.state === 'unknown') return withoutKey(verification.reason, signature, data);
     return verification.state === 'good' && !detached ? { ...verification, body: signed.text } : verification;
   }
 
@@ -82,6 +89,13 @@ class GpgvVerifier implements SignatureVerifier {
       else this.running--;
     }
   }
+}
+
+/** What can be said of a signature whose key nobody has here. */
+function withoutKey(reason: string, signature: Buffer, data: Buffer): Verification {
+  const fits = signatureFits(signature, data);
+  if (fits === false) return { state: 'bad', reason: 'the signature is of another text' };
+  return { state: 'unknown', reason, ...(fits === true ? { fits } : {}) };
 }
 
 /** @returns undefined if it is not signatures and nothing else: a whole message there would be verified instead of the document */
