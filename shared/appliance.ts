@@ -163,6 +163,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     new Tunnels({
       cacheName: cache.name,
       port: module.tunnels.port,
+      offline: config.offline,
       archives,
       connect: (host, port, signal) => upstream.connect(host, port, signal),
       counters,

@@ -1,5 +1,5 @@
 /** The generations that are held: the current one of each roster, and superseded ones for whoever saw them. */
-import type { Listed, RosterRoute } from '../../caches/module';
+import type { RosterRoute } from '../../caches/module';
 import { errorText, isLarderError } from '../errors';
 import { digestBuffer } from '../integrity/digest';
 import type { Entry, NewEntry } from '../store/entry';
@@ -160,4 +160,3 @@ export async function readRoster(
   const job = { module: rooms.module.name, route: (plan.route as RosterRoute).name, path: plan.path, source, maxBytes: MOST_ROSTER_BYTES };
   return indexRoster(await rooms.pool.readRoster(job));
 }
-

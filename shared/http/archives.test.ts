@@ -193,3 +193,10 @@ test('origins are made once, and no more of them are kept than is good', () => {
   expect(of('second.example')).not.toBe(second);
   expect(of('second.example')).toEqual(second);
 });
+
+test('an archive knows the suites that the configuration names for its host', () => {
+  const known = { ...origin('debian', 'http://archive.example/debian'), suites: ['stable', 'stable-updates'] };
+  const target = parseTarget('http://archive.example/debian/pool/x', true);
+  expect(archives({ origins: [none, known] }).resolve(target, true).origin.suites).toEqual(['stable', 'stable-updates']);
+  expect(archives().resolve(target, true).origin.suites).toBeUndefined();
+});

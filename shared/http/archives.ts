@@ -150,12 +150,18 @@ export class Archives {
     const isHttp = place.protocol === 'http:';
     // A host called like a configured origin must not get at its keys. No configured name has a colon.
     const host = this.names.has(place.host) ? `${place.host}:80` : place.host;
+    const suites = [...new Set(this.cache.origins.flatMap((origin) => (isAt(origin, place) ? (origin.suites ?? []) : [])))];
     return Object.freeze({
+      ...(suites.length > 0 ? { suites } : {}),
       name: isHttp ? host : `https~${place.host}`,
       bases: Object.freeze([place.origin]),
       operatorNamed: this.trusted.has(place.origin),
     });
   }
+}
+
+function isAt({ bases }: Origin, place: URL): boolean {
+  return bases.some((base) => new URL(base).origin === place.origin);
 }
 
 /** The setting that lists the hosts of a cache. */

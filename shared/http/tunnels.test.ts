@@ -235,3 +235,9 @@ test('the end of the cache ends silent tunnels, and after a while the others', a
   clearInterval(stream);
   await until('that too', () => busy.closed || busy.ended);
 });
+
+test('OFFLINE: nobody is connected to, and the client is told why', async () => {
+  await open({ offline: true });
+  expect(await raw(stage.port, connectTo('archive.example:443'))).toMatch(/^HTTP\/1\.1 504 .*OFFLINE=yes/s);
+  expect(asked).toEqual([]);
+});

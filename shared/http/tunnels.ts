@@ -22,6 +22,8 @@ export interface TunnelRooms {
   /** The only port that tunnels may lead to. */
   readonly port: number;
   readonly archives: Archives;
+  /** Nobody is to be asked (OFFLINE). */
+  readonly offline: boolean;
   /** Judges the address and connects. @throws LarderError */
   connect(host: string, port: number, signal: AbortSignal): Promise<Socket>;
   readonly counters: Counters;
@@ -120,7 +122,8 @@ export class Tunnels {
 
   /** @throws LarderError bad-target | target-refused | overloaded | loop, before anybody is asked */
   private permitted(req: IncomingMessage, authority: string): { host: string; port: number } {
-    const { archives, cacheName, port: only, most = MOST_TUNNELS, viaToken } = this.rooms;
+    const { archives, cacheName, port: only, most = MOST_TUNNELS, viaToken, offline } = this.rooms;
+    if (offline) throw new LarderError('offline-pass', { target: authority });
     if (req.headers.via?.includes(`larder-${viaToken}`) === true) throw new LarderError('loop', { cache: cacheName });
     // RFC 9112 §3.2.3: host and port, nothing else.
     const [, host = '', digits = ''] = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i.exec(authority) ?? [];

@@ -17,6 +17,8 @@ import { Door, type ServerRooms } from '../http/server';
 import { Tunnels } from '../http/tunnels';
 
 export interface StageOptions {
+  /** OFFLINE; false unless given. */
+  readonly offline?: boolean;
   /** APT_HOSTS; any unless given. */
   readonly hosts?: 'any' | readonly string[];
   readonly origins?: readonly Origin[];
@@ -81,6 +83,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     own,
   });
   const tunnels = new Tunnels({
+    offline: options.offline ?? false,
     cacheName: 'apt',
     port: 443,
     archives,
