@@ -5,7 +5,7 @@
  * Written here because pages of 100,000 links have to be read in a fraction of a second: the known packages decode every value and call
  * back for every token, while here nothing is copied that nobody asks for.
  */
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { DocumentError } from '../module';
 
 /** Elements whose content is text up to their own end tag. */
@@ -25,7 +25,8 @@ export class HtmlTags {
   end = 0;
   /** One character a byte: offsets are offsets of the body. */
   private readonly text: string;
-  private readonly isUtf8: boolean;
+  /** Whether characters of more than one byte are in it. */
+  private readonly isWide: boolean;
   /** Names of the current tag's attributes, lower case; of two with one name the first counts. Only of interesting elements. */
   readonly names: string[] = [];
   /** Their values as they stand in the source, not decoded; undefined if there is none. Used again for the next tag, as `names` is. */
@@ -37,7 +38,7 @@ export class HtmlTags {
     private readonly interesting: readonly string[],
   ) {
     this.text = body.toString('latin1');
-    this.isUtf8 = isUtf8(body);
+    this.isWide = !isAscii(body) && isUtf8(body);
   }
 
   /** Goes to the next start or end tag. @returns false if there is none @throws DocumentError if a tag or comment does not end */
@@ -77,7 +78,7 @@ export class HtmlTags {
 
   /** A piece of the source: characters as UTF-8 where the body is that, references resolved. */
   decode(raw: string): string {
-    const text = this.isUtf8 && /[^\0-\x7f]/.test(raw) ? Buffer.from(raw, 'latin1').toString('utf8') : raw;
+    const text = this.isWide && /[^\0-\x7f]/.test(raw) ? Buffer.from(raw, 'latin1').toString('utf8') : raw;
     return text.includes('&') ? text.replace(REFERENCE, resolveReference) : text;
   }
 

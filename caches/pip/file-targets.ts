@@ -3,9 +3,11 @@ import type { FilePlaces } from './file-place';
 import type { FileUrl } from './file-url';
 
 export class FileTargets {
+  /** Targets of the first host, as long as there is only that one: nearly always, and then nobody asks for them. */
+  private firsts: string[] = [];
+  private firstHost: string | undefined;
   /** Host of the first file of each target. */
   private readonly hosts = new Map<string, string>();
-  private lastHost = '';
 
   constructor(private readonly places: FilePlaces) {}
 
@@ -16,12 +18,16 @@ export class FileTargets {
   target({ host, pathname }: FileUrl): string | undefined {
     const target = this.places.target(host, pathname);
     if (target === undefined) return undefined;
+    this.firstHost ??= host;
+    if (this.hosts.size === 0 && host === this.firstHost) {
+      this.firsts.push(target);
+      return target;
+    }
+    for (const first of this.firsts) this.hosts.set(first, this.firstHost);
+    this.firsts = [];
     const owner = this.hosts.get(target);
-    if (owner === host) return target;
-    if (owner !== undefined) return this.places.target(host, pathname, true);
-    // One string for all files of a host.
-    if (host !== this.lastHost) this.lastHost = host;
-    this.hosts.set(target, this.lastHost);
+    if (owner !== undefined && owner !== host) return this.places.target(host, pathname, true);
+    this.hosts.set(target, host);
     return target;
   }
 }

@@ -33,7 +33,7 @@ const URL_KEYS = new Names('url', 'hashes', 'core-metadata', 'dist-info-metadata
 function editsOf(json: JsonText, file: JsonFile, naming: Naming): Edit[] {
   const edits: { start: number; end: number; text: string }[] = [];
   const metadata = metadataOf(file, naming.absent);
-  const url = quoted(urlOf(file, naming));
+  const url = urlOf(file, naming);
   let first: { text: string } | undefined;
   let hasHashes = false;
   let hasMetadata = false;
@@ -98,7 +98,7 @@ export function writeJsonPage(page: Page, project: string, naming: Naming): Buff
 
 function fileJson(file: PageFile, naming: Naming): string {
   const { requiresPython, yanked, isSigned, uploadTime, size } = file;
-  let text = `{"filename":${quoted(file.name)},"url":${quoted(urlOf(file, naming))},"hashes":${hashesJson(file.hashes)}`;
+  let text = `{"filename":${quoted(file.name)},"url":${urlOf(file, naming)},"hashes":${hashesJson(file.hashes)}`;
   if (requiresPython !== undefined) text += `,"requires-python":${quoted(requiresPython)}`;
   const metadata = metadataOf(file, naming.absent);
   if (metadata) text += `,"core-metadata":${metadataJson(metadata)}`;
@@ -111,8 +111,9 @@ function fileJson(file: PageFile, naming: Naming): string {
   return `${text}}`;
 }
 
+/** The URL as JSON: no canonical target, and no base, has a character that would need an escape. */
 function urlOf({ target, url }: PageFile, { prefix }: Naming): string {
-  return target === undefined ? url : prefix + target;
+  return target === undefined ? quoted(url) : `"${prefix}${target}"`;
 }
 
 function metadataJson(metadata: Hashes | 'true'): string {
@@ -120,6 +121,9 @@ function metadataJson(metadata: Hashes | 'true'): string {
 }
 
 function hashesJson(hashes: Hashes): string {
+  // What nearly all are; what is between the quotes needs no escape.
+  const at = hashes.indexOf('=');
+  if (/^\w+=[0-9a-f]+$/.test(hashes)) return `{"${hashes.slice(0, at)}":"${hashes.slice(at + 1)}"}`;
   return `{${readHashes(hashes)
     .map(([algorithm, hex]) => `${quoted(algorithm)}:${quoted(hex)}`)
     .join(',')}}`;

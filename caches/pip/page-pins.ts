@@ -10,9 +10,11 @@ const MOST_ALIASED = 10_000;
 /** One pin a target: files, their metadata, their signatures. */
 export function pagePins({ files }: Page, project: string, home: string): Pin[] {
   const pins = new Map<string, Pin>();
+  const origin = home.slice(0, home.indexOf('/', home.indexOf('://') + 3) + 1 || undefined);
   const add = (target: string, url: string, integrity: string | undefined, more: Pick<Pin, 'version' | 'published'>): void => {
     if (pins.has(target)) return;
-    const source = address(home, target) === url ? undefined : url;
+    // Files of other hosts, which most are, need no second look.
+    const source = url.startsWith(origin) && address(home, target) === url ? undefined : url;
     pins.set(target, {
       target,
       ...(integrity === undefined ? {} : { integrity }),
@@ -77,6 +79,8 @@ const CHECKED = [
 
 /** SHA-256 if it is given, since that is computed in any case; else the strongest. */
 function integrityOf(hashes: Hashes): string | undefined {
+  // What nearly all are.
+  if (/^sha256=[0-9a-f]{64}$/.test(hashes)) return `sha256-${Buffer.from(hashes.slice('sha256='.length), 'hex').toString('base64')}`;
   const given = readHashes(hashes);
   for (const [algorithm, bytes] of CHECKED) {
     for (const [name, hex] of given) {

@@ -76,12 +76,15 @@ export interface Release {
 export function releaseOf(file: string, project?: string): Release {
   // No file system has such names; what a page says may be any length.
   if (file.length > LONGEST_NAME) return { project: project ?? safeName(file.slice(0, LONGEST_NAME)) };
-  const extension = (EXTENSION.exec(file)?.[1] ?? '').toLowerCase();
+  const extension = file.endsWith('.whl') ? 'whl' : (EXTENSION.exec(file)?.[1] ?? '').toLowerCase();
   const stem = extension === '' ? file : file.slice(0, -extension.length - 1);
   if (extension === 'whl' || extension === 'egg') {
-    const [name = '', version] = stem.split('-', 2);
-    const said = safeName(name);
-    if (version !== undefined && (project === undefined || said === project)) return named(said, version.replace(/_/g, '-'));
+    const nameEnd = stem.indexOf('-');
+    const versionEnd = stem.indexOf('-', nameEnd + 1);
+    const said = wheelName(nameEnd < 0 ? stem : stem.slice(0, nameEnd));
+    if (nameEnd >= 0 && (project === undefined || said === project)) {
+      return { project: said, version: wheelVersion(stem.slice(nameEnd + 1, versionEnd < 0 ? undefined : versionEnd)) };
+    }
   }
   let fallback: number | undefined;
   for (let at = stem.indexOf('-'); at > 0; at = stem.indexOf('-', at + 1)) {
@@ -100,6 +103,23 @@ export function releaseOf(file: string, project?: string): Release {
   if (project !== undefined) return { project };
   const end = fallback ?? stem.lastIndexOf('-');
   return end > 0 ? named(safeName(stem.slice(0, end)), bareVersion(stem.slice(end + 1))) : { project: safeName(stem) };
+}
+
+/** Neighbours on a page have the same name and mostly the same version. */
+const wheelName = rememberingOne(safeName);
+const wheelVersion = rememberingOne((escaped) => {
+  const version = escaped.replace(/_/g, '-');
+  return normalVersion(version) ?? version;
+});
+
+/** A pure function that remembers its last answer. */
+function rememberingOne(of: (text: string) => string): (text: string) => string {
+  let asked: string | undefined;
+  let answer = '';
+  return (text) => {
+    if (text !== asked) [asked, answer] = [text, of(text)];
+    return answer;
+  };
 }
 
 function named(project: string, version: string): Release {
