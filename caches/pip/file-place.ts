@@ -47,8 +47,8 @@ export function address(base: string, path: string): string {
   if (plain.startsWith('/simple/')) return index + plain.slice('/simple'.length) + search;
   const elsewhere = /^\/%2Bfiles\/[^/]+\/([^/]+)(\/.*)$/.exec(plain);
   const { host, origin } = readBase(base);
-  // At other hosts only a page can say where, never who asks.
-  if (elsewhere && elsewhere[1] === host) return origin + (elsewhere[2] ?? '') + search;
+  // Beyond the index's root only a page can say where, never who asks: the operator's credentials may open more than that.
+  if (elsewhere && elsewhere[1] === host && readBase(root).path === '') return origin + (elsewhere[2] ?? '') + search;
   return root + plain + search;
 }
 

@@ -164,7 +164,13 @@ test.each([
   ['https://d.example/whl/cpu', '/simple/torch/', 'https://d.example/whl/cpu/torch/'],
   ['https://d.example/whl/cpu', '/torch-1.zip', 'https://d.example/whl/cpu/torch-1.zip'],
   ['https://i.example/simple', '/search/?q=a+b', 'https://i.example/search/?q=a+b'],
-  ['https://i.example:81/x/simple', '/+files/foo/i.example:81/simple/foo-1.zip', 'https://i.example:81/simple/foo-1.zip'],
+  ['https://i.example:81/simple', '/+files/foo/i.example:81/simple/foo-1.zip', 'https://i.example:81/simple/foo-1.zip'],
+  // Beyond the index's root nobody is led by what he asks for.
+  [
+    'https://i.example:81/x/simple',
+    '/+files/foo/i.example:81/simple/foo-1.zip',
+    'https://i.example:81/x/%2Bfiles/foo/i.example:81/simple/foo-1.zip',
+  ],
   ['https://i.example/simple', '/+files/foo/10.0.0.1/foo-1.zip', 'https://i.example/%2Bfiles/foo/10.0.0.1/foo-1.zip'],
 ])('at %s, %s is %s', (base, path, url) => {
   expect(address(base, path)).toBe(url);

@@ -9,7 +9,7 @@ import { errorText } from '../errors';
 import type { EngineRooms } from './rooms';
 
 /** A file is asked for without a guess rather than later than this, however busy the store is. */
-const RECALL_MS = 500;
+const RECALL_MS = 1_000;
 
 export class FileHosts {
   /** By origin; '' for the origin itself. Absent: nothing was learnt by this process, and the note was not read yet. */
@@ -62,11 +62,17 @@ export class FileHosts {
   }
 }
 
+/** What stands before a target in an address; some modules escape `+` in addresses. */
+function baseOf(source: string, target: string): string | undefined {
+  const written = [target, target.replaceAll('+', '%2B')].find((one) => source.endsWith(one));
+  return written === undefined ? undefined : source.slice(0, -written.length);
+}
+
 /** What most of a document's files lie below: '' for the origin, undefined if it names none. */
 function commonBase(origin: Origin, pins: readonly Pin[]): string | undefined {
   const counts = new Map<string, number>();
   for (const { target, source } of pins) {
-    const base = source === undefined ? '' : source.endsWith(target) ? source.slice(0, -target.length) : undefined;
+    const base = source === undefined ? '' : baseOf(source, target);
     if (base === undefined || (base !== '' && !URL.canParse(base))) continue;
     const at = origin.bases.includes(base) ? '' : base;
     counts.set(at, (counts.get(at) ?? 0) + 1);

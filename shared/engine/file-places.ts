@@ -60,7 +60,7 @@ export class FilePlaces {
 
   private untried(): string | undefined {
     const { plan, guess, said } = this;
-    const guessed = guess === undefined ? [] : [guess + plan.path];
+    const guessed = guess === undefined ? [] : [this.rooms.module.address?.(guess, plan.path) ?? guess + plan.path];
     // Of what is known by its digest, the plan says where it may be.
     const addresses = plan.places ?? [...(said ? [this.addressIn(said)] : guessed), plan.path];
     const path = addresses.find((one) => !this.tried.has(one));
