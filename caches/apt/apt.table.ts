@@ -40,6 +40,7 @@ const roster: RosterRoute = {
   ],
   path: filePath,
   signature: (params) => (params['file'] === 'InRelease' ? 'inline' : { detached: `${filePath(params)}.gpg` }),
+  otherwise: (params) => (params['file'] === 'InRelease' ? `${folderOf(filePath(params))}/Release` : undefined),
   read: readRelease,
   likely: likelyOf,
 };

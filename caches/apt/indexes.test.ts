@@ -89,6 +89,20 @@ test('every promise is the path of a file route, and that route looks for it in 
   }
 });
 
+test("a flat repository's names may begin at any folder that they have in front", async () => {
+  const index = (name: string): string => `Package: x\nFilename: ${name}\nSize: 1\nSHA256: ${'ab'.repeat(32)}\n\n`;
+  const paths = async (name: string, root: string): Promise<string[]> =>
+    (await promised('Packages', Buffer.from(index(name)), root)).map(([target]) => target);
+  expect(await paths('sub/x_1_all.deb', '/repo/sub')).toEqual(['/repo/sub/sub/x_1_all.deb', '/repo/sub/x_1_all.deb']);
+  expect(await paths('sub/deeper/x_1_all.deb', '/repo/sub/deeper')).toEqual([
+    '/repo/sub/deeper/sub/deeper/x_1_all.deb',
+    '/repo/sub/deeper/x_1_all.deb',
+  ]);
+  expect(await paths('./x_1_all.deb', '/repo/sub')).toEqual(['/repo/sub/x_1_all.deb']);
+  expect(await paths('repo/x_1_all.deb', '/repo')).toEqual(['/repo/repo/x_1_all.deb', '/repo/x_1_all.deb']);
+  expect(await paths('x_1_all.deb', '')).toEqual(['/x_1_all.deb']);
+});
+
 test('a name in an index and the same name as apt asks for it are one key', () => {
   const characters = fc.constantFrom('a', '1', '+', '~', ':', '%', ' ', '.', '-', '_', '@', '{', '\u00e9', '=', '&', '?', '#');
   const name = fc.array(characters, { minLength: 1, maxLength: 8 }).map((all) => `pool/x${all.join('')}_1_all.deb`);

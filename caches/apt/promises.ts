@@ -18,6 +18,8 @@ const COMPRESSIONS: Readonly<Record<string, ListedIndex['compression']>> = {
 const INDEX = /^(?<stem>(?:[^/]+\/)*(?<kind>Packages|Sources))(?:\.(?<extension>gz|xz|bz2|zst|lz4))?$/;
 const PATCHES = /^(?:[^/]+\/)*[^/]+\.diff\/Index$/;
 const SHA256 = /^[0-9A-Fa-f]{64}$/;
+/** Segments of the folder in a flat repository's sources line, at most. */
+const MOST_FOLDERS = 6;
 const SIZE = /^\d{1,15}$/;
 
 /** What reads a file of a roster, by the name that the roster gives it; undefined if it promises nothing. */
@@ -97,15 +99,26 @@ function promiseLine(line: string, nameOf: (written: string) => string, promise:
 
 /** Passes on what is complete and stays below the root; entries without a SHA-256 promise nothing. */
 function promiser(root: string, add: Add): Promiser {
-  // A flat repository's `deb <base> sub/` has its roster in the folder that its names begin with: `sub/x.deb` may be either of two.
-  const last = `${root.slice(root.lastIndexOf('/') + 1)}/`;
-  const above = folderOf(root);
+  const others = foldersAbove(root);
   return (name, sha256, size) => {
     if (name === '' || !SHA256.test(sha256) || !SIZE.test(size)) return;
     const path = canonicalName(name);
     if (path === undefined) return;
     const digest = Buffer.from(sha256, 'hex');
     add(`${root}/${path}`, digest, Number(size));
-    if (last !== '/' && path.startsWith(last)) add(`${above}/${path}`, digest, Number(size));
+    for (const { tail, above } of others) if (path.startsWith(tail)) add(`${above}/${path}`, digest, Number(size));
   };
+}
+
+/**
+ * Where the names in a flat repository's index may begin too: its roster is in a folder that they have in front, if sources lines call it so
+ * (`deb <base> sub/folder/` has `sub/folder/x.deb`), and nothing says whether they do.
+ */
+function foldersAbove(root: string): Array<{ readonly tail: string; readonly above: string }> {
+  const found: Array<{ tail: string; above: string }> = [];
+  for (let at = root.lastIndexOf('/'); at >= 0 && found.length < MOST_FOLDERS; at = root.lastIndexOf('/', at - 1)) {
+    found.push({ tail: `${root.slice(at + 1)}/`, above: root.slice(0, at) });
+    if (at === 0) break;
+  }
+  return found.filter(({ tail }) => tail !== '/');
 }

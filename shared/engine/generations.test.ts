@@ -279,3 +279,27 @@ test('old packages stay when the upstream has deleted them', async () => {
   await cache.get(ROSTER);
   expect((await cache.get(path)).body).toEqual(deb.body);
 });
+
+test('a suite that has no InRelease is served whole while nobody can be asked: InRelease is what does not exist, not what failed', async () => {
+  const upstream = await archive({ signatures: 'detached' });
+  const home = mkdtempSync(join(tmpdir(), 'detached-'));
+  closing.push(() => rmSync(home, { recursive: true, force: true }));
+  const first = await house(upstream.url, EAGER, home);
+  for (const [name, status] of [
+    ['InRelease', 404],
+    ['Release', 200],
+    ['Release.gpg', 200],
+  ] as const)
+    expect((await first.get(FOLDER + name)).status).toBe(status);
+  await upstream.upstream.down();
+  expect((await first.get(ROSTER)).status).toBe(404);
+  expect((await first.get('/dists/testing/InRelease')).status).toBe(0);
+  await first.stop();
+  const offline = await house(upstream.url, { OFFLINE: 'yes' }, home);
+  for (const [name, status] of [
+    ['InRelease', 404],
+    ['Release', 200],
+    ['Release.gpg', 200],
+  ] as const)
+    expect((await offline.get(FOLDER + name)).status).toBe(status);
+});

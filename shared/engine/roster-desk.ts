@@ -3,12 +3,13 @@ import type { RosterRoute } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
+import { isAbsence } from './file-places';
 import { judge, lifetimeSeconds, mayServeStale } from './freshness';
 import { folderOf, type Generation } from './generation';
 import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
 import { originDown, within } from './patience';
-import { keyPrefix, type Plan } from './plan';
+import { keyPrefix, planTarget, type Plan } from './plan';
 import { renew, type RenewalRooms, type Renewed } from './roster-renewal';
 import { strongEtag } from './rooms';
 import type { Witness } from './witness';
@@ -69,7 +70,7 @@ export class RosterDesk {
     const held = await generations.current(plan);
     const verdict = judge(held?.entry, plan.route, rooms.cache, rooms.config, rooms.now());
     if (verdict.do === 'serve-and-revalidate' || verdict.do === 'revalidate') this.negative.check(plan.key);
-    if (!held || verdict.do === 'fetch') return this.look(plan, undefined);
+    if (!held || verdict.do === 'fetch') return this.firstLook(plan);
     if (verdict.do === 'serve') return { generation: held, outcome: 'hit' };
     const stale = (detail: string): Shown => ({ generation: held, outcome: 'stale', detail });
     const usable = mayServeStale(held.entry, rooms.config, rooms.now());
@@ -86,7 +87,7 @@ export class RosterDesk {
       return stale('upstream-slow');
     } catch (error) {
       // That it does not exist any more is an answer; everything else is trouble, which what is held hides.
-      if (!usable || !isLarderError(error) || error.code === 'upstream-not-found' || error.code === 'upstream-gone') throw error;
+      if (!usable || !isLarderError(error) || isAbsence(error)) throw error;
       this.complain(plan, error);
       return stale(error.code);
     }
@@ -95,6 +96,19 @@ export class RosterDesk {
   /** Looks for a newer generation, whatever the age of the one that is shown. Never rejects. */
   async lookAgain(plan: Plan): Promise<void> {
     await this.look(plan, await this.about.generations.current(plan)).catch((error: unknown) => this.complain(plan, error));
+  }
+
+  /** If the upstream cannot be asked and clients can go on with another roster, which is held, then this one does not exist. @throws LarderError */
+  private async firstLook(plan: Plan): Promise<Shown> {
+    try {
+      return await this.look(plan, undefined);
+    } catch (error) {
+      const { rooms, generations } = this.about;
+      const other = (plan.route as RosterRoute).otherwise?.(plan.params);
+      if (other === undefined || !isLarderError(error) || isAbsence(error)) throw error;
+      if (!(await generations.current(planTarget(rooms.module, rooms.cache, plan.origin, 'GET', other)))) throw error;
+      throw new LarderError('upstream-not-found', { target: plan.path }, error);
+    }
   }
 
   /** Single flight per roster. @throws LarderError */
