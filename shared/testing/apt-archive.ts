@@ -72,6 +72,8 @@ export interface PrepareOptions {
 export interface ArchiveOptions extends Partial<Omit<Layout, 'url'>> {
   readonly port?: number;
   readonly host?: string;
+  /** PEM; makes it an https archive. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   /** `/debian` unless given. */
   readonly root?: string;
   /** Signed by this key, or by none; by one of its own unless given, where gpg is. */
@@ -217,7 +219,7 @@ function pathBelow(root: string, target: string): string | undefined {
   const [path = ''] = target.split('?');
   if (!path.startsWith(`${root}/`)) return undefined;
   try {
-    return decodeURIComponent(path.slice(root.length + 1));
+    return decodeURIComponent(path.slice(root.length + 1)).replace(/^(?:\.\/)+/, '');
   } catch {
     return undefined;
   }

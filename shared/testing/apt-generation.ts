@@ -70,7 +70,9 @@ type Put = (path: string, body: Buffer) => void;
 export function generate(made: Made): Generation {
   const number = (made.before?.number ?? 0) + 1;
   const files = new Map<string, ArchiveFile>();
-  const put: Put = (path, body) => {
+  const put: Put = (written, body) => {
+    // A flat repository may be the root itself: `./`.
+    const path = written.replace(/^\.\//, '');
     const old = made.before?.files.get(path);
     files.set(path, { body, modified: old?.body.equals(body) ? old.modified : made.date });
   };

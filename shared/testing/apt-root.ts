@@ -7,6 +7,8 @@ import { run, type Outcome } from './clients/run';
 
 export interface AptRoot {
   readonly folder: string;
+  /** In which its programs run. */
+  readonly env: NodeJS.ProcessEnv;
   /** Runs apt-get (`update`) or another program of apt's, given first (`apt-cache`). */
   apt(...args: readonly string[]): Promise<Outcome>;
   /** The lists that it holds: file name → content, decompressed. */
@@ -84,6 +86,7 @@ export function makeAptRoot(options: AptRootOptions): AptRoot {
   };
   return {
     folder,
+    env,
     apt: (...args) => {
       const [first = ''] = args;
       const command = first.startsWith('apt-') ? args : ['apt-get', '-q', '-y', ...args];
