@@ -124,6 +124,8 @@ export interface IndexGuess {
   readonly rosters: string;
   /** Names of indexes in a roster without their compression, most probable first: `main/binary-amd64/Packages`. */
   readonly names: readonly string[];
+  /** Folders above, with trailing slash, nearest first, whose own roster may list such an index too. */
+  readonly above?: readonly string[];
 }
 
 /** A file inside a zip archive. */

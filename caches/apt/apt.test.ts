@@ -154,7 +154,17 @@ test.each<[string, string, readonly string[]]>([
   ['/r/Sources.diff/2024.gz', '/r/', ['Sources.diff/Index']],
 ])('%s is looked for in %s', (target, rosters, names) => {
   const { route, params } = file(target);
-  expect(route.listedIn?.(params)).toEqual({ rosters, names });
+  expect(route.listedIn?.(params)).toMatchObject({ rosters, names });
+});
+
+test.each<[string, string[] | undefined]>([
+  ['/a_1_all.deb', []],
+  ['/r/a_1_all.deb', ['/']],
+  ['/home:/x/Debian_12/amd64/a_1_amd64.deb', ['/home:/x/Debian_12/', '/home:/x/', '/home:/']],
+  ['/d/pool/main/b/base/base_1_all.deb', undefined],
+])('%s may be of a flat repository above', (target, above) => {
+  const { route, params } = file(target);
+  expect(route.listedIn?.(params).above).toEqual(above);
 });
 
 test.each([

@@ -7,6 +7,8 @@ import { suiteFolders } from './suites';
 const COMMON_ARCHITECTURES = ['amd64', 'arm64', 'all'];
 /** What parts a pool instead of a component: `b`, `libx`. */
 const LETTER = /^(?:[a-z0-9]|lib[a-z0-9])$/;
+/** Folders between a flat repository and its files that are looked through for its roster. */
+const MOST_ABOVE = 3;
 const BINARY = /\.[du]?deb$/;
 /** Archives of distributions that other distributions' packages are not in; a purl's namespace. */
 const VENDOR = /^(?<vendor>debian|ubuntu)(?:-.*)?$/;
@@ -26,10 +28,16 @@ export function poolIndexes(params: Params): IndexGuess {
   return { rosters: `${root}/dists/`, names: components.flatMap((each) => indexNames(path, each)) };
 }
 
-/** Where the index of a flat repository's file is: in its folder. */
+/** Where the index of a flat repository's file is: in its folder, or in one above (`amd64/x.deb`). */
 export function flatIndexes(params: Params): IndexGuess {
   const path = filePath(params);
-  return { rosters: `${folderOf(path)}/`, names: [BINARY.test(path) ? 'Packages' : 'Sources'] };
+  const folder = folderOf(path);
+  const above: string[] = [];
+  for (let rest = folder; rest !== '' && above.length < MOST_ABOVE;) {
+    rest = folderOf(rest);
+    above.push(`${rest}/`);
+  }
+  return { rosters: `${folder}/`, names: [BINARY.test(path) ? 'Packages' : 'Sources'], above };
 }
 
 /** Where the Index of a patch is: beside it. */

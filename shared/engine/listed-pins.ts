@@ -111,8 +111,8 @@ export class ListedPins {
   private async folders(plan: Plan, guess: IndexGuess): Promise<readonly string[]> {
     const used = await this.about.asked.folders(plan.origin, guess.rosters, guess.names);
     const suites = [...(plan.origin.suites ?? []), 'stable'].map((suite) => `${guess.rosters}${suite}/`);
-    // A flat repository has its roster in that very folder.
-    return [...new Set([...used, ...suites, guess.rosters])].slice(0, MOST_SUITES);
+    // A flat repository has its roster in that very folder, or above.
+    return [...new Set([...used, ...suites, guess.rosters, ...(guess.above ?? [])])].slice(0, MOST_SUITES);
   }
 
   private rosterPlan(plan: Plan, folder: string): Plan | undefined {

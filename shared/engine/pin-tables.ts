@@ -71,7 +71,9 @@ export class PinTables {
    */
   async promise(origin: Origin, guess: IndexGuess, target: string): Promise<Pin | undefined> {
     const found = new Set<string>();
-    for (const key of await this.list(origin, guess.rosters)) {
+    const start = keyPrefix(this.about.rooms.module.name, origin.name) + TABLE_MARK;
+    const above = (guess.above ?? []).flatMap((folder) => guess.names.map((stem) => start + folder + stem));
+    for (const key of [...(await this.list(origin, guess.rosters)), ...above]) {
       const pin = (await this.load(key))?.find(target);
       if (pin) found.add(pin.integrity);
     }

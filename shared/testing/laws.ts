@@ -227,7 +227,7 @@ function everyAnswer(route: Route, params: Params): unknown[] {
       route.listedIn?.(params),
     );
   }
-  if (route.kind === 'roster') answers.push(route.signature(params));
+  if (route.kind === 'roster') answers.push(route.signature(params), route.otherwise?.(params));
   if (route.kind === 'listed') answers.push(route.rosters(params), route.asked(params), route.object(params, SOME_SHA256));
   if (route.kind === 'document') answers.push(...SOME_ASKED.map((asked) => route.variant?.(params, asked)));
   if (route.kind === 'passthrough') answers.push(route.stales?.(params));
