@@ -3,64 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 
-import { startArchive, type ArchiveOptions, type FakeArchive } from '../apt-archive';
 import { hex } from '../apt-indexes';
-import { makeAptRoot, noApt, type AptRoot } from '../apt-root';
-import { openHouse, type LocalHouse } from '../house';
-import { canSign, makeSigningKey, type SigningKey } from '../signing-key';
+import type { AptRoot } from '../apt-root';
+import { sendReply } from '../reply';
 import { expectKept } from './apt-packages';
+import { aptOf, archiveOf, cacheOf, clientOf, declare, said, useScene, well } from './apt-scene';
 
-const why = noApt() || (canSign() ? '' : 'there is no gpg');
 const noDpkgSource = spawnSync('dpkg-source', ['--version']).status === 0 ? '' : 'there is no dpkg-source';
 
-jest.setTimeout(120_000);
-/** What this machine cannot run is skipped, and says why by name. */
-const declare = (name: string, body: () => Promise<void>, missing = why): void =>
-  missing === '' ? it(name, body) : it.skip(`${name} (skipped: ${missing})`, body);
-
-let key: SigningKey | undefined;
-let closing: Array<() => unknown> = [];
-beforeAll(() => {
-  if (why === '') key = makeSigningKey();
-});
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-});
-afterAll(() => key?.close());
-
-async function archiveOf(options: ArchiveOptions = {}): Promise<FakeArchive> {
-  const archive = await startArchive({ compressions: ['gz'], ...(key ? { key } : {}), ...options });
-  closing.push(() => archive.close());
-  return archive;
-}
-
-/** A cache that asks at every chance. */
-async function cacheOf(env: Readonly<Record<string, string>> = {}, home?: string): Promise<LocalHouse> {
-  const settings = { TTL_apt: '0s', NEGATIVE_TTL: '0s', STALE_WAIT: '10s', ALLOW_NETS: '127.0.0.0/8', ...env };
-  const cache = await openHouse({ module: 'apt', upstream: [], env: settings, ...(home === undefined ? {} : { home }) });
-  closing.push(() => cache.stop());
-  return cache;
-}
-
-/** A client that goes through the cache. @param line the rest of its sources lines, after the archive's URL */
-function clientOf(cache: LocalHouse, archive: FakeArchive, line = 'stable main', conf: readonly string[] = []): AptRoot {
-  const kinds = line.endsWith('main') ? ['deb', 'deb-src'] : ['deb'];
-  const apt = makeAptRoot({
-    sources: kinds.map((kind) => `${kind} [${archive.trust}] ${archive.url} ${line}`),
-    conf: [`Acquire::http::Proxy "${cache.url}/";`, ...conf],
-  });
-  closing.push(() => apt.close());
-  return apt;
-}
-
-/** Runs apt, which has to end well and without a warning. @returns what it printed */
-async function well(apt: AptRoot, ...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await apt.apt(...args);
-  const output = stdout + stderr;
-  if (code !== 0 || /^[WE]: /m.test(output)) throw new Error(`apt ${args.join(' ')} ended with ${String(code)}:\n${output}`);
-  return output;
-}
+useScene();
 
 declare('changelogs, from where the Release says', async () => {
   const archive = await archiveOf();
@@ -94,11 +45,13 @@ declare(
     archive.addPackage({ name: 'origin', version: '3.1', source: true }).publish();
     const apt = clientOf(await cacheOf(), archive);
     await well(apt, 'update');
-    const { code, stdout, stderr } = await apt.apt('source', 'origin');
-    expect([code, stdout + stderr]).toEqual([0, expect.stringContaining('unpacking origin_3.1.tar.gz')]);
+    expect(await said(apt, 'source', 'origin')).toEqual({
+      code: 0,
+      output: expect.stringContaining('unpacking origin_3.1.tar.gz') as string,
+    });
     expect(existsSync(join(apt.folder, 'origin-3.1/debian/control'))).toBe(true);
   },
-  why || noDpkgSource,
+  noDpkgSource,
 );
 
 declare('from one revision of an index to the newest by patches, which are held too', async () => {
@@ -132,10 +85,9 @@ declare('nothing is sent twice: a second update is answered by 304', async () =>
   const archive = await archiveOf({ suites: ['stable', 'testing'] });
   archive.addPackage({ name: 'p', version: '1' }).publish();
   const cache = await cacheOf();
-  const apt = makeAptRoot({
+  const apt = aptOf({
     sources: ['stable', 'testing'].map((suite) => `deb [${archive.trust}] ${cache.url}/${archive.host}${archive.root} ${suite} main`),
   });
-  closing.push(() => apt.close());
   await well(apt, 'update');
   const from = cache.access.length;
   const output = await well(apt, 'update');
@@ -172,6 +124,28 @@ describe('layouts', () => {
         expect([...expectKept(apt)]).toEqual([['flat_1-1_amd64', hex('sha256', archive.deb('flat'))]]);
       }
     });
+
+  declare('a flat repository whose files are in folders below it, also after a new upload and with the archive off', async () => {
+    const archive = await archiveOf({ suites: ['home/'], root: '/repo' });
+    // A sources line may call the same folder `<base>/home /`: then the names in its index are relative to it.
+    const below = /^\/repo\/home\/home\/([^/]*)$/;
+    archive.upstream.on(below, (request, response, { match }) => {
+      const body = archive.newest.files.get(`home/${match[1] ?? ''}`)?.body;
+      return sendReply(request, response, body ? { body, ranges: 'yes' } : { status: 404 });
+    });
+    const cache = await cacheOf();
+    for (const when of ['first', 'uploaded anew', 'off']) {
+      if (when !== 'off') archive.addPackage({ name: 'deep', version: '1-1', ballast: 9_000, seed: when }).publish();
+      else await archive.upstream.down();
+      const apt = aptOf({
+        sources: [`deb [${archive.trust}] ${archive.url}/home /`],
+        conf: [`Acquire::http::Proxy "${cache.url}/";`],
+      });
+      await well(apt, 'update');
+      await well(apt, 'install', '-d', 'deep');
+      expect([...expectKept(apt)]).toEqual([['deep_1-1_all', hex('sha256', archive.deb('deep'))]]);
+    }
+  });
 
   declare('one file name, uploaded again and again with other bytes', async () => {
     const archive = await archiveOf();
