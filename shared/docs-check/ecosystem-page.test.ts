@@ -28,3 +28,12 @@ test('what would be read as Markdown is escaped', () => {
   const page = ecosystemPage({ ...example, routes: [{ ...route, purpose: 'a | b <c> _d_' }, ...rest] });
   expect(page).toContain('a \\| b \\<c\\> \\_d\\_');
 });
+
+test('where clients name the archive, keys have its host, and what a roster lists is kept by digest', () => {
+  const { archive, ...rest } = modules.find((each) => each.archive) ?? example;
+  const page = ecosystemPage({ ...rest, ...(archive ? { archive } : {}) });
+  expect(page).toMatch(/^\| https, as a path \| `\/HTTPS\/\/\/archive\.example\/\S+` \| `\w+\\\|https~archive\.example\\\|\/\S+` \|$/m);
+  expect(page).toMatch(/`\/\S+`, kept as `\w+\|archive\.example\|\/\S+\/<SHA-256>`$/m);
+  expect(page).not.toContain('|registry|');
+  expect(ecosystemPage(rest)).not.toContain('## Archives');
+});
