@@ -56,7 +56,8 @@ export const apt: Module = {
     return [
       {
         client: 'apt (as proxy)',
-        on: `echo 'Acquire::http::Proxy "${base}/";' | sudo tee ${PROXY_FILE}`,
+        // Without a pipe: lines also stand in tables, where that would be the end of a cell.
+        on: `sudo sh -c 'echo "Acquire::http::Proxy \\"${base}/\\";" > ${PROXY_FILE}'`,
         off: `sudo rm ${PROXY_FILE}`,
       },
       {
