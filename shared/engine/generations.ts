@@ -7,6 +7,7 @@ import { indexRoster, revisionKey, signatureKey, type Generation, type Says } fr
 import type { HeldBodies } from './held-body';
 import type { Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
+import { UnstoredGenerations } from './unstored-generations';
 
 /** Rosters kept parsed. */
 const MOST_PARSED = 64;
@@ -14,8 +15,6 @@ const MOST_PARSED = 64;
 export const MOST_ROSTER_BYTES = 32 * 1024 * 1024;
 /** How long a superseded generation stays reachable. */
 const SUPERSEDED_MS = 3 * 24 * 3600 * 1000;
-/** How long what could not be stored stays in memory. */
-const UNSTORED_MS = 10 * 60 * 1000;
 
 /** A roster as it came, with its detached signature if it has one. */
 export interface FreshRoster {
@@ -27,22 +26,20 @@ export interface FreshRoster {
 
 export class Generations {
   private readonly parsed = new Map<string, Promise<Says>>();
-  private readonly unstored = new Map<
-    string,
-    { readonly generation: Generation; readonly signature: Buffer | undefined; readonly untilMs: number }
-  >();
+  private readonly unstored: UnstoredGenerations;
 
   constructor(
     private readonly rooms: EngineRooms,
     private readonly bodies: HeldBodies,
-  ) {}
+  ) {
+    this.unstored = new UnstoredGenerations(rooms.now);
+  }
 
   /** What is shown of a roster now, by any process. undefined: nothing is held that can be read. Never rejects. */
   async current(plan: Plan): Promise<Generation | undefined> {
     const entry = await this.rooms.store.find(plan.key);
-    const recent = this.unstored.get(plan.key);
-    if (recent && recent.untilMs > this.rooms.now() && (!entry || entry.checkedAt < recent.generation.entry.checkedAt))
-      return recent.generation;
+    const recent = this.unstored.newest(plan.key);
+    if (recent && (!entry || entry.checkedAt < recent.entry.checkedAt)) return recent;
     return entry && this.read(plan, entry);
   }
 
@@ -51,23 +48,26 @@ export class Generations {
     const current = await this.current(plan);
     if (current?.entry.integrity === integrity) return current;
     const entry = await this.rooms.store.find(revisionKey(plan.key, integrity));
-    return entry && this.read(plan, entry);
+    const held = entry && (await this.read(plan, entry));
+    return held ?? this.unstored.revision(plan.key, integrity)?.generation;
   }
 
   /** The detached signature of a generation, if it has one. @throws LarderError integrity | held-unreadable */
   async signature(generation: Generation, path: string): Promise<{ readonly body: Buffer; readonly entry?: Entry } | undefined> {
     const { plan, entry } = generation;
-    const recent = this.unstored.get(plan.key);
-    if (recent?.signature && recent.generation.entry.integrity === entry.integrity) return { body: recent.signature };
+    const unstored = this.unstored.revision(plan.key, entry.integrity);
+    if (unstored?.signature) return { body: unstored.signature };
     const held = await this.rooms.store.find(signatureKey(plan, path, entry.integrity));
     return held && { body: await this.bodies.readSmall(held), entry: held };
   }
 
   /** Makes a roster the current one, in every process. Never rejects: what cannot be stored is kept in memory for a while. */
   async show(plan: Plan, fresh: FreshRoster): Promise<Generation> {
-    const { store, log, now } = this.rooms;
+    const { store } = this.rooms;
     const { entry, body, signature, says } = fresh;
-    this.remember(entry.integrity, plan, Promise.resolve(says));
+    void this.remember(entry.integrity, plan, Promise.resolve(says));
+    const trouble = store.notStoring();
+    if (trouble) return this.keepUnstored(plan, fresh, trouble.reason);
     try {
       if (signature)
         await store.commit(signatureKey(plan, signature.path, entry.integrity), this.besides(entry, signature.body), {
@@ -75,16 +75,19 @@ export class Generations {
         });
       await store.commit(revisionKey(plan.key, entry.integrity), { ...entry, kind: 'file' }, { buffer: body });
       const shown = await store.commit(plan.key, entry, { buffer: body });
-      this.unstored.delete(plan.key);
+      this.unstored.superseded(plan.key);
       void this.forgetOld(plan, entry.integrity);
       return { plan, entry: shown, says };
     } catch (error) {
-      log.warn('not-storing', { key: plan.key, reason: errorText(error) });
-      const generation = { plan, entry: { ...entry, v: 1 as const, key: plan.key }, unstored: body, says };
-      if (this.unstored.size >= MOST_PARSED) this.unstored.delete(this.unstored.keys().next().value as string);
-      this.unstored.set(plan.key, { generation, signature: signature?.body, untilMs: now() + UNSTORED_MS });
-      return generation;
+      return this.keepUnstored(plan, fresh, errorText(error));
     }
+  }
+
+  private keepUnstored(plan: Plan, { entry, body, signature, says }: FreshRoster, reason: string): Generation {
+    this.rooms.log.warn('not-storing', { key: plan.key, reason });
+    const generation = { plan, entry: { ...entry, v: 1 as const, key: plan.key }, unstored: body, says };
+    this.unstored.keep(generation, signature?.body);
+    return generation;
   }
 
   /** The upstream confirmed what is held. Never rejects. */

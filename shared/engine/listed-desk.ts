@@ -165,20 +165,22 @@ export class ListedDesk {
     };
   }
 
-  /** The generation that this client works with: what it saw, else what is shown now. undefined: no roster can be had. */
+  /**
+   * The generation that this client works with: what it saw, else what is shown now.
+   * @returns undefined: no roster can be had @throws LarderError also if what it saw is not held any more: those of another would be mixed
+   */
   private async generationFor(plan: Plan, request: EngineRequest): Promise<Generation | undefined> {
-    const { rooms, generations, rosters, witness } = this.about;
+    const { rosters } = this.about;
     const plans = this.rosterPlans(plan);
     let first: Generation | undefined;
-    for (const roster of plans) {
-      const current = await generations.current(roster);
-      const unsettled = current !== undefined && Math.abs(rooms.now() - current.entry.storedAt) < WITNESS_MS;
-      const seen = await witness.of(request.client, request.address, folderKey(rooms.module.name, roster), unsettled);
-      const same = plans.find((one) => one.path === seen?.roster && folderOf(one.path) === folderOf(roster.path));
-      const generation = (seen && same && (await generations.seen(same, seen.integrity))) ?? current;
-      if (!generation) continue;
-      if (this.lists(generation, plan)) return generation;
-      first ??= generation;
+    for (const folder of new Set(plans.map(({ path }) => folderOf(path)))) {
+      const known = await this.knownIn(
+        plans.filter(({ path }) => folderOf(path) === folder),
+        request,
+      );
+      const fitting = known.find((generation) => this.lists(generation, plan));
+      if (fitting) return fitting;
+      first ??= known[0];
     }
     if (first) return first;
     for (const roster of plans) {
@@ -194,6 +196,23 @@ export class ListedDesk {
       first ??= shown?.generation;
     }
     return first;
+  }
+
+  /** Of one folder's rosters the generation that a client saw, or else those that are held. @throws LarderError if what it saw is gone */
+  private async knownIn(plans: readonly Plan[], request: EngineRequest): Promise<readonly Generation[]> {
+    const { rooms, generations, witness } = this.about;
+    const [first] = plans;
+    if (!first) return [];
+    const all = await Promise.all(plans.map((plan) => generations.current(plan)));
+    const current = all.flatMap((generation) => generation ?? []);
+    // Whichever of them changed lately: other processes may have shown this client another one.
+    const unsettled = current.some(({ entry }) => Math.abs(rooms.now() - entry.storedAt) < WITNESS_MS);
+    const seen = await witness.of(request.client, request.address, folderKey(rooms.module.name, first), unsettled);
+    const same = plans.find(({ path }) => path === seen?.roster);
+    if (!seen || !same) return current;
+    const generation = await generations.seen(same, seen.integrity);
+    if (!generation) throw new LarderError('overloaded', { what: `the generation that a client was shown of ${same.path} is gone` });
+    return [generation];
   }
 
   private lists(generation: Generation, plan: Plan): boolean {
