@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import { Corpus } from './corpus';
 import { MemoryWatch } from './memory';
 import { type Child, run } from './process';
-import { freePort, startPeer, startUpstream, type PeerName, type Server, type StartOptions } from './servers';
+import { DebianArchive } from './debian';
+import { PythonIndex } from './python';
+import { lowPort, startPeer, startUpstream, type CacheName, type PeerName, type Server, type StartOptions } from './servers';
 
 export interface Options {
   /** Shorter runs, one round, smaller files: for developing, not for the table. */
   readonly quick: boolean;
   /** Only the cells whose name contains this. */
   readonly only?: string;
-  readonly withVerdaccio: boolean;
+  /** Other caches too; they are installed for the run. */
+  readonly withPeers: boolean;
   /** nginx in both seats: shows the noise of the bench itself. */
   readonly null: boolean;
 }
@@ -23,6 +26,8 @@ export interface Row {
   readonly target: string;
   readonly ours: string;
   readonly nginx: string;
+  /** What others reach, by name. */
+  readonly others?: string;
   /** Ours to nginx's where that is the target, above 1 is better for us. */
   readonly ratio?: number;
   /** Undefined: printed for information. */
@@ -45,7 +50,9 @@ export interface Pair {
 
 export class Bench {
   readonly memory = new MemoryWatch();
-  private warm: Pair | undefined;
+  /** What could not be measured, by name, and why. */
+  readonly skipped = new Map<string, string>();
+  private readonly warm = new Map<CacheName, Promise<Pair>>();
   private count = 0;
   private readonly servers = new Set<Server>();
 
@@ -54,6 +61,10 @@ export class Bench {
     /** Temp directory; all that the bench writes is below it. */
     readonly dir: string,
     readonly corpus: Corpus,
+    readonly debian: DebianArchive,
+    readonly python: PythonIndex,
+    /** Folder of the registry's files. */
+    readonly files: string,
     /** `host:port` of the local registry. */
     readonly upstream: string,
     private readonly registry: Child,
@@ -62,11 +73,12 @@ export class Bench {
   /** Starts the local registry over an empty corpus. */
   static async open(options: Options): Promise<Bench> {
     const dir = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'larder-bench-'));
-    const port = await freePort();
+    const port = await lowPort();
     const files = join(dir, 'files');
     const corpus = new Corpus(files, `http://127.0.0.1:${port}`);
     const registry = await startUpstream(join(dir, 'upstream'), files, port);
-    return new Bench(options, dir, corpus, `127.0.0.1:${port}`, registry);
+    const [debian, python] = [new DebianArchive(join(files, 'debian')), new PythonIndex(join(files, 'python'), `http://127.0.0.1:${port}`)];
+    return new Bench(options, dir, corpus, debian, python, files, `127.0.0.1:${port}`, registry);
   }
 
   /** Rounds of runs that last seconds. */
@@ -84,16 +96,24 @@ export class Bench {
     return this.options.quick ? 1 : 3;
   }
 
-  /** The pair that keeps running, with stores that the cells fill. */
-  async warmPair(): Promise<Pair> {
-    this.warm ??= { larder: await this.start('larder'), nginx: await this.start('nginx') };
-    return this.warm;
+  /** The pair that keeps running, with stores that the cells fill; one for each of Larder's caches. */
+  warmPair(cache: CacheName = 'npm'): Promise<Pair> {
+    let pair = this.warm.get(cache);
+    if (!pair) {
+      pair = this.startPair(cache);
+      this.warm.set(cache, pair);
+    }
+    return pair;
+  }
+
+  private async startPair(cache: CacheName): Promise<Pair> {
+    return { larder: await this.start('larder', { cache }), nginx: await this.start('nginx') };
   }
 
   /** Starts a peer on a cold store unless `dir` names an old one. */
   async start(name: PeerName, options: Partial<StartOptions> = {}): Promise<Server> {
     const dir = options.dir ?? this.newDir(name);
-    const server = await startPeer(this.seat(name), { upstream: this.upstream, ...options, dir });
+    const server = await startPeer(this.seat(name), { upstream: this.upstream, files: this.files, ...options, dir });
     const seated = { ...server, name };
     this.servers.add(seated);
     if (name === 'larder') this.memory.watch(seated.pid);
@@ -113,9 +133,11 @@ export class Bench {
     rmSync(server.dir, { recursive: true, force: true });
   }
 
-  /** Discards what a failed cell left running; the warm pair stays. */
+  /** Discards what a failed cell left running; warm pairs stay. */
   async discardExtras(): Promise<void> {
-    const extras = [...this.servers].filter((server) => server.pid !== this.warm?.larder.pid && server.pid !== this.warm?.nginx.pid);
+    const settled = await Promise.allSettled(this.warm.values());
+    const warm = new Set(settled.flatMap((pair) => (pair.status === 'fulfilled' ? [pair.value.larder.pid, pair.value.nginx.pid] : [])));
+    const extras = [...this.servers].filter((server) => !warm.has(server.pid));
     await Promise.all(extras.map((server) => this.discard(server)));
   }
 
@@ -143,6 +165,7 @@ export class Bench {
     this.memory.stop();
     await Promise.all([...this.servers].map((server) => server.stop()));
     await this.registry.stop();
+    this.debian.close();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

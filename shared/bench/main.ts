@@ -1,19 +1,39 @@
 /** `make bench`: measures Larder beside nginx and writes docs/performance.md. */
 import { parseArgs } from 'node:util';
 import { Bench, type Cell, type Options, type Row } from './bench';
+import { aptClient } from './cells/apt-client';
 import { big } from './cells/big';
 import { coldDocument } from './cells/cold-document';
 import { crowd } from './cells/crowd';
+import { debs } from './cells/debs';
 import { documents } from './cells/documents';
 import { firstByte } from './cells/first-byte';
 import { idle, memoryRows } from './cells/idle';
+import { pages } from './cells/pages';
+import { pipClient } from './cells/pip-client';
+import { promises } from './cells/promises';
 import { startUp } from './cells/start-up';
 import { tarballs } from './cells/tarballs';
 import { verdaccio } from './cells/verdaccio';
 import { pinSelf, shareInUse, whatIsMissing } from './machine';
 import { printHead, printRow, writeDocument } from './report';
 
-const CELLS: readonly Cell[] = [idle, startUp, tarballs, documents, big, firstByte, crowd, coldDocument, verdaccio];
+const CELLS: readonly Cell[] = [
+  idle,
+  startUp,
+  tarballs,
+  documents,
+  big,
+  firstByte,
+  crowd,
+  coldDocument,
+  verdaccio,
+  debs,
+  aptClient,
+  promises,
+  pages,
+  pipClient,
+];
 
 const LIMIT_MS = 20 * 60_000;
 
@@ -48,8 +68,8 @@ async function measure(bench: Bench): Promise<Row[]> {
     rows.push(...found);
   };
   printHead();
-  const { only, withVerdaccio } = bench.options;
-  const chosen = CELLS.filter((cell) => (cell === verdaccio ? withVerdaccio : true) && (only === undefined || cell.name.includes(only)));
+  const { only, withPeers } = bench.options;
+  const chosen = CELLS.filter((cell) => (cell === verdaccio ? withPeers : true) && (only === undefined || cell.name.includes(only)));
   const otherWork: string[] = [];
   for (const cell of chosen) {
     otherWork.push(`${cell.name} ${(100 * (await shareInUse(500))).toFixed(0)} %`);
@@ -65,6 +85,7 @@ async function measure(bench: Bench): Promise<Row[]> {
     }
   }
   add(memoryRows(bench));
+  for (const [name, reason] of bench.skipped) add([{ cell: name, target: '', ours: '', nginx: '', note: `skipped: ${reason}` }]);
   add([
     {
       cell: 'other work on the machine',
@@ -83,15 +104,15 @@ function readOptions(): Options {
       options: {
         quick: { type: 'boolean', default: false },
         only: { type: 'string' },
-        'with-verdaccio': { type: 'boolean', default: false },
+        'with-peers': { type: 'boolean', default: false },
         null: { type: 'boolean', default: false },
       },
     });
     const { quick, only } = values;
-    return { quick, null: values.null, withVerdaccio: values['with-verdaccio'], ...(only === undefined ? {} : { only }) };
+    return { quick, null: values.null, withPeers: values['with-peers'], ...(only === undefined ? {} : { only }) };
   } catch {
     const names = CELLS.map((cell) => cell.name).join(', ');
-    return fail(`usage: node dist/shared/bench/main.js [--quick] [--only <name>] [--with-verdaccio] [--null]; names: ${names}`);
+    return fail(`usage: node dist/shared/bench/main.js [--quick] [--only <name>] [--with-peers] [--null]; names: ${names}`);
   }
 }
 

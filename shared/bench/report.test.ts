@@ -5,11 +5,11 @@ import { render } from './report';
 test('the page says what was reached and what was not', () => {
   const rows = [
     { cell: 'a', target: '≥ nginx', ours: '10', nginx: '11', ratio: 0.909, reached: false, note: 'rounds 9 10 11' },
-    { cell: 'b', target: 'printed', ours: '1.0', nginx: '2.0' },
+    { cell: 'b', target: 'printed', ours: '1.0', nginx: '2.0', others: 'other 3' },
   ];
   const page = render(rows, ['one core'], ['a'], 6.4);
-  expect(page).toContain('| a | ≥ nginx | 10 | 11 | 0.91 | no |');
-  expect(page).toContain('| b | printed | 1.0 | 2.0 | – | – |');
+  expect(page).toContain('| a | ≥ nginx | 10 | 11 |  | 0.91 | no |');
+  expect(page).toContain('| b | printed | 1.0 | 2.0 | other 3 | – | – |');
   expect(page).toContain('Not reached: a.');
   expect(page).toContain('- a: rounds 9 10 11.');
   expect(page).toContain('It took 6 minutes');

@@ -14,6 +14,7 @@ export function printRow(row: Row): void {
       .join(' ')
       .trimEnd() + '\n',
   );
+  if (row.others !== undefined) process.stdout.write(`    others: ${row.others}\n`);
   if (row.note !== undefined) process.stdout.write(`    ${row.note}\n`);
 }
 
@@ -34,13 +35,14 @@ export function writeDocument(rows: readonly Row[], minutes: number): string {
 export function render(rows: readonly Row[], machine: readonly string[], missed: readonly string[], minutes: number): string {
   const measured = rows.filter((row) => row.ours !== '' || row.nginx !== '');
   const cells = measured.map(
-    (row) => `| ${row.cell} | ${row.target} | ${row.ours} | ${row.nginx} | ${row.ratio?.toFixed(2) ?? '–'} | ${verdict(row) || '–'} |`,
+    (row) =>
+      `| ${row.cell} | ${row.target} | ${row.ours} | ${row.nginx} | ${row.others ?? ''} | ${row.ratio?.toFixed(2) ?? '–'} | ${verdict(row) || '–'} |`,
   );
   const notes = rows.filter((row) => row.note !== undefined).map((row) => `- ${row.cell}: ${row.note}.`);
   return `# Performance
 
-Written by \`make bench\`; do not edit. nginx runs beside Larder in the same run, as caching proxy (tarballs) or as server of the very
-bytes that Larder answers (packuments).
+Written by \`make bench\`; do not edit. nginx runs beside Larder in the same run, as caching proxy (tarballs, .debs) or as server of the very
+bytes that Larder answers (packuments, simple pages) or of the archive's own files (clients).
 
 ## Machine
 ${machine.map((line) => `- ${line}`).join('\n')}
@@ -48,8 +50,8 @@ ${machine.map((line) => `- ${line}`).join('\n')}
 ## Table
 Ratio: above 1, Larder is better. Rates and times are medians.
 
-| cell | to reach | Larder | nginx | ratio | reached |
-|---|---|---|---|---|---|
+| cell | to reach | Larder | nginx | others | ratio | reached |
+|---|---|---|---|---|---|---|
 ${cells.join('\n')}
 
 ${missed.length === 0 ? 'Every target was reached.' : `Not reached: ${missed.join('; ')}.`}
@@ -73,6 +75,7 @@ It took ${minutes.toFixed(0)} minutes here, needs two free cores and 5 GB in the
 - nginx's settings are in shared/bench/nginx.conf, the registry's in shared/bench/upstream.conf, wrk's script is shared/bench/hits.lua.
 - Before a run of hits each tarball's SHA-512 and each packument's versions are checked; during it no request may reach the registry and none may fail.
 - CPU time is user plus system time of the server's process (nginx: its worker) over the requests done.
+- Real clients (apt-get, pip, uv) begin with nothing of their own each time; nginx serves them the archive's own files, and the pages as Larder answers them.
 - Memory is RssAnon of Larder's process, sampled every 100 ms.
 `;
 }

@@ -25,6 +25,8 @@ export interface Server {
 }
 
 export type PeerName = 'larder' | 'nginx';
+/** Which of Larder's caches. */
+export type CacheName = 'npm' | 'pip' | 'apt';
 
 /** How to start one server. */
 export interface StartOptions {
@@ -32,6 +34,10 @@ export interface StartOptions {
   readonly dir: string;
   /** `host:port` of the registry. */
   readonly upstream: string;
+  /** Folder of the registry's files, which nginx also serves below /mirror/. */
+  readonly files: string;
+  /** npm unless set. */
+  readonly cache?: CacheName;
   /** CPU list; the servers' core unless set. */
   readonly cores?: string;
   /** A port to use again; a free one unless set. */
@@ -43,20 +49,27 @@ export function spawnPeer(name: PeerName, options: StartOptions & { readonly por
   mkdirSync(options.dir, { recursive: true });
   const launched = { cores: options.cores ?? SERVER_CORE, output: join(options.dir, 'output.log') };
   if (name === 'nginx') {
-    const conf = fill('nginx.conf', options.dir, { PORT: String(options.port), UPSTREAM: options.upstream });
+    const conf = fill('nginx.conf', options.dir, { PORT: String(options.port), UPSTREAM: options.upstream, FILES: options.files });
     return launch(nginxProgram(), ['-p', options.dir, '-c', conf, '-e', join(options.dir, 'error.log')], launched);
   }
+  const cache = options.cache ?? 'npm';
   const env = {
     PATH: process.env['PATH'],
     HOME: options.dir,
-    PORT_npm: String(options.port),
+    [`PORT_${cache}`]: String(options.port),
     GLOBAL_IP: '127.0.0.1',
-    CACHES: 'npm',
+    CACHES: cache,
     CACHE_DIR: join(options.dir, 'store'),
     STATE_DIR: join(options.dir, 'state'),
-    UPSTREAM_npm: `http://${options.upstream}`,
+    UPSTREAM_PROXY: 'none',
+    ...upstreamSettings(cache, `http://${options.upstream}`),
   };
-  return launch(process.execPath, [MAIN, 'npm'], { ...launched, env, cwd: options.dir });
+  return launch(process.execPath, [MAIN, cache], { ...launched, env, cwd: options.dir });
+}
+
+function upstreamSettings(cache: CacheName, url: string): Record<string, string> {
+  if (cache === 'apt') return { UPSTREAM_apt_debian: `${url}/debian`, APT_SOURCES: 'no' };
+  return { [`UPSTREAM_${cache}`]: url };
 }
 
 /** Starts a peer and waits until it accepts connections. @throws Error with its output if it does not within 10 s. */
@@ -85,12 +98,21 @@ export function sourceFile(name: string): string {
   return join(SOURCE, name);
 }
 
-/** A port of the loopback that is free now. */
-export function freePort(): Promise<number> {
+/** A free port that even programs know which take port numbers for signed 16 bit (apt-cacher-ng). @throws Error if there is none */
+export async function lowPort(): Promise<number> {
+  for (let port = 13_142; port < 14_000; port++) {
+    const found = await freePort(port).catch(() => undefined);
+    if (found !== undefined) return found;
+  }
+  throw new Error('there is no free port below 14000');
+}
+
+/** A port of the loopback that is free now. @param wanted 0: any @throws Error if that one is not free */
+export function freePort(wanted = 0): Promise<number> {
   return new Promise((done, fail) => {
     const server = createServer();
     server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => done(port));
     });
@@ -109,11 +131,11 @@ export function accepts(port: number): Promise<boolean> {
   });
 }
 
-/** Waits until the port accepts connections. @throws Error with the end of the log file if the process ends or 10 s pass. */
-export async function accepting(port: number, child: Child, log: string): Promise<void> {
+/** Waits until the port accepts connections. @throws Error with the end of the log file if the process ends or the time is over. */
+export async function accepting(port: number, child: Child, log: string, limitMs = 10_000): Promise<void> {
   let ended = false;
   void child.gone.then(() => (ended = true));
-  for (const end = Date.now() + 10_000; Date.now() < end && !ended; await sleep(10)) {
+  for (const end = Date.now() + limitMs; Date.now() < end && !ended; await sleep(10)) {
     if (await accepts(port)) return;
   }
   await child.stop();

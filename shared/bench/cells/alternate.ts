@@ -23,6 +23,10 @@ export async function alternate<T>(pair: Pair, rounds: number, measure: (server:
 export interface HitLoad extends Pick<LoadOptions, 'headers'> {
   readonly cell: string;
   readonly targets: Both<readonly string[]>;
+  /** Shorter runs, for one of many like it. */
+  readonly isShort?: boolean;
+  /** Requests a second of others in the same run. */
+  readonly others?: string;
 }
 
 /** Loads both peers with hits; returns the row of requests a second and that of CPU time a request. */
@@ -32,7 +36,9 @@ export async function hitRows(bench: Bench, pair: Pair, hits: HitLoad): Promise<
     load({ server, targets: hits.targets[server.name], headers, connections: 64, seconds, dir: bench.dir });
   await alternate(pair, 1, (server) => runLoad(server, 1));
   const before = bench.upstreamRequests();
-  const { larder, nginx } = await alternate(pair, bench.hitRounds, (server) => runLoad(server, bench.seconds));
+  const { larder, nginx } = await alternate(pair, hits.isShort ? bench.rounds : bench.hitRounds, (server) =>
+    runLoad(server, hits.isShort ? Math.min(2, bench.seconds) : bench.seconds),
+  );
   const misses = bench.upstreamRequests() - before;
   if (misses > 0) throw new Error(`${cell}: ${misses} requests reached the upstream during a run of hits`);
   const of = (results: readonly LoadResult[], key: keyof LoadResult): number => median(results.map((result) => result[key]));
@@ -44,6 +50,7 @@ export async function hitRows(bench: Bench, pair: Pair, hits: HitLoad): Promise<
       target: '≥ nginx',
       ours: Math.round(of(larder, 'perSecond')).toLocaleString('en'),
       nginx: Math.round(of(nginx, 'perSecond')).toLocaleString('en'),
+      ...(hits.others === undefined ? {} : { others: hits.others }),
       ratio,
       reached: isNotBelow(ratio),
       note:

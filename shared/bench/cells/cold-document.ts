@@ -1,9 +1,9 @@
 /** Cell: the first large packument on a cold store, and whether others are served meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NPM_ABBREVIATED, type Bench, type Cell, type Row } from '../bench';
-import { fetchAll, median, transfer } from '../load';
-import type { Server } from '../servers';
+import { median, transfer } from '../load';
 import { LARGE_VERSIONS } from './documents';
+import { Probe } from './probe';
 import { warmUp } from './tarballs';
 
 const BEYOND_TARGET_MS = 500;
@@ -60,10 +60,10 @@ async function meetCold(bench: Bench): Promise<Found> {
   const held = bench.corpus.add('beside', 10_000);
   const server = await bench.start('larder');
   await warmUp({ larder: server, nginx: server }, [held]);
-  const quiet = new Probe(server, held.tarball);
+  const quiet = new Probe(server.url + held.tarball, 2);
   await sleep(AFTER_MS);
   const quietMs = await quiet.end();
-  const probe = new Probe(server, held.tarball);
+  const probe = new Probe(server.url + held.tarball, 2);
   await sleep(50);
   const headers = { Accept: NPM_ABBREVIATED, 'Accept-Encoding': 'gzip,deflate' };
   const { seconds } = await transfer(`${server.url}/cold-document`, headers);
@@ -71,34 +71,4 @@ async function meetCold(bench: Bench): Promise<Found> {
   const longestMs = await probe.end();
   await bench.discard(server);
   return { milliseconds: seconds * 1000, longestMs, quietMs };
-}
-
-/** Asks for one held object every 2 ms, one request after the other, until ended. */
-class Probe {
-  private longest = 0;
-  private ended = false;
-  private readonly loop: Promise<void>;
-
-  constructor(
-    private readonly server: Server,
-    private readonly target: string,
-  ) {
-    this.loop = this.run();
-  }
-
-  /** Stops; returns the longest latency, ms. */
-  async end(): Promise<number> {
-    this.ended = true;
-    await this.loop;
-    return this.longest;
-  }
-
-  private async run(): Promise<void> {
-    while (!this.ended) {
-      const began = performance.now();
-      await fetchAll(this.server.url + this.target);
-      this.longest = Math.max(this.longest, performance.now() - began);
-      await sleep(2);
-    }
-  }
 }

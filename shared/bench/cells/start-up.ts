@@ -26,7 +26,7 @@ export const startUp: Cell = {
     const starts: Record<PeerName, Start[]> = { larder: [], nginx: [] };
     for (let round = 0; round < (bench.options.quick ? 3 : 10); round++) {
       for (const name of ['nginx', 'larder'] as const) {
-        const child = { dir: pair[name].dir, upstream: bench.upstream, cores: allCores(), port: await freePort() };
+        const child = { dir: pair[name].dir, upstream: bench.upstream, files: bench.files, cores: allCores(), port: await freePort() };
         starts[name].push(await timeStart(bench.seat(name), child, held.tarball));
       }
     }
