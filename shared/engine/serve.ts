@@ -82,10 +82,11 @@ export class Engine {
         throw new LarderError('credentials-stripped', { what: plan.route.purpose, cache: cache.name });
       }
       if (plan.route.stales) return { pass: 'write', plan };
-      return { pass: request.authorization !== undefined && cache.clientAuth === 'forward' ? 'authorization' : 'route', plan };
+      return { pass: this.forwarded(plan, request) === undefined ? 'route' : 'authorization', plan };
     }
-    if (request.authorization !== undefined && cache.clientAuth === 'forward') {
-      if (plan.route.kind !== 'document' || !plan.route.codec) return this.privateFile(plan, request.authorization);
+    const authorization = this.forwarded(plan, request);
+    if (authorization !== undefined) {
+      if (plan.route.kind !== 'document' || !plan.route.codec) return this.privateFile(plan, authorization);
       return privateDocument(this.rooms, plan, request, this.sources);
     }
     if (plan.route.kind === 'roster' || plan.route.kind === 'listed') return this.listed(plan, request);
@@ -102,11 +103,16 @@ export class Engine {
     return answer ?? { pass: 'route', plan };
   }
 
+  /** The client's credentials, if they are passed on: to upstreams that the operator named, never to what only a client names. */
+  private forwarded({ origin }: Plan, { authorization }: EngineRequest): string | undefined {
+    return this.rooms.cache.clientAuth === 'forward' && origin.operatorNamed ? authorization : undefined;
+  }
+
   /** @throws LarderError if the answer would be the upstream's, and the operator or the client wants nobody asked */
   private async refuseAsking(plan: Plan, request: EngineRequest): Promise<void> {
     const { cache, config, store, now } = this.rooms;
     const { route, path: target } = plan;
-    const passes = route.kind === 'passthrough' || (request.authorization !== undefined && cache.clientAuth === 'forward');
+    const passes = route.kind === 'passthrough' || this.forwarded(plan, request) !== undefined;
     if (passes && config.offline) throw new LarderError('offline-pass', { target });
     if (request.onlyIfCached !== true) return;
     const verdict = passes ? undefined : judge(await store.find(plan.key), route, cache, config, now()).do;

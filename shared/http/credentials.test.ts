@@ -260,3 +260,22 @@ test('no log has a credential, however it came', async () => {
     await house.stop();
   }
 }, 60_000);
+
+test('what only a client names gets no credentials, though the operator wants them passed on to his own', async () => {
+  const other = await startUpstream();
+  for (const one of [upstream, other]) one.on(/^/, { body: 'hello' });
+  const env = { CLIENT_AUTH_apt: 'forward', ALLOW_NETS: '127.0.0.0/8' };
+  const house = await openHouse({ module: 'apt', upstream: upstream.url, env });
+  try {
+    for (const path of ['/dists/stable/InRelease', '/pool/main/p/pad/pad_1_all.deb', '/changelogs/pad']) {
+      for (const host of [upstream, other].map(({ url }) => url.slice('http://'.length))) {
+        for (const target of [`http://${host}${path}`, `/${host}${path}`]) await house.get(target, { headers: BEARER });
+      }
+    }
+    const given = ({ requests }: FakeUpstream): number => requests.filter(({ headers }) => headers.authorization !== undefined).length;
+    expect([given(upstream), given(other), other.requests.length > 0]).toEqual([6, 0, true]);
+  } finally {
+    await house.stop();
+    await other.close();
+  }
+});

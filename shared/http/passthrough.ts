@@ -78,7 +78,7 @@ export class Passthrough {
     const { route } = pass.plan;
     const personal = route.kind === 'passthrough' && (route.needsCredentials === true || route.stales !== undefined);
     req.headers = forUpstream(req.headers, {
-      strip: cache.clientAuth === 'strip' || pass.anonymous === true,
+      strip: cache.clientAuth === 'strip' || !pass.plan.origin.operatorNamed || pass.anonymous === true,
       authorization: personal ? undefined : authorization,
       bodyless,
       via: `1.1 larder-${viaToken}`,
