@@ -28,6 +28,8 @@ export interface AptRootOptions {
   /** Lines of apt.conf. */
   readonly conf?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Text of auth.conf. */
+  readonly auth?: string;
 }
 
 /** Why this machine cannot run apt; '' if it can. */
@@ -58,6 +60,7 @@ export function makeAptRoot(options: AptRootOptions): AptRoot {
     mkdirSync(join(folder, one), { recursive: true });
   writeFileSync(join(folder, 'var/lib/dpkg/status'), '');
   writeFileSync(join(folder, 'etc/apt/sources.list'), options.sources.map((line) => `${line}\n`).join(''));
+  if (options.auth !== undefined) writeFileSync(join(folder, 'etc/apt/auth.conf'), options.auth);
   writeFileSync(
     join(folder, 'apt.conf'),
     [
