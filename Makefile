@@ -44,6 +44,8 @@ reset-guard: built ## accept older or badly signed lists of archives once more
 build: ready ## install the locked dependencies and compile
 test: ready ## every test, with real clients
 	@$(JEST) $(JEST_ARGS)
+e2e: ready ## the long runs with real clients too: hundreds of packages, a whole Debian
+	@LARDER_E2E=1 LARDER_APT_UPDATES=23 $(JEST) $(JEST_ARGS) shared/testing/clients/
 check: ready ## types, lint, format, dead code, walls, documents
 	@node shared/cli/check.cjs
 bench: ready ## measure, beside nginx; writes docs/performance.md
@@ -54,7 +56,7 @@ clean: ## remove what was built (settings, store and logs stay)
 	@rm -rf dist
 
 help:
-	@awk 'BEGIN { FS = ":.*## " } /^##: / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^##: / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@printf '\nSettings: copy .env.example to .env. More: README.md and docs/\n'
 
 # Dependencies and build, each only when something changed: of everything, or (runnable) of what a start needs.
@@ -65,4 +67,4 @@ ready runnable:
 built:
 	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable
 
-.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test check bench docs clean help ready runnable built
+.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e check bench docs clean help ready runnable built
