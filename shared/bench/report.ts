@@ -67,8 +67,8 @@ sudo apt-get install nginx wrk curl util-linux
 make bench
 \`\`\`
 It took ${minutes.toFixed(0)} minutes here, needs two free cores and 5 GB in the temp directory (\`BENCH_DIR\` names another one), and leaves nothing behind.
-\`node dist/shared/bench/main.js --only <name>\` measures one group of cells, \`--quick\` takes a short look, \`--with-verdaccio\` puts Verdaccio 6 beside, and
-\`--null\` seats nginx in both places, which shows the noise of the bench itself. Only a full run writes this page.
+\`node dist/shared/bench/main.js --only <name>\` measures one group of cells, \`--quick\` takes a short look, \`--with-peers\` puts others beside
+(Verdaccio, apt-cacher-ng, devpi, proxpi; and brings uv), which it installs below the temp directory, and \`--null\` seats nginx in both places, which shows the noise of the bench itself. Only a full run writes this page.
 
 - Servers run on core 0, one under load at a time; the load (wrk with 64 keep-alive connections, curl, the bench itself) and the local registry (another nginx) on core 1.
 - Rounds alternate between the servers. Both write one access line a request to a file.

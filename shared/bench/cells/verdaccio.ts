@@ -1,4 +1,4 @@
-/** Cells: Verdaccio 6 beside the others (--with-verdaccio): what users of a private registry have today. */
+/** Cells: Verdaccio 6 beside the others (--with-peers): what users of a private registry have today. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NPM_ABBREVIATED, type Bench, type Cell, type Row } from '../bench';
