@@ -303,3 +303,25 @@ test('a suite that has no InRelease is served whole while nobody can be asked: I
   ] as const)
     expect((await offline.get(FOLDER + name)).status).toBe(status);
 });
+
+test('"not modified" confirms only what it is about: neither a forged date nor an older machine of the mirror keeps a roster shown', async () => {
+  const upstream = await archive({ bare: true });
+  const cache = await house(upstream.url);
+  const body = (upstream.newest.files.get('dists/stable/InRelease')?.body ?? Buffer.alloc(0)).toString();
+  const say = (version: string, lastModified: string): void =>
+    void upstream.upstream.on(/InRelease$/, { body: body.replace('Date:', `X-Version: ${version}\nDate:`), lastModified });
+  const shown = async (): Promise<[string | undefined, string | undefined]> => {
+    const { body: roster, headers } = await cache.get(ROSTER);
+    return [/^X-Version: (.*)$/m.exec(roster.toString())?.[1], headers['last-modified']];
+  };
+  say('forged', 'Thu, 01 Jan 2099 00:00:00 GMT');
+  expect((await shown())[0]).toBe('forged');
+  say('first', 'Tue, 02 Jan 2024 00:00:00 GMT');
+  expect(await shown()).toEqual(['first', 'Tue, 02 Jan 2024 00:00:00 GMT']);
+  // Forged with a date that is not in the future; the real one, which was there all the time, is older.
+  say('forged', 'Wed, 03 Jan 2024 00:00:00 GMT');
+  expect((await shown())[0]).toBe('forged');
+  say('second', 'Tue, 02 Jan 2024 12:00:00 GMT');
+  expect(await shown()).toEqual(['second', 'Tue, 02 Jan 2024 12:00:00 GMT']);
+  expect(await shown()).toEqual(['second', 'Tue, 02 Jan 2024 12:00:00 GMT']);
+});

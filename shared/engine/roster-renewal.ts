@@ -24,6 +24,8 @@ const PAIR_PAUSE_MS = 500;
 const MOST_FORESEEN_BYTES = 16 * 1024 * 1024;
 const FORESEE_MS = 3_000;
 const MOST_COLD = 3;
+/** Clocks that are wrong by less are usual. */
+const CLOCKS_DIFFER_MS = 24 * 60 * 60 * 1000;
 
 export interface RenewalRooms {
   readonly rooms: EngineRooms;
@@ -59,8 +61,11 @@ export function renew(about: RenewalRooms, plan: Plan, held: Generation | undefi
 /** @param colds how often a cold roster may be asked for again, because the upstream changed before its files were there */
 async function renewOnce(about: RenewalRooms, plan: Plan, held: Generation | undefined, colds: number): Promise<Renewed> {
   const { rooms, generations } = about;
-  const whole = await fetchWhole(rooms, plan, plan.path, held?.entry, MOST_ROSTER_BYTES, colds < MOST_COLD);
-  if (held && isSame(whole, held)) return { generation: await generations.confirm(held, validatorsOf(whole.head)), outcome: 'revalidated' };
+  let whole = await fetchWhole(rooms, plan, plan.path, held?.entry, MOST_ROSTER_BYTES, colds < MOST_COLD);
+  if (held && !whole.body && isOfAnother(whole.head, held.entry))
+    whole = await fetchWhole(rooms, plan, plan.path, undefined, MOST_ROSTER_BYTES, true);
+  if (held && isSame(whole, held))
+    return { generation: await generations.confirm(held, whole.body ? validatorsOf(rooms, whole.head) : {}), outcome: 'revalidated' };
   const arrived = await paired(about, plan, whole);
   const says = await readRoster(rooms, plan, { body: Buffer.from(arrived.bytes) });
   const guardName = guardNote(plan.key);
@@ -205,11 +210,19 @@ function absent(error: unknown): undefined {
   throw error;
 }
 
-function validatorsOf(head: Head): Partial<Pick<NewEntry, 'etag' | 'lastModified'>> {
-  return {
-    ...(head.etag === undefined ? {} : { etag: head.etag }),
-    ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
-  };
+/**
+ * Whether a 304 confirms something else than what is held. "Not modified since" is true of everything that is older than a date, also than one
+ * that was forged, or that another of the upstream's machines gave.
+ */
+function isOfAnother(head: Head, held: Pick<NewEntry, 'etag' | 'lastModified'>): boolean {
+  if (head.etag !== undefined) return head.etag.replace(/^W\//, '') !== held.etag?.replace(/^W\//, '');
+  return held.etag === undefined && head.lastModified !== undefined && head.lastModified !== held.lastModified;
+}
+
+/** A date in the future would confirm whatever comes until then. */
+function validatorsOf(rooms: EngineRooms, { etag, lastModified }: Head): Partial<Pick<NewEntry, 'etag' | 'lastModified'>> {
+  const isPast = lastModified !== undefined && Date.parse(lastModified) <= rooms.now() + CLOCKS_DIFFER_MS;
+  return { ...(etag === undefined ? {} : { etag }), ...(isPast ? { lastModified } : {}) };
 }
 
 function entryOf(rooms: EngineRooms, plan: Plan, head: Head, { digested }: NonNullable<Whole['body']>): NewEntry {
@@ -224,6 +237,6 @@ function entryOf(rooms: EngineRooms, plan: Plan, head: Head, { digested }: NonNu
     chunks: digested.chunks,
     storedAt: now,
     checkedAt: now,
-    ...validatorsOf(head),
+    ...validatorsOf(rooms, head),
   };
 }
