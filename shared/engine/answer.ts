@@ -13,7 +13,7 @@ export interface Answer {
   /** Strong, ours; absent while the bytes are not known. */
   readonly etag?: string;
   readonly lastModified?: string;
-  /** The bytes may have changed within the second of `lastModified` (RFC 9110 §8.8.2.2): no range is resumed by it. */
+  /** It is the newest of several revisions that no date tells from each other (RFC 9110 §8.8.2.2): no range without their tag. */
   readonly weakDate?: boolean;
   readonly cacheControl: string;
   /** Value of Vary; '' for none. */

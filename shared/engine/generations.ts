@@ -11,6 +11,8 @@ import { UnstoredGenerations } from './unstored-generations';
 
 /** Rosters kept parsed. */
 const MOST_PARSED = 64;
+/** Superseded rosters in which a digest is looked for. */
+const MOST_SEARCHED = 32;
 /** Larger ones are not parsed: the largest real ones have 300 KB. */
 export const MOST_ROSTER_BYTES = 32 * 1024 * 1024;
 /** How long a superseded generation stays reachable. */
@@ -50,6 +52,18 @@ export class Generations {
     const entry = await this.rooms.store.find(revisionKey(plan.key, integrity));
     const held = entry && (await this.read(plan, entry));
     return held ?? this.unstored.revision(plan.key, integrity)?.generation;
+  }
+
+  /** The newest held generation that lists a digest (hex), of those that are not shown any more. Never rejects. */
+  async listing(plan: Plan, hex: string): Promise<Generation | undefined> {
+    const { store } = this.rooms;
+    const revisions = await store.keys(`${plan.key}@`).catch(() => []);
+    for (const { key } of revisions.toSorted((a, b) => b.storedAt - a.storedAt).slice(0, MOST_SEARCHED)) {
+      const entry = await store.find(key);
+      const generation = entry && (await this.read(plan, entry));
+      if (generation?.says.digests.has(hex)) return generation;
+    }
+    return undefined;
   }
 
   /** The detached signature of a generation, if it has one. @throws LarderError integrity | held-unreadable */

@@ -7,7 +7,7 @@ import { isLarderError, LarderError } from '../errors';
 import { parseSri } from '../integrity/sri';
 import type { Answer, EngineRequest } from './answer';
 import type { AskedNames } from './asked-names';
-import { memorySource } from './body-source';
+import { memorySource, sizeOnly } from './body-source';
 import type { FileDesk } from './file-desk';
 import { digestPlan, folderOf, nameBelow, objectPlan, type Generation } from './generation';
 import type { Generations } from './generations';
@@ -35,8 +35,11 @@ export interface ListedRooms {
 export class ListedDesk {
   constructor(private readonly about: ListedRooms) {}
 
-  /** @returns undefined if no roster lists it: then it is none of ours. @throws LarderError */
-  async get(plan: Plan, request: EngineRequest): Promise<Answer | undefined> {
+  /**
+   * Parts are cut from what was verified: the upstream's may be of another generation.
+   * @returns undefined if no roster lists it: then it is none of ours. @throws LarderError
+   */
+  async get(plan: Plan, { range: _range, ifRange: _ifRange, ...request }: EngineRequest): Promise<Answer | undefined> {
     const asked = (plan.route as ListedRoute).asked(plan.params);
     if (asked !== 'signature' && 'digest' in asked) return this.byDigest(plan, asked.digest, request);
     const generation = await this.generationFor(plan, request);
@@ -101,7 +104,7 @@ export class ListedDesk {
     const { files, asked, rosters, generations } = this.about;
     for (let attempt = 0; ; attempt++) {
       try {
-        const { ready: _ready, ...answer } = await files.get(object, request);
+        const { ready: _ready, ...answer } = sized(await files.get(object, request), object);
         asked.note(object.origin, folderOf(generation.plan.path), listed.name);
         // A plain name means something else tomorrow: it is not kept ready, caches on the way have to ask, and no date tells two revisions apart.
         this.learnFrom(generation, listed, object, request);
@@ -124,24 +127,32 @@ export class ListedDesk {
     const [hash] = parseSri(digest);
     const hex = hexOf(digest);
     if (!hash || hex === undefined) return undefined;
-    for (const roster of this.rosterPlans(plan)) {
+    const rosters = this.rosterPlans(plan);
+    for (const roster of rosters) {
       const generation = await generations.current(roster);
       const listed = generation?.says.digests.get(hex);
       const object = generation && listed && this.objectOf(generation, listed);
       if (!object) continue;
-      const answer = await files.get(object, request);
+      const answer = sized(await files.get(object, request), object);
       asked.note(plan.origin, folderOf(roster.path), listed.name);
       this.learnFrom(generation, listed, object, request);
       return answer;
     }
-    // Of a generation that is not shown any more, or not known here: its own name is all that it takes.
+    // Of a generation that is not shown any more: held by another digest than this one.
+    for (const roster of hash.algorithm === 'sha256' ? [] : rosters) {
+      const superseded = await generations.listing(roster, hex);
+      const listed = superseded?.says.digests.get(hex);
+      const object = superseded && listed && this.objectOf(superseded, listed);
+      if (object) return files.get(object, request);
+    }
+    // Or not known here: its own name is all that it takes.
     if (hash.algorithm === 'sha256' || hash.algorithm === 'sha512') return files.get(digestPlan(plan, digest), request);
     return undefined;
   }
 
   /** What an index promises is learnt as soon as it is held. */
-  private learnFrom(generation: Generation, listed: Listed, object: Plan, { method, range }: EngineRequest): void {
-    if (method !== 'GET' || range !== undefined) return;
+  private learnFrom(generation: Generation, listed: Listed, object: Plan, { method }: EngineRequest): void {
+    if (method !== 'GET') return;
     const { files, tables } = this.about;
     files.ensure(object).then(
       () => tables.learnLater(generation, listed),
@@ -225,6 +236,11 @@ export class ListedDesk {
     const { module, cache } = this.about.rooms;
     return (plan.route as ListedRoute).rosters(plan.params).map((target) => planTarget(module, cache, plan.origin, 'GET', target));
   }
+}
+
+/** What HEAD tells of a file that is not held is what the roster says: the upstream may have another one by then. */
+function sized(answer: Answer, { size }: Plan): Answer {
+  return answer.outcome === 'pass' && size !== undefined ? { ...answer, body: sizeOnly(size) } : answer;
 }
 
 /** Lower-case hex of the first digest of an SRI string. */

@@ -4,7 +4,11 @@ import type { RequestFacts } from './request-facts';
 export interface Validators {
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
-  /** The bytes may have changed within the second that `lastModified` names (RFC 9110 §8.8.2.2). */
+  /**
+   * The bytes may have changed within the second that `lastModified` names (RFC 9110 §8.8.2.2), or to others with an earlier date: what stands
+   * for the newest of several revisions. Then no date vouches for a part, nobody gets a part who does not say of which revision, and only
+   * the very date that was sent is confirmed.
+   */
   readonly weakDate?: boolean | undefined;
   /** Length of the whole, if known. */
   readonly size: number | undefined;
@@ -25,11 +29,11 @@ export function select(method: string, facts: RequestFacts, has: Validators): Se
   }
   if (facts.ifNoneMatch !== undefined) {
     if (matchesAny(facts.ifNoneMatch, has.etag, false)) return { status: 304 };
-  } else if (facts.ifModifiedSince !== undefined && changedSince(facts.ifModifiedSince, has.lastModified) === false) {
+  } else if (facts.ifModifiedSince !== undefined && isUnchanged(facts.ifModifiedSince, has)) {
     return { status: 304 };
   }
   if (method !== 'GET' || facts.range === undefined || has.size === undefined) return { status: 200 };
-  if (facts.ifRange !== undefined && !rangeStillHolds(facts.ifRange, has)) return { status: 200 };
+  if (facts.ifRange === undefined ? has.weakDate === true : !rangeStillHolds(facts.ifRange, has)) return { status: 200 };
   return selectRange(facts.range, has.size);
 }
 
@@ -63,6 +67,10 @@ function changedSince(date: string, lastModified: string | undefined): boolean |
   const since = Date.parse(date);
   const modified = lastModified === undefined ? NaN : Date.parse(lastModified);
   return Number.isNaN(since) || Number.isNaN(modified) ? undefined : modified > since;
+}
+
+function isUnchanged(date: string, { lastModified, weakDate }: Validators): boolean {
+  return changedSince(date, lastModified) === false && (weakDate !== true || changedSince(lastModified ?? '', date) === false);
 }
 
 /** RFC 9110 §13.1.5: a strong validator, or exactly the date that was sent, if that is a strong one. */
