@@ -88,17 +88,21 @@ export class FileSearch {
     return { entry: fileEntry(plan, download.latest ?? head, judged.digest, judged.pin, rooms.now()) };
   }
 
-  /** Out of its archive, judged like any other bytes. @returns undefined if it is in none @throws LarderError */
+  /** Out of its archive, judged like any other bytes. @returns undefined if it is in none, or another there @throws LarderError */
   private async asMember(): Promise<NewEntry | undefined> {
     const { rooms, plan, download, judge, announce } = this.its;
     const taken = await this.its.takeOut?.();
     if (!taken) return undefined;
     const { bytes, head } = taken;
     await download.replace(bytes);
-    announce(head);
     const digest = digestBuffer(bytes, download.algorithms);
     const judged = await judge.judge(digest, { path: plan.path, guessed: false, upstream: head.base });
-    if ('wrong' in judged) throw judged.wrong;
+    if ('wrong' in judged) {
+      // What is promised is nowhere: that is told, so that clients do without it, and nothing of this stays.
+      await download.rewind();
+      return undefined;
+    }
+    announce(head);
     return fileEntry(plan, head, judged.digest, judged.pin, rooms.now());
   }
 }
