@@ -1,7 +1,8 @@
 /** Whether a document is signed by somebody whom this machine trusts: OpenPGP signatures, judged by gpgv with the machine's own keyrings. */
 import { readArmor } from './armor';
 import { splitCleartext } from './cleartext';
-import { readStatus, runGpgv, type Findings } from './gpgv';
+import { readStatus, type Findings } from './gpgv';
+import { GpgvThread } from './gpgv-thread';
 import { Keyrings } from './keyrings';
 import { signatureFits } from './signature-fit';
 import { packetTypes, SIGNATURE_PACKET } from './packets';
@@ -49,6 +50,7 @@ export function createVerifier(options: VerifierOptions = {}): SignatureVerifier
 
 class GpgvVerifier implements SignatureVerifier {
   private readonly keyrings: Keyrings;
+  private readonly thread = new GpgvThread();
   private running = 0;
   private readonly waiting: Array<() => void> = [];
   /** gpgv was looked for and is not there. */
@@ -79,7 +81,7 @@ class GpgvVerifier implements SignatureVerifier {
       const keys = await this.keyrings.read();
       if (keys.packets.length === 0 && keys.keyboxes.length === 0) return { state: 'unknown', reason: 'this machine has no keyrings' };
       const { program = 'gpgv', timeoutMs = TIMEOUT_MS } = this.options;
-      const answer = await runGpgv({ program, keys, signature, data, timeoutMs });
+      const answer = await this.thread.run({ program, keys, signature, data, timeoutMs });
       if ('status' in answer) return conclude(readStatus(answer.status));
       if (answer.absent) this.absent = true;
       return { state: 'unknown', reason: answer.failure };
