@@ -1,4 +1,5 @@
 /** URLs of files as pages give them. */
+import { canonicalPath } from './target-patterns';
 
 export interface FileUrl {
   /** Absolute, with query, without fragment and credentials. */
@@ -38,4 +39,22 @@ export function lastSegment(pathname: string): string {
   } catch {
     return segment;
   }
+}
+
+/**
+ * A canonical target with the escapes that its URL has (`%2B`): once its prefix is replaced, the URL in a lockfile is the upstream's own, and
+ * some upstreams take a bare `+` for a space.
+ */
+export function asWritten(target: string, url: string): string {
+  if (!url.includes('%')) return target;
+  const end = url.indexOf('?');
+  const written = charactersOf(end < 0 ? url : url.slice(0, end))
+    .slice(-charactersOf(target).length)
+    .join('');
+  return canonicalPath(written) === target ? written : target;
+}
+
+/** Of an ASCII path; an escape is one. */
+function charactersOf(path: string): readonly string[] {
+  return path.match(/%[\dA-Fa-f]{2}|[^]/g) ?? [];
 }

@@ -1,6 +1,6 @@
 /** Writes the HTML form of a project's page (PEP 503 and what came after it), whatever form it was read from. */
 import { escapeHtml } from '../parsers/html';
-import { bestHash, metadataOf, type Naming, type Page, type PageFile } from './page-model';
+import { bestHash, hrefOf, metadataOf, type Naming, type Page, type PageFile } from './page-model';
 import { offeredProvenance } from './provenance';
 
 export function writeHtmlPage(page: Page, project: string, naming: Naming): Buffer {
@@ -27,9 +27,9 @@ function head(page: Page, project: string): string {
 }
 
 function link(file: PageFile, naming: Naming): string {
-  const { target, requiresPython, yanked, isSigned, uploadTime, size } = file;
+  const { requiresPython, yanked, isSigned, uploadTime, size } = file;
   const hash = bestHash(file.hashes);
-  const href = (target === undefined ? file.url : naming.prefix + target) + (hash === '' ? '' : `#${hash}`);
+  const href = hrefOf(file, naming) + (hash === '' ? '' : `#${hash}`);
   let text = `<a href="${escapeHtml(href)}"`;
   if (requiresPython !== undefined) text += ` data-requires-python="${escapeHtml(requiresPython)}"`;
   const metadata = metadataOf(file, naming.absent);

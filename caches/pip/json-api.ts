@@ -3,7 +3,7 @@ import { DocumentError, type DocumentCodec } from '../module';
 import { jsonObject, Names, type JsonText, type Span } from '../parsers/json';
 import { copyEdited, Splice, type Edit } from '../parsers/splice';
 import { FilePlaces } from './file-place';
-import { resolveFileUrl } from './file-url';
+import { asWritten, resolveFileUrl } from './file-url';
 
 const TOP = new Names('info', 'urls', 'releases');
 const FILE = new Names('url');
@@ -44,7 +44,7 @@ function collect(json: JsonText, files: Span, edits: Edit[], places: FilePlaces,
       const target = found && places.target(found.host, found.pathname);
       if (target === undefined) continue;
       const { start, end } = member;
-      edits.push({ start, end, text: JSON.stringify(base + target + (found?.fragment ? `#${found.fragment}` : '')) });
+      edits.push({ start, end, text: JSON.stringify(base + asWritten(target, found.href) + (found.fragment ? `#${found.fragment}` : '')) });
     }
   }
 }

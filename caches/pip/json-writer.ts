@@ -6,7 +6,7 @@ import { Names, type JsonText } from '../parsers/json';
 import { copyEdited, Splice, type Edit } from '../parsers/splice';
 import type { JsonFile } from './json-file';
 import type { JsonPage } from './json-reader';
-import { metadataOf, readHashes, type Hashes, type Naming, type Page, type PageFile } from './page-model';
+import { hrefOf, metadataOf, readHashes, type Hashes, type Naming, type Page, type PageFile } from './page-model';
 import { isDistribution, releaseOf } from './project-name';
 import { offeredProvenance } from './provenance';
 
@@ -111,9 +111,9 @@ function fileJson(file: PageFile, naming: Naming): string {
   return `${text}}`;
 }
 
-/** The URL as JSON: no canonical target, and no base, has a character that would need an escape. */
-function urlOf({ target, url }: PageFile, { prefix }: Naming): string {
-  return target === undefined ? quoted(url) : `"${prefix}${target}"`;
+/** The URL as JSON: no target, and no base, has a character that would need an escape. */
+function urlOf(file: PageFile, naming: Naming): string {
+  return file.target === undefined ? quoted(file.url) : `"${hrefOf(file, naming)}"`;
 }
 
 function metadataJson(metadata: Hashes | 'true'): string {

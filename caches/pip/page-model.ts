@@ -1,4 +1,5 @@
 /** What a page of a project says, whatever form it came in. */
+import { asWritten } from './file-url';
 
 /** Digests by the names that Python's hashlib has, as the HTML form writes them: `sha256=<hex>`, more than one joined by `&`; '' for none. */
 export type Hashes = string;
@@ -54,6 +55,11 @@ export interface Naming {
   readonly upstreamRoot: string;
   /** Targets that are promised and not there. */
   readonly absent: ReadonlySet<string>;
+}
+
+/** The URL under which a file is offered. */
+export function hrefOf({ target, url }: Pick<PageFile, 'target' | 'url'>, { prefix }: Pick<Naming, 'prefix'>): string {
+  return target === undefined ? url : prefix + asWritten(target, url);
 }
 
 /** What is offered of a file's metadata: what the upstream says; of a wheel, which has them in it, at least that they are there. */

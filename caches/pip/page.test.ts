@@ -9,6 +9,8 @@ const HTML = fixture('mixed.html');
 const JSON_BODY = fixture('full.json');
 const WHEEL = 'foo_bar-1.0-py3-none-any.whl';
 const LOCAL = 'foo_bar-1.1+local.1-py3-none-any.whl';
+/** As the upstream's pages have it in URLs. */
+const ESCAPED = LOCAL.replace('+', '%2B');
 const PROVENANCE = `${BASE}/integrity/foo-bar/1.0/${WHEEL}/provenance`;
 
 describe('HTML to HTML', () => {
@@ -33,7 +35,7 @@ describe('HTML to HTML', () => {
       [WHEEL, `../../packages/aa/bb/cc/${WHEEL}`],
       // Twice in the page; a Map keeps the last one's value at the place of the first.
       ['foo-bar-1.0.tar.gz', '../../+files/foo-bar/mirror.example/packages/foo-bar-1.0.tar.gz'],
-      [LOCAL, `../../deep/${LOCAL}`],
+      [LOCAL, `../../deep/${ESCAPED}`],
       ['foo-bar-1.2.ZIP', '../../packages/old/foo-bar-1.2.ZIP'],
       ['foo-bar-1.3.tar.gz', '../../+files/foo-bar/files.example/simple/foo-bar-1.3.tar.gz'],
       ['name_of_another-2.0.tar.gz', '../../+files/foo-bar/files.example/odd/name_of_another-2.0.tar.gz'],
@@ -135,7 +137,7 @@ describe('JSON to JSON', () => {
     wheel.url = `../../packages/aa/bb/cc/${WHEEL}`;
     wheel.provenance = PROVENANCE;
     sdist.url = '../../packages/foo-bar-1.0.tar.gz';
-    local.url = `../../packages/${LOCAL}`;
+    local.url = `../../packages/${ESCAPED}`;
     local['core-metadata'] = true;
     local.hashes = {};
     old.url = '../../packages/foo-bar-0.9.tar.gz';
@@ -186,7 +188,7 @@ test('JSON to HTML loses nothing that HTML can say', () => {
   });
   expect(links.get('foo-bar-1.0.tar.gz')).toMatchObject({ 'data-yanked': '' });
   expect(links.get(LOCAL)).toEqual({
-    href: `../../packages/${LOCAL}`,
+    href: `../../packages/${ESCAPED}`,
     'data-dist-info-metadata': 'true',
     'data-core-metadata': 'true',
     'data-yanked': 'has <bugs> & "more" \u00e9',
@@ -200,8 +202,8 @@ test('JSON to HTML loses nothing that HTML can say', () => {
 
 test('at another depth, files are named absolutely', () => {
   expect(render(HTML, 'html@').links.get(WHEEL)?.href).toMatch(`${BASE}/packages/aa/bb/cc/${WHEEL}#`);
-  expect(fileOf(render(HTML, 'json@').json, LOCAL).url).toBe(`${BASE}/deep/${LOCAL}`);
-  expect(fileOf(render(JSON_BODY, 'json@').json, LOCAL).url).toBe(`${BASE}/packages/${LOCAL}`);
+  expect(fileOf(render(HTML, 'json@').json, LOCAL).url).toBe(`${BASE}/deep/${ESCAPED}`);
+  expect(fileOf(render(JSON_BODY, 'json@').json, LOCAL).url).toBe(`${BASE}/packages/${ESCAPED}`);
 });
 
 describe('pins', () => {
@@ -274,7 +276,11 @@ describe('pins', () => {
     expect(flat.get(there)?.source).toMatch(/^https:\/\/cdn\.example\/whl\/cu121\/torch-2\.1\.0%2bcu121-/);
     expect(flat.get(`${there}.metadata`)?.integrity).toBe(sri('sha256', H('t4')));
     const { links } = render(fixture('flat.html'), 'html', placeOf('torch', home));
-    expect(links.get('torch-2.0.0+cu121-cp311-cp311-linux_x86_64.whl')?.href).toMatch(/^\.\.\/\.\.\/torch-2\.0\.0\+cu121-/);
+    // As the upstream escapes them: lockfiles are translated by their prefix alone.
+    expect(links.get('torch-2.0.0+cu121-cp311-cp311-linux_x86_64.whl')?.href).toMatch(/^\.\.\/\.\.\/torch-2\.0\.0%2Bcu121-/);
+    expect(links.get('torch-2.1.0+cu121-cp311-cp311-linux_x86_64.whl')?.href).toMatch(/^\.\.\/\.\.\/whl\/cu121\/torch-2\.1\.0%2bcu121-/);
+    const { files } = render(fixture('flat.html'), 'json', placeOf('torch', home)).json;
+    expect(files.map(({ url }) => /%2[Bb]/.exec(url)?.[0])).toEqual(['%2B', undefined, '%2b']);
   });
 });
 
