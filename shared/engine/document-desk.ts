@@ -7,10 +7,10 @@ import type { FileHosts } from './file-hosts';
 import { judge, mayServeStale } from './freshness';
 import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
+import { originDown, within } from './patience';
 import type { Plan } from './plan';
 import { Recall } from './recall';
 import type { EngineRooms } from './rooms';
-import { within } from './within';
 
 /** How long a document that could not be stored stays in memory for the requests that belong to it. */
 const UNSTORED_MS = 30_000;
@@ -69,7 +69,7 @@ export class DocumentDesk {
       case 'serve':
         return serve('hit');
       case 'serve-and-revalidate':
-        if (this.originDown(plan)) return serve('stale', 'upstream-down');
+        if (originDown(this.rooms, plan)) return serve('stale', 'upstream-down');
         this.fetch(plan, held, undefined).catch((error: unknown) => this.complain(plan, error));
         return serve('stale', 'revalidating');
       case 'revalidate':
@@ -188,7 +188,7 @@ export class DocumentDesk {
     serve: (outcome: 'stale', detail: string) => DocumentAnswer,
   ): Promise<DocumentAnswer> {
     const usable = mayServeStale(held, this.rooms.config, this.rooms.now());
-    if (usable && this.originDown(plan)) return serve('stale', 'upstream-down');
+    if (usable && originDown(this.rooms, plan)) return serve('stale', 'upstream-down');
     const attempt = this.fetch(plan, held, wanted);
     try {
       if (patient || !usable) return await attempt;
@@ -202,13 +202,6 @@ export class DocumentDesk {
       this.complain(plan, error);
       return serve('stale', error.code);
     }
-  }
-
-  /** Every mirror failed a moment ago and none is due for a probe. */
-  private originDown(plan: Plan): boolean {
-    const health = this.rooms.upstream.health();
-    const now = this.rooms.now();
-    return plan.origin.bases.every((base) => health.some((mirror) => mirror.base === base && !mirror.healthy && mirror.retryAt > now));
   }
 
   private complain(plan: Plan, error: unknown): void {

@@ -6,8 +6,8 @@
 import { errorText, LarderError } from '../errors';
 import type { Answer } from './answer';
 import type { BodySource } from './body-source';
+import { within } from './patience';
 import type { EngineRooms } from './rooms';
-import { within } from './within';
 
 export interface EarlyTiming {
   /** How long a client waits for a document before its answer begins, ms. */
