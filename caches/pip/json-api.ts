@@ -42,7 +42,7 @@ function collect(json: JsonText, files: Span, edits: Edit[], places: FilePlaces,
       const text = member.among(FILE) && json.text(member);
       const found = text === undefined ? undefined : resolveFileUrl(text, from);
       const target = found && places.target(found.host, found.pathname);
-      if (target === undefined) continue;
+      if (!found || target === undefined) continue;
       const { start, end } = member;
       edits.push({ start, end, text: JSON.stringify(base + asWritten(target, found.href) + (found.fragment ? `#${found.fragment}` : '')) });
     }

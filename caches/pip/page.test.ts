@@ -280,7 +280,7 @@ describe('pins', () => {
     expect(links.get('torch-2.0.0+cu121-cp311-cp311-linux_x86_64.whl')?.href).toMatch(/^\.\.\/\.\.\/torch-2\.0\.0%2Bcu121-/);
     expect(links.get('torch-2.1.0+cu121-cp311-cp311-linux_x86_64.whl')?.href).toMatch(/^\.\.\/\.\.\/whl\/cu121\/torch-2\.1\.0%2bcu121-/);
     const { files } = render(fixture('flat.html'), 'json', placeOf('torch', home)).json;
-    expect(files.map(({ url }) => /%2[Bb]/.exec(url)?.[0])).toEqual(['%2B', undefined, '%2b']);
+    expect(files.map(({ url }: { url: string }) => /%2[Bb]/.exec(url)?.[0])).toEqual(['%2B', undefined, '%2b']);
   });
 });
 
