@@ -30,7 +30,7 @@ export interface ListedPinRooms {
 }
 
 export class ListedPins {
-  private readonly searches = new Map<string, { readonly done: Promise<void>; readonly untilMs: number }>();
+  private readonly searches = new Map<string, { readonly done: Promise<void>; readonly beganAt: number }>();
 
   constructor(private readonly about: ListedPinRooms) {}
 
@@ -79,10 +79,10 @@ export class ListedPins {
     const { now } = this.about.rooms;
     const name = `${plan.origin.name} ${guess.rosters} ${guess.names.join(' ')}`;
     const before = this.searches.get(name);
-    if (before && before.untilMs > now()) return before.done;
+    if (before && Math.abs(now() - before.beganAt) < SEARCHED_MS) return before.done;
     if (this.searches.size >= MOST_SEARCHED) this.searches.clear();
     const done = this.searchOnce(plan, guess);
-    this.searches.set(name, { done, untilMs: now() + SEARCHED_MS });
+    this.searches.set(name, { done, beganAt: now() });
     return done;
   }
 

@@ -4,7 +4,7 @@ import { isLarderError, type LarderError } from '../errors';
 const MOST_KEYS = 10_000;
 
 export class NegativeCache {
-  private readonly known = new Map<string, { readonly error: LarderError; readonly untilMs: number }>();
+  private readonly known = new Map<string, { readonly error: LarderError; readonly learntAt: number }>();
 
   constructor(
     private readonly ttlSeconds: number,
@@ -15,7 +15,9 @@ export class NegativeCache {
   check(key: string): void {
     const found = this.known.get(key);
     if (!found) return;
-    if (found.untilMs > this.now()) throw found.error;
+    // A clock that went backwards makes nothing last longer.
+    const age = this.now() - found.learntAt;
+    if (age >= 0 && age < this.ttlSeconds * 1000) throw found.error;
     this.known.delete(key);
   }
 
@@ -23,7 +25,7 @@ export class NegativeCache {
   learn(key: string, error: unknown): void {
     if (!isLarderError(error) || (error.code !== 'upstream-not-found' && error.code !== 'upstream-gone')) return;
     if (this.known.size >= MOST_KEYS) this.known.delete(this.known.keys().next().value as string);
-    this.known.set(key, { error, untilMs: this.now() + this.ttlSeconds * 1000 });
+    this.known.set(key, { error, learntAt: this.now() });
   }
 
   forget(keys: Iterable<string>): void {

@@ -26,7 +26,7 @@ const MOST_INDEX_BYTES = 2 * 1024 * 1024 * 1024;
 
 interface Listing {
   readonly keys: readonly string[];
-  readonly untilMs: number;
+  readonly listedAt: number;
 }
 
 /** The index in a generation, and the object that has its bytes. */
@@ -172,13 +172,13 @@ export class PinTables {
     const { rooms } = this.about;
     const prefix = keyPrefix(rooms.module.name, origin.name) + TABLE_MARK + folder;
     const known = await this.listings.get(prefix);
-    if (known && known.untilMs > rooms.now()) return known.keys;
+    if (known && Math.abs(rooms.now() - known.listedAt) < LIST_MS) return known.keys;
     const listing = rooms.store
       .keys(prefix)
       .catch(() => [])
       .then((found) => {
         const own = [...this.tables.keys()].filter((key) => key.startsWith(prefix));
-        return { keys: [...new Set([...found.map(({ key }) => key), ...own])], untilMs: rooms.now() + LIST_MS };
+        return { keys: [...new Set([...found.map(({ key }) => key), ...own])], listedAt: rooms.now() };
       });
     if (this.listings.size >= MOST_LISTS) this.listings.clear();
     this.listings.set(prefix, listing);

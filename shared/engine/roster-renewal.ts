@@ -61,7 +61,14 @@ export function renew(about: RenewalRooms, plan: Plan, held: Generation | undefi
 /** @param colds how often a cold roster may be asked for again, because the upstream changed before its files were there */
 async function renewOnce(about: RenewalRooms, plan: Plan, held: Generation | undefined, colds: number): Promise<Renewed> {
   const { rooms, generations } = about;
-  let whole = await fetchWhole(rooms, plan, plan.path, held?.entry, MOST_ROSTER_BYTES, colds < MOST_COLD);
+  let whole = await fetchWhole(
+    rooms,
+    plan,
+    plan.path,
+    held && isVouchedFor(held) ? held.entry : undefined,
+    MOST_ROSTER_BYTES,
+    colds < MOST_COLD,
+  );
   if (held && !whole.body && isOfAnother(whole.head, held.entry))
     whole = await fetchWhole(rooms, plan, plan.path, undefined, MOST_ROSTER_BYTES, true);
   if (held && isSame(whole, held))
@@ -174,7 +181,7 @@ function bodyOf(plan: Plan, { head, body }: Whole): Required<Whole> {
 }
 
 function arrivedOf(rooms: EngineRooms, plan: Plan, { head, body }: Required<Whole>, verification: Verification): Arrived {
-  return { head, bytes: body.bytes, entry: entryOf(rooms, plan, head, body), verification };
+  return { head, bytes: body.bytes, entry: entryOf(rooms, plan, head, body, verification), verification };
 }
 
 /** What may not be shown changes nothing: the held one is the newest that is known to be good. */
@@ -211,6 +218,14 @@ function absent(error: unknown): undefined {
 }
 
 /**
+ * Whether what is held is surely what the upstream gave. Who changed a roster on its way did not change its tag: the upstream would confirm it
+ * as its own, and the forged one would be shown until the archive publishes again.
+ */
+function isVouchedFor({ entry }: Generation): boolean {
+  return entry.pin !== undefined || entry.url.startsWith('https:');
+}
+
+/**
  * Whether a 304 confirms something else than what is held. "Not modified since" is true of everything that is older than a date, also than one
  * that was forged, or that another of the upstream's machines gave.
  */
@@ -225,7 +240,13 @@ function validatorsOf(rooms: EngineRooms, { etag, lastModified }: Head): Partial
   return { ...(etag === undefined ? {} : { etag }), ...(isPast ? { lastModified } : {}) };
 }
 
-function entryOf(rooms: EngineRooms, plan: Plan, head: Head, { digested }: NonNullable<Whole['body']>): NewEntry {
+function entryOf(
+  rooms: EngineRooms,
+  plan: Plan,
+  head: Head,
+  { digested }: NonNullable<Whole['body']>,
+  verification: Verification,
+): NewEntry {
   const now = rooms.now();
   return {
     module: rooms.module.name,
@@ -238,5 +259,6 @@ function entryOf(rooms: EngineRooms, plan: Plan, head: Head, { digested }: NonNu
     storedAt: now,
     checkedAt: now,
     ...validatorsOf(rooms, head),
+    ...(verification.state === 'good' ? { pin: `openpgp-${verification.keyId}` } : {}),
   };
 }

@@ -29,7 +29,7 @@ export interface EntryFacts {
   readonly checkedAt: number;
   /** Marked stale by a write through us: revalidate before the next answer. */
   readonly stale?: boolean;
-  /** The pin (SRI) that these bytes were verified against; absent: stored unpinned. */
+  /** What these bytes were verified against: a pin (SRI), of rosters the key that signed them (`openpgp-<fingerprint>`); absent: nothing. */
   readonly pin?: string;
   /** A newer pin that contradicts these bytes (digest change). */
   readonly contradicted?: string;

@@ -37,6 +37,8 @@ export interface HouseOptions {
   readonly patience?: Patience;
   /** When answers begin before their documents are there; in this process only. */
   readonly early?: EarlyTiming;
+  /** Whose signatures are good: keyrings and folders of them; those of this machine unless given. In this process only. */
+  readonly keyrings?: readonly string[];
   /** Command and arguments put in front of a child's, e.g. `unshare --pid --fork`. Signals go to what it runs. */
   readonly wrap?: readonly string[];
 }
@@ -111,6 +113,7 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
     ...(options.now ? { now: options.now } : {}),
     ...(options.patience ? { patience: options.patience } : {}),
     ...(options.early ? { early: options.early } : {}),
+    ...(options.keyrings ? { keyrings: options.keyrings } : {}),
   });
   let closing: Promise<void> | undefined;
   return {
