@@ -37,3 +37,11 @@ test('where clients name the archive, keys have its host, and what a roster list
   expect(page).not.toContain('|registry|');
   expect(ecosystemPage(rest)).not.toContain('## Archives');
 });
+
+test('the README has the client lines that make start prints', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const lines = modules.flatMap((module) => module.clients(`http://127.0.0.1:${module.defaultPort}`));
+  const missing = lines.filter(({ client, on, off }) => !readme.includes(`| ${client} | \`${on}\` | \`${off}\` |`));
+  // Too long for a table: the README says where it is printed.
+  expect(missing.map(({ client }) => client)).toEqual(['apt (by path)']);
+});
