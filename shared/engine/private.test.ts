@@ -47,3 +47,18 @@ it('a private tarball on another host is asked for without the credentials', asy
   expect((await house.get(FILE, { headers: mine })).body.equals(body)).toBe(true);
   expect(elsewhere.requests.at(-1)?.headers.authorization).toBeUndefined();
 });
+
+it('who comes without credentials is asked for some, where they are passed on', async () => {
+  offer(upstream, FILE);
+  upstream.on(FILE, { status: 401 });
+  for (const target of [DOCUMENT, FILE]) {
+    const got = await house.get(target);
+    expect([got.status, got.headers['www-authenticate']]).toEqual([401, expect.stringMatching(/\bBearer\b.*\bBasic realm=/)]);
+  }
+  const stripping = await openHouse({ upstream: upstream.url });
+  try {
+    for (const target of [DOCUMENT, FILE]) expect((await stripping.get(target)).status).toBe(403);
+  } finally {
+    await stripping.stop();
+  }
+});

@@ -89,8 +89,19 @@ export class Engine {
       if (plan.route.kind !== 'document' || !plan.route.codec) return this.privateFile(plan, authorization);
       return privateDocument(this.rooms, plan, request, this.sources);
     }
-    if (plan.route.kind === 'roster' || plan.route.kind === 'listed') return this.listed(plan, request);
-    return plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request);
+    try {
+      if (plan.route.kind === 'roster' || plan.route.kind === 'listed') return await this.listed(plan, request);
+      return await (plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request));
+    } catch (error) {
+      throw this.asInvitation(plan, error);
+    }
+  }
+
+  /** Many clients send their credentials only when they are asked for them (401), which makes sense only where they are passed on. */
+  private asInvitation({ origin, path }: Plan, error: unknown): unknown {
+    const isAsked = isLarderError(error) && error.code === 'upstream-denied' && error.facts['status'] === 401;
+    if (!isAsked || this.rooms.cache.clientAuth !== 'forward' || !origin.operatorNamed) return error;
+    return new LarderError('upstream-unauthorized', { target: path }, error);
   }
 
   /** A roster, or a file that belongs to one; what no roster lists is passed on. */

@@ -38,7 +38,7 @@ export function refuse(req: IncomingMessage, res: ServerResponse, module: Module
   const { allowed, retryAfter } = error.facts;
   if (error.code === 'method-not-allowed' && allowed !== undefined) headers.push('Allow', String(allowed));
   if (error.status === 503 || error.code === 'upstream-busy') headers.push('Retry-After', String(retryAfter ?? 5));
-  if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer');
+  if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer, Basic realm="Larder"');
   if (CLOSING.has(error.code) && req.method !== 'GET' && req.method !== 'HEAD') headers.push('Connection', 'close');
   res.writeHead(error.status, headers);
   res.end(req.method === 'HEAD' ? undefined : body);
