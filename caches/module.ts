@@ -62,7 +62,8 @@ export interface Module {
    * `anywhere` matches the others, which no prefix is common to; for it all that is held is looked through. @throws never
    */
   purge(packageName: string): { readonly documents: readonly string[]; readonly prefix: string; readonly anywhere?: RegExp };
-  error(view: ErrorView): Rendered;
+  /** @returns also the reason phrase of the status line, for clients that show nothing else; the status's usual one unless given */
+  error(view: ErrorView): Rendered & { readonly reason?: string };
   clients(base: string): readonly ClientLine[];
   /** Whether the plain forward-proxy form (absolute targets) is accepted, for configured and allowed hosts. */
   readonly forwardProxy?: { readonly connectRefusal: string };

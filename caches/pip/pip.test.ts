@@ -195,10 +195,11 @@ test('purge covers documents and files of a name in any spelling, and of no othe
   }
 });
 
-test('an error is a short text', () => {
-  const { body, contentType } = pip.error({ status: 403, code: 'refused', text: 'no', remedy: 'do this' });
+test('an error is a short text, and pip shows the first of it', () => {
+  const { body, contentType, reason } = pip.error({ status: 403, code: 'refused', text: 'no', remedy: 'do this' });
   expect(contentType).toBe('text/plain; charset=utf-8');
   expect(body.toString()).toBe('403 refused: no\ndo this\n');
+  expect(reason).toBe('no');
 });
 
 test('every client has a line there and back, and its configuration file', () => {

@@ -29,10 +29,10 @@ export const pip: Module = {
     };
   },
 
-  /** pip and uv print the status and its reason phrase only; people with a browser or curl see this. */
-  error({ status, code, text, remedy }: ErrorView): Rendered {
+  /** pip prints the status and its reason phrase only, uv the status; people with a browser or curl see the body. */
+  error({ status, code, text, remedy }: ErrorView): Rendered & { readonly reason: string } {
     const said = remedy === '' ? text : `${text}\n${remedy}`;
-    return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(`${status} ${code}: ${said}\n`) };
+    return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(`${status} ${code}: ${said}\n`), reason: text };
   },
 
   clients(base): readonly ClientLine[] {

@@ -6,6 +6,9 @@ import { isLarderError, LarderError, type ErrorCode } from '../errors';
 /** After these the connection may carry an unread body or a confused client: it is closed. */
 const CLOSING: ReadonlySet<ErrorCode> = new Set(['bad-target', 'misdirected', 'client-refused', 'method-not-allowed']);
 
+/** Characters of a reason phrase; some clients and proxies bound a status line at few KiB. */
+const LONGEST_REASON = 400;
+
 /** Turns anything thrown into a catalogue error. */
 export function asLarderError(error: unknown): LarderError {
   return isLarderError(error)
@@ -32,7 +35,7 @@ export function refuse(req: IncomingMessage, res: ServerResponse, module: Module
     res.destroy();
     return undefined;
   }
-  const { contentType, body } = module.error({ status: error.status, code: error.code, text: error.message, remedy: error.remedy });
+  const { contentType, body, reason } = module.error({ status: error.status, code: error.code, text: error.message, remedy: error.remedy });
   const headers = ['Content-Type', contentType, 'Content-Length', String(body.length), 'Cache-Control', 'no-store', 'X-Cache', 'error'];
   headers.push('Cache-Status', `Larder; fwd=uri-miss; detail=${error.code}`);
   const { allowed, retryAfter } = error.facts;
@@ -40,7 +43,8 @@ export function refuse(req: IncomingMessage, res: ServerResponse, module: Module
   if (error.status === 503 || error.code === 'upstream-busy') headers.push('Retry-After', String(retryAfter ?? 5));
   if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer, Basic realm="Larder"');
   if (CLOSING.has(error.code) && req.method !== 'GET' && req.method !== 'HEAD') headers.push('Connection', 'close');
-  res.writeHead(error.status, headers);
+  if (reason === undefined) res.writeHead(error.status, headers);
+  else res.writeHead(error.status, reason.replace(/[^ -~]+/g, '?').slice(0, LONGEST_REASON), headers);
   res.end(req.method === 'HEAD' ? undefined : body);
   return req.method === 'HEAD' ? 0 : body.length;
 }

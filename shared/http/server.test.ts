@@ -1,6 +1,7 @@
 /** The door over real connections, with an engine that answers as it is told: what it heals, what it calls a failure, and clients that leave. */
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import type { ErrorView } from '../../caches/module';
 import type { Answer, EngineRequest } from '../engine/answer';
 import { memorySource, type BodySource } from '../engine/body-source';
 import { LarderError } from '../errors';
@@ -16,8 +17,11 @@ let answers: (() => Answer)[];
 let asked: EngineRequest[];
 let access: { status: number; outcome: string; bytes: number }[];
 let counters: Counters;
+/** Whether the ecosystem wants its reason in the status line. */
+let says: boolean;
 
 beforeEach(async () => {
+  says = false;
   answers = [];
   asked = [];
   access = [];
@@ -25,7 +29,11 @@ beforeEach(async () => {
   const rooms = {
     config: {},
     cache: { name: 'npm', origins: [] },
-    module: { name: 'npm', routes: [], error: ({ code }: { code: string }) => ({ contentType: 'text/plain', body: Buffer.from(code) }) },
+    module: {
+      name: 'npm',
+      routes: [],
+      error: ({ code, text }: ErrorView) => ({ contentType: 'text/plain', body: Buffer.from(code), ...(says ? { reason: text } : {}) }),
+    },
     engine: {
       answer: (request: EngineRequest) => {
         asked.push(request);
@@ -81,6 +89,26 @@ test('a body that came from the upstream just now is not asked for again', async
   answers = [answer('miss', breaking(4, 0, damaged))];
   expect((await ask(port, '/a').whole).status).toBe(502);
   expect(asked).toHaveLength(1);
+});
+
+test('a module may say in the status line what happened: in printable characters, and not for long', async () => {
+  const refusing = (reason: string): void => {
+    answers = [answer('miss', breaking(4, 0, new LarderError('upstream-failed', { host: 'h', reason })))];
+  };
+  const statusLine = async (): Promise<string> => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'));
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    return text.slice(0, text.indexOf('\r\n'));
+  };
+  refusing('cut');
+  expect(await statusLine()).toBe('HTTP/1.1 502 Bad Gateway');
+  says = true;
+  expect(await statusLine()).toBe('HTTP/1.1 502 the upstream h failed: cut');
+  refusing('ü\r\nSet-Cookie: a');
+  expect(await statusLine()).toBe('HTTP/1.1 502 the upstream h failed: ?Set-Cookie: a');
+  refusing('x'.repeat(5_000));
+  expect((await statusLine()).length).toBeLessThan(500);
 });
 
 test('a body that breaks off is cut, logged and counted as an error', async () => {
