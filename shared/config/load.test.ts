@@ -178,6 +178,7 @@ describe('upstreams', () => {
     ['UPSTREAM_npm_Corp', 'http://c.test', 'a name is lower-case letters'],
     ['UPSTREAM_npm_search', 'http://c.test', "a word of the cache's own URLs"],
     ['UPSTREAM_npm_legacy', 'http://c.test', "a word of the cache's own URLs"],
+    ['UPSTREAM_npm_old', 'http://c.test', "a word of the cache's own URLs"],
     ['UPSTREAM_npm_registry', 'http://c.test', "a word of the cache's own URLs"],
     ['UPSTREAM_npm_corp_AUTH', 'secret', 'goes with UPSTREAM_npm_corp'],
     ['UPSTREAM_npm_AUTH', 'secret', 'set UPSTREAM_npm too'],

@@ -174,7 +174,8 @@ function reservedNames(module: Module, input: ConfigInput): (name: string) => bo
 function routeWords(module: Module): string[] {
   // Before the word: a prefix that may be there or not, the beginning of a group, a mark that may be there or not.
   const word = /^\^(?:\(\?:[^()]*\)[*?])?(?:\(\?<raw>)?\\?\/(?:\(\?:[^()]*\)\?)?([a-z0-9-]+)/;
-  return module.routes.flatMap((route) => word.exec(route.target.source)?.[1] ?? []);
+  const ofPrefix = /^\^\(\?:\\?\/([a-z0-9-]+)/;
+  return module.routes.flatMap(({ target: { source } }) => [word, ofPrefix].flatMap((each) => each.exec(source)?.[1] ?? []));
 }
 
 /** @throws LarderError config: two caches on one port, or an upstream that is one of our own listeners */
