@@ -27,14 +27,10 @@ export class PythonIndex {
     return names;
   }
 
-  /** Writes the pages of PAGE_FILES. */
+  /** Writes the pages of PAGE_FILES; no such file is there. */
   addPages(): void {
-    for (const [name, files] of Object.entries(PAGE_FILES)) this.addCrowd(name, files);
-  }
-
-  /** Writes a project whose page lists so many files, none of which is there. */
-  private addCrowd(name: string, files: number): void {
-    this.writePage({ name, spec: { name }, files: crowd(name, files), requires: {} });
+    for (const [name, files] of Object.entries(PAGE_FILES))
+      this.writePage({ name, spec: { name }, files: crowd(name, files), requires: {} }, 'https://files.example');
   }
 
   /** Writes a project with ten versions, the newest of which has a wheel of about so many bytes and these requirements. */
@@ -50,10 +46,10 @@ export class PythonIndex {
     }
   }
 
-  private writePage(project: HeldProject): void {
+  private writePage(project: HeldProject, host = this.url): void {
     const folder = join(this.root, 'simple', project.name);
     mkdirSync(folder, { recursive: true });
-    const style = { link: (file: HeldFile) => `${this.url}/${folderOf(file)}/${file.filename}`, uploadTimes: false };
+    const style = { link: (file: HeldFile) => `${host}/${folderOf(file)}/${file.filename}`, uploadTimes: false };
     writeFileSync(join(folder, 'index.html'), htmlPage(project, style));
     writeFileSync(join(folder, 'index.json'), jsonPage(project, style));
     // Some caches ask for the list first.

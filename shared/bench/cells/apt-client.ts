@@ -23,10 +23,10 @@ export const aptClient: Cell = {
     };
     try {
       const names = install.map(({ name }) => name);
-      for (const name of ['larder', 'nginx'] as const) await once(roots[name], names);
+      for (const name of ['larder', 'nginx'] as const) await once(bench, roots[name], names);
       const updates: Record<PeerName, number[]> = { larder: [], nginx: [] };
       const { larder, nginx } = await alternate(pair, bench.options.quick ? 2 : 7, async ({ name }) => {
-        const { updateMs, allMs } = await once(roots[name], names);
+        const { updateMs, allMs } = await once(bench, roots[name], names);
         updates[name].push(updateMs);
         return allMs;
       });
@@ -48,8 +48,9 @@ function rootFor(bench: Bench, server: Server, archive: string): AptRoot {
 }
 
 /** @throws Error with what apt says if anything is not there */
-async function once(root: AptRoot, names: readonly string[]): Promise<{ readonly updateMs: number; readonly allMs: number }> {
+async function once(bench: Bench, root: AptRoot, names: readonly string[]): Promise<{ readonly updateMs: number; readonly allMs: number }> {
   root.clean();
+  await bench.settle();
   const began = performance.now();
   const update = await root.apt('update');
   const updateMs = performance.now() - began;

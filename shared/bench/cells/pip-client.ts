@@ -95,6 +95,7 @@ async function once(bench: Bench, pair: Pair, server: Server, installer: Install
   const index = server === pair.nginx && !bench.options.null ? `${server.url}/mirror/simple/` : `${server.url}/simple/`;
   // The machine's own settings are no part of this.
   const env = { PATH: process.env['PATH'], HOME: bench.dir, LANG: 'C.UTF-8', PIP_CONFIG_FILE: '/dev/null', NO_PROXY: '127.0.0.1' };
+  await bench.settle();
   const began = performance.now();
   await runWell(installer.command(index, requirements, folder), { cwd: bench.dir, env });
   const milliseconds = performance.now() - began;

@@ -85,8 +85,9 @@ async function learn(bench: Bench): Promise<Found> {
     const quiet = new Probe(`${server.url}/_cache/health`, 5);
     await sleep(500);
     const quietMs = await quiet.end();
-    const probe = new Probe(`${server.url}/_cache/health`, 5);
+    // The first request to any upstream loads what it takes to ask one.
     const { status } = await fetchAll(`${server.url}/debian/dists/${SUITE}/Release`);
+    const probe = new Probe(`${server.url}/_cache/health`, 5);
     const index = await fetchAll(`${server.url}/debian/dists/${SUITE}/main/binary-amd64/Packages.xz`);
     const arrived = performance.now();
     if (status !== 200 || index.status !== 200) throw new Error(`status ${status} and ${index.status}`);
