@@ -325,3 +325,12 @@ test('"not modified" confirms only what it is about: neither a forged date nor a
   expect(await shown()).toEqual(['second', 'Tue, 02 Jan 2024 12:00:00 GMT']);
   expect(await shown()).toEqual(['second', 'Tue, 02 Jan 2024 12:00:00 GMT']);
 });
+
+test('a file of a flat repository on a cold store: its index is looked for in its folder, and in no suites below it', async () => {
+  const upstream = await archive({ suites: ['flat/'] });
+  const cache = await house(upstream.url);
+  const path = `/flat/${upstream.pool('hello').replace(/^.*\//, '')}`;
+  expect((await cache.get(path)).status).toBe(200);
+  expect((await cache.kept(path)).pin).toMatch(/^sha256-/);
+  expect(upstream.upstream.count(/InRelease/)).toBe(1);
+});

@@ -110,9 +110,10 @@ export class ListedPins {
   /** Folders of rosters, most probable first: those that clients use here, those that this machine uses, the usual name. */
   private async folders(plan: Plan, guess: IndexGuess): Promise<readonly string[]> {
     const used = await this.about.asked.folders(plan.origin, guess.rosters, guess.names);
-    const suites = [...(plan.origin.suites ?? []), 'stable'].map((suite) => `${guess.rosters}${suite}/`);
-    // A flat repository has its roster in that very folder, or above.
-    return [...new Set([...used, ...suites, guess.rosters, ...(guess.above ?? [])])].slice(0, MOST_SUITES);
+    // A flat repository has no suites: its roster is in that very folder, or above.
+    const { above } = guess;
+    const suites = above ? [] : [...(plan.origin.suites ?? []), 'stable'].map((suite) => `${guess.rosters}${suite}/`);
+    return [...new Set([...used, ...suites, guess.rosters, ...(above ?? [])])].slice(0, MOST_SUITES);
   }
 
   private rosterPlan(plan: Plan, folder: string): Plan | undefined {
