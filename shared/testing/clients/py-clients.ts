@@ -3,9 +3,9 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { fingerprint, removeFolder, temporaryFolder } from './folder';
-import { python, trustVariables } from './py-machine';
+import { isLong, python, trustVariables } from './py-machine';
 import { pythonPrograms, type ClientName } from './py-programs';
-import { bareEnvironment, failureText, run, type Outcome } from './run';
+import { bareEnvironment, failureText, LONGEST_RUN_MS, run, type Outcome } from './run';
 
 /** How one client installs what a requirements file says into the folder `target`. */
 export interface Installer {
@@ -15,6 +15,8 @@ export interface Installer {
 }
 
 const TARGET = 'target';
+/** Longest time that one call may take where hundreds of megabytes are installed, ms. */
+const LONGEST_E2E_MS = 600_000;
 const pipInstall = (requirements: string, ...options: readonly string[]): readonly string[] => [
   ...['install', '--quiet', '--no-compile', '--only-binary', ':all:', '--target', TARGET, ...options, '-r', requirements],
 ];
@@ -88,7 +90,7 @@ export async function makeDeveloper(indexUrl: string, variables: Readonly<Record
   configure(indexUrl);
   const call: Developer['call'] = async (client, ...args) => {
     const command = client === 'machine' ? [python ?? 'python3', '-m', 'pip'] : (await pythonPrograms())[client];
-    return run([...command, ...args], { cwd: folder, env });
+    return run([...command, ...args], { cwd: folder, env, timeoutMs: isLong ? LONGEST_E2E_MS : LONGEST_RUN_MS });
   };
   return {
     folder,

@@ -16,7 +16,7 @@ const LARGE_COUNT = 60;
 /** The same in small, for clients that would take long for the other one. */
 const SMALL = ['flask', 'requests', 'pyyaml'];
 const SMALL_COUNT = 12;
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = isLong ? 1_500_000 : 300_000;
 const CLEANUP_MS = 60_000;
 
 const ROWS: readonly { readonly title: string; readonly installer: Installer; readonly missing: string }[] = [
