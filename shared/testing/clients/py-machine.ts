@@ -26,8 +26,6 @@ export const python: string | undefined = findPython();
 export const index: MachineIndex = probe();
 /** Whether the longer tests run, which `make e2e` asks for. */
 export const isLong: boolean = process.env['LARDER_E2E'] === '1';
-/** Reason for skipping what only `make e2e` runs; '' when it runs. */
-export const tooLong: string = isLong ? '' : 'make e2e runs it';
 /** Reason for skipping what needs an interpreter that a pip of 2022 can run in; '' when it runs. */
 export const tooNew: string = python !== undefined && minorOf(python) > 11 ? 'a pip of 2022 does not run in this Python' : '';
 
