@@ -8,6 +8,9 @@ import { indexTarget } from './jobs';
 import { asOurs } from './source';
 import type { IndexJob } from './types';
 
+/** The largest indexes promise some 200,000 files; a table of this many needs 130 MB while it is made. */
+const MOST_PROMISES = 1_000_000;
+
 /** @returns the bytes of a pin table @throws LarderError document-invalid | document-too-large | integrity | held-unreadable | internal */
 export async function runIndexJob(modules: readonly Module[], job: IndexJob): Promise<Buffer> {
   const index = indexOf(modules, job);
@@ -16,7 +19,12 @@ export async function runIndexJob(modules: readonly Module[], job: IndexJob): Pr
   try {
     const table = new PinTableBuilder();
     try {
-      const add = (path: string, sha256: Buffer, size: number): void => table.add(path, sha256, size);
+      let count = 0;
+      const add = (path: string, sha256: Buffer, size: number): void => {
+        if (++count > MOST_PROMISES)
+          throw new LarderError('document-invalid', { target, reason: `it promises more than ${MOST_PROMISES} files` });
+        table.add(path, sha256, size);
+      };
       await index.read(decompressed(held, index, target, job.maxBytes), index.root(job.rosterPath), add);
     } catch (error) {
       // What cannot be read because its bytes are not those that were stored is damage, not a bad index.

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { DocumentCodec, Module } from '../../caches/module';
+import { packPins } from '../integrity/pin-list';
 import { errorCode, errorText, LarderError } from '../errors';
 import { asOurs, readWhole } from './source';
 import type { RenderJob, RenderResult } from './types';
@@ -18,7 +19,7 @@ export function runRenderJob(modules: readonly Module[], job: RenderJob): Render
   const body = decode(job, readWhole(job.path, job.source, job.maxBytes));
   const { path, url, home, base, variant, absent } = job;
   try {
-    const pins = job.pins ? codec.pins(body, { path, url, home }) : undefined;
+    const pins = job.pins ? packPins(codec.pins(body, { path, url, home })) : undefined;
     const request = { path, url, home, base, ...(absent ? { absent } : {}) };
     const rendered = variant === undefined ? undefined : codec.render(body, { ...request, variant });
     return {

@@ -1,5 +1,6 @@
 /** What the rest of the house sees of the documents room: codecs run off the event loop. */
-import type { Pin, Roster } from '../../caches/module';
+import type { Roster } from '../../caches/module';
+import type { PinList } from '../integrity/pin-list';
 
 export interface RenderJob {
   readonly module: string;
@@ -36,7 +37,7 @@ export interface RenderResult {
     /** Digest of `identity`, SRI sha256, for the ETag. */
     readonly integrity: string;
   };
-  readonly pins?: readonly Pin[];
+  readonly pins?: PinList;
 }
 
 /** Reads a roster. */

@@ -1,6 +1,7 @@
 /** Documents: which one to serve now, one fetch per key, and what they promise. */
 import type { Pin } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
+import { findPin } from '../integrity/pin-list';
 import type { Entry } from '../store/entry';
 import { fetchDocument, type DocumentResult, type DocumentWatcher, type Wanted } from './document-flight';
 import type { FileHosts } from './file-hosts';
@@ -100,7 +101,7 @@ export class DocumentDesk {
   /** What the held document promises about a target, as far as the catalogue knows. Never rejects. */
   async pin(plan: Plan, target: string): Promise<Pin | undefined> {
     const unstored = this.recentUnstored(plan.key)?.unstored;
-    if (unstored) return unstored.pins.find((pin) => pin.target === target);
+    if (unstored) return findPin(unstored.pins, target);
     return this.rooms.store.pin(plan.key, target).then(
       (found) => found?.pin,
       () => undefined,

@@ -1,6 +1,7 @@
 /** One fetch of one document: conditional if something is held, rendered and its pins learnt before anything is kept. */
-import type { DocumentRoute, Pin } from '../../caches/module';
+import type { DocumentRoute } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
+import { packPins, type PinList } from '../integrity/pin-list';
 import type { Entry, NewEntry } from '../store/entry';
 import type { RenderJob, RenderResult } from '../documents/types';
 import { Download } from './download';
@@ -17,7 +18,7 @@ export interface DocumentWatcher {
   /** The upstream began to send a document. */
   readonly began?: () => void;
   /** What a new one promises. */
-  readonly promised?: (pins: readonly Pin[]) => void;
+  readonly promised?: (pins: PinList) => void;
 }
 
 /** A rendering that is made in the same pass as the check of a new document. */
@@ -36,7 +37,7 @@ export interface DocumentResult {
   /** Made in the same pass, if the document is new: whoever wants exactly this may have it. */
   readonly rendered?: { readonly wanted: Wanted; readonly result: NonNullable<RenderResult['rendered']> };
   /** Set when the store could not keep it: the bytes and promises, for as long as somebody needs them. */
-  readonly unstored?: { readonly body: Buffer; readonly pins: readonly Pin[] };
+  readonly unstored?: { readonly body: Buffer; readonly pins: PinList };
 }
 
 /**
@@ -125,7 +126,7 @@ async function keep(
   plan: Plan,
   entry: NewEntry,
   bytes: Buffer,
-  pins: readonly Pin[] | undefined,
+  pins: PinList | undefined,
   rendered: DocumentResult['rendered'],
   inMemory: boolean,
 ): Promise<DocumentResult> {
@@ -133,7 +134,7 @@ async function keep(
   const unstored = {
     entry: { ...entry, v: 1 as const, key: plan.key },
     outcome: 'miss' as const,
-    unstored: { body: bytes, pins: pins ?? [] },
+    unstored: { body: bytes, pins: pins ?? packPins([]) },
     ...made,
   };
   if (inMemory) return unstored;
@@ -148,7 +149,7 @@ async function keep(
 }
 
 /** Tells the store what a revision of a document promises, and the log what was promised otherwise before. @throws Error of the store */
-export async function learn(rooms: EngineRooms, plan: Plan, revision: string, pins: readonly Pin[]): Promise<void> {
+export async function learn(rooms: EngineRooms, plan: Plan, revision: string, pins: PinList): Promise<void> {
   const conflicts = await rooms.store.learn(plan.key, revision, keyPrefix(rooms.module.name, plan.origin.name), pins);
   for (const { target, held, promised } of conflicts)
     rooms.log.error('digest-changed', { target, held, promised, policy: rooms.cache.changed });

@@ -3,9 +3,9 @@
  * its files. So a file that is asked before its document is asked of the right host at once. A guess only: what a document says of the
  * file itself always comes first.
  */
-import type { Pin } from '../../caches/module';
 import type { Origin } from '../config/config';
 import { errorText } from '../errors';
+import type { PinList } from '../integrity/pin-list';
 import type { EngineRooms } from './rooms';
 
 /** A file is asked for without a guess rather than later than this, however busy the store is. */
@@ -26,7 +26,7 @@ export class FileHosts {
   }
 
   /** A document of this origin was read. */
-  learnt(origin: Origin, pins: readonly Pin[]): void {
+  learnt(origin: Origin, pins: PinList): void {
     const base = commonBase(origin, pins);
     if (base === undefined || base === this.bases.get(origin.name)) return;
     this.bases.set(origin.name, base);
@@ -62,20 +62,13 @@ export class FileHosts {
   }
 }
 
-/** What stands before a target in an address; some modules escape `+` in addresses. */
-function baseOf(source: string, target: string): string | undefined {
-  const written = [target, target.replaceAll('+', '%2B')].find((one) => source.endsWith(one));
-  return written === undefined ? undefined : source.slice(0, -written.length);
-}
-
 /** What most of a document's files lie below: '' for the origin, undefined if it names none. */
-function commonBase(origin: Origin, pins: readonly Pin[]): string | undefined {
+function commonBase(origin: Origin, { bases }: PinList): string | undefined {
   const counts = new Map<string, number>();
-  for (const { target, source } of pins) {
-    const base = source === undefined ? '' : baseOf(source, target);
-    if (base === undefined || (base !== '' && !URL.canParse(base))) continue;
+  for (const [base, count] of bases) {
+    if (base !== '' && !URL.canParse(base)) continue;
     const at = origin.bases.includes(base) ? '' : base;
-    counts.set(at, (counts.get(at) ?? 0) + 1);
+    counts.set(at, (counts.get(at) ?? 0) + count);
   }
   let best: string | undefined;
   for (const [base, count] of counts) if (best === undefined || count > (counts.get(best) ?? 0)) best = base;

@@ -4,7 +4,7 @@
  */
 import type { ImmutableRoute, IndexGuess, Listed, ListedIndex, ListedRoute, Pin } from '../../caches/module';
 import type { Origin } from '../config/config';
-import { errorText } from '../errors';
+import { errorText, isLarderError } from '../errors';
 import { digestBuffer } from '../integrity/digest';
 import { PinTable } from '../integrity/pin-table';
 import { sriFromHex } from '../integrity/sri';
@@ -21,8 +21,11 @@ const MEMORY_BYTES = 64 * 1024 * 1024;
 /** How long a list of the tables that there are is believed: other processes make some too. */
 const LIST_MS = 5_000;
 const MOST_LISTS = 500;
-/** Largest index after decompression: Debian's largest have 60 MB; this is for bombs. */
-const MOST_INDEX_BYTES = 2 * 1024 * 1024 * 1024;
+/** Largest index after decompression, whatever its roster says: Debian's largest have 60 MB; this is for bombs. */
+const MOST_INDEX_BYTES = 512 * 1024 * 1024;
+/** How long an index that could not be read is not tried again: it may have been for want of time. */
+const USELESS_MS = 60 * 60 * 1000;
+const MOST_USELESS = 1_000;
 
 interface Listing {
   readonly keys: readonly string[];
@@ -49,6 +52,8 @@ export class PinTables {
   private bytes = 0;
   private readonly listings = new Map<string, Promise<Listing>>();
   private readonly under = new Map<string, Promise<void>>();
+  /** Indexes that could not be read, and when. */
+  private readonly useless = new Map<string, number>();
 
   constructor(private readonly about: TableRooms) {}
 
@@ -85,18 +90,34 @@ export class PinTables {
     if (!found) return;
     const key = tableKey(this.about.rooms.module.name, generation, found.index.stem);
     const source = revisionOf(generation, listed, found.index.stem);
-    const name = `${key} ${source}`;
+    const name = `${key} ${found.object.key}`;
+    if (this.isUseless(name)) return;
     let job = this.under.get(name);
     if (!job) {
       job = this.make(generation, listed, found, key, source)
-        .catch((error: unknown) => this.about.rooms.log.warn('index-unread', { index: found.object.path, reason: errorText(error) }))
+        .catch((error: unknown) => this.unread(name, found.object, error))
         .finally(() => this.under.delete(name));
       this.under.set(name, job);
     }
     await job;
   }
 
-  private async make(generation: Generation, listed: Listed, { plan, object }: IndexOf, key: string, source: string): Promise<void> {
+  /** Bytes that cannot be read today cannot be read tomorrow: they are read once, and said to be bad once, not for each request. */
+  private isUseless(name: string): boolean {
+    const since = this.useless.get(name);
+    return since !== undefined && Math.abs(this.about.rooms.now() - since) < USELESS_MS;
+  }
+
+  private unread(name: string, { path }: Plan, error: unknown): void {
+    const { log, now } = this.about.rooms;
+    log.warn('index-unread', { index: path, reason: errorText(error) });
+    // Damage is none of theirs: they are fetched again.
+    if (!isLarderError(error) || error.code === 'integrity' || error.code === 'held-unreadable') return;
+    if (this.useless.size >= MOST_USELESS) this.useless.delete(this.useless.keys().next().value as string);
+    this.useless.set(name, now());
+  }
+
+  private async make(generation: Generation, listed: Listed, { plan, index, object }: IndexOf, key: string, source: string): Promise<void> {
     const { store, pool, module, now, log } = this.about.rooms;
     if (this.tables.get(key)?.source === source) return;
     const before = await store.find(key);
@@ -114,7 +135,7 @@ export class PinTables {
       rosterPath: generation.plan.path,
       name: listed.name,
       source: { file: store.contentPath(entry.integrity), integrity: entry.integrity },
-      maxBytes: MOST_INDEX_BYTES,
+      maxBytes: Math.min(MOST_INDEX_BYTES, generation.says.names.get(index.stem)?.size ?? Infinity),
     });
     const table = new PinTable(bytes);
     this.keep(key, source, table, bytes.length);

@@ -1,6 +1,7 @@
 /** A document asked with the client's own credentials (CLIENT_AUTH=forward): rewritten like any other, never stored, never shared. */
 import type { DocumentRoute } from '../../caches/module';
 import { LarderError } from '../errors';
+import { unpackPins } from '../integrity/pin-list';
 import type { UpstreamResponse } from '../upstream/types';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
@@ -40,7 +41,7 @@ export async function privateDocument(rooms: EngineRooms, plan: Plan, request: E
     maxBytes: rooms.config.maxDocumentBytes,
     ...(response.headers['content-encoding'] === undefined ? {} : { contentEncoding: response.headers['content-encoding'] }),
   });
-  sources.keep(request.authorization ?? '', plan.key, pins ?? []);
+  sources.keep(request.authorization ?? '', plan.key, pins ? unpackPins(pins) : []);
   if (!rendered) throw noSuchPart(plan, variant);
   const gzip = request.gzip && rendered.gzip !== undefined;
   return {

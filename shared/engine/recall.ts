@@ -4,6 +4,7 @@
  */
 import type { Pin } from '../../caches/module';
 import { errorText } from '../errors';
+import { packPins } from '../integrity/pin-list';
 import type { Entry } from '../store/entry';
 import { learn, placeOf, readDocument } from './document-flight';
 import type { HeldBodies } from './held-body';
@@ -54,7 +55,7 @@ export class Recall {
       (error: unknown) => this.bodies.unread(entry, error),
     );
     if (this.underWay(plan.key) || (await store.find(plan.key))?.integrity !== entry.integrity) return;
-    await learn(this.rooms, plan, entry.integrity, pins ?? []);
-    log.info('promises-recalled', { entry: plan.key, pins: pins?.length ?? 0 });
+    await learn(this.rooms, plan, entry.integrity, pins ?? packPins([]));
+    log.info('promises-recalled', { entry: plan.key, pins: pins?.count ?? 0 });
   }
 }

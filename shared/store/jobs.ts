@@ -1,15 +1,7 @@
 /** What store.ts (any thread) asks of the committer (its worker thread), and what comes back. Plain data only. */
+import type { CompactPin } from '../integrity/pin-list';
 import type { Entry, NewEntry } from './entry';
 import type { Body, HeldKey, Note, PinConflict } from './types';
-
-/** A pin as it is kept and sent: target, integrity, source, version, published; trailing absent fields left out. */
-export type CompactPin = readonly [
-  target: string,
-  integrity?: string | null,
-  source?: string | null,
-  version?: string | null,
-  published?: string | null,
-];
 
 export type EntryPatch = Partial<Omit<Entry, 'v' | 'key' | 'integrity' | 'size' | 'chunks'>>;
 
@@ -20,7 +12,8 @@ export type Job =
   | { readonly op: 'removePrefix'; readonly prefix: string }
   | { readonly op: 'quarantine'; readonly integrity: string }
   | { readonly op: 'uses'; readonly keys: readonly string[]; readonly now: number }
-  | { readonly op: 'learn'; readonly document: string; readonly revision: string; readonly keyPrefix: string; readonly pins: string }
+  /** `pins`: the bytes of a list (integrity/pin-list.ts). */
+  | { readonly op: 'learn'; readonly document: string; readonly revision: string; readonly keyPrefix: string; readonly pins: Uint8Array }
   | { readonly op: 'pin'; readonly document: string; readonly target: string }
   | { readonly op: 'gc' }
   | { readonly op: 'counts'; readonly module: string }

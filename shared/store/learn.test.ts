@@ -1,4 +1,5 @@
 import type { Pin } from '../../caches/module';
+import { packPins } from '../integrity/pin-list';
 import type { LarderStore } from './store';
 import { randomBody, record, sri, StoreFixture } from './store-fixture';
 
@@ -18,7 +19,8 @@ beforeEach(() => {
 });
 afterEach(() => fixture.end());
 
-const learn = (revision: string, ...pins: Pin[]): ReturnType<LarderStore['learn']> => store.learn(DOCUMENT, revision, PREFIX, pins);
+const learn = (revision: string, ...pins: Pin[]): ReturnType<LarderStore['learn']> =>
+  store.learn(DOCUMENT, revision, PREFIX, packPins(pins));
 
 async function hold(body: Buffer, facts = {}): Promise<void> {
   await store.commit(KEY, record(body, facts), { buffer: body });

@@ -1,7 +1,6 @@
 /** The pins of documents, as the committer keeps them: one compressed row a document, the newest ones parsed in memory. */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { Pin } from '../../caches/module';
-import type { CompactPin } from './jobs';
+import { compactPins, type CompactPin } from '../integrity/pin-list';
 import type { PinRows } from './rows';
 
 /** What one revision of a document promises, by target. */
@@ -10,12 +9,12 @@ export interface PinSheet {
   readonly pins: ReadonlyMap<string, CompactPin>;
 }
 
-/** Characters of pin lists (as JSON) kept parsed. */
-const MEMORY_CHARACTERS = 8 * 1024 * 1024;
+/** Bytes of pin lists (as JSON) kept parsed. */
+const MEMORY_BYTES = 8 * 1024 * 1024;
 
 export class PinBook {
-  private readonly sheets = new Map<string, PinSheet & { readonly characters: number }>();
-  private characters = 0;
+  private readonly sheets = new Map<string, PinSheet & { readonly bytes: number }>();
+  private bytes = 0;
 
   constructor(private readonly rows: PinRows) {}
 
@@ -30,67 +29,46 @@ export class PinBook {
     this.drop(document);
     const row = revision === undefined ? undefined : this.rows.pinsOf(document);
     if (!row) return undefined;
-    const json = inflateRawSync(row.body).toString('utf8');
-    const sheet = { revision: row.revision, pins: parsePins(json), characters: json.length };
+    const json = inflateRawSync(row.body);
+    const sheet = { revision: row.revision, pins: parsePins(json), bytes: json.length };
     this.keep(document, sheet);
     return sheet;
   }
 
   /** Writes a sheet. Needs the lock. `body` is what `compress` made of the JSON. */
-  write(document: string, sheet: PinSheet, body: Buffer, characters: number): void {
+  write(document: string, sheet: PinSheet, body: Buffer, bytes: number): void {
     this.rows.setPins(document, sheet.revision, body);
     this.drop(document);
-    this.keep(document, { ...sheet, characters });
+    this.keep(document, { ...sheet, bytes });
   }
 
   /** Forgets everything kept in memory (after a rollback, or with a new catalogue). */
   clear(): void {
     this.sheets.clear();
-    this.characters = 0;
+    this.bytes = 0;
   }
 
-  private keep(document: string, sheet: PinSheet & { readonly characters: number }): void {
+  private keep(document: string, sheet: PinSheet & { readonly bytes: number }): void {
     this.drop(document);
     this.sheets.set(document, sheet);
-    this.characters += sheet.characters;
+    this.bytes += sheet.bytes;
     for (const oldest of this.sheets.keys()) {
-      if (this.characters <= MEMORY_CHARACTERS) break;
+      if (this.bytes <= MEMORY_BYTES) break;
       this.drop(oldest);
     }
   }
 
   private drop(document: string): void {
-    this.characters -= this.sheets.get(document)?.characters ?? 0;
+    this.bytes -= this.sheets.get(document)?.bytes ?? 0;
     this.sheets.delete(document);
   }
 }
 
 /** Level 1: digests do not compress, targets do, whatever the level. */
-export function compressPins(json: string): Buffer {
+export function compressPins(json: Uint8Array): Buffer {
   return deflateRawSync(json, { level: 1 });
 }
 
-export function parsePins(json: string): Map<string, CompactPin> {
-  return new Map((JSON.parse(json) as CompactPin[]).map((pin) => [pin[0], pin]));
-}
-
-/** JSON of pins in compact form. */
-export function packPins(pins: readonly Pin[]): string {
-  return JSON.stringify(
-    pins.map(({ target, integrity, source, version, published }) => {
-      const packed = [target, integrity, source, version, published];
-      while (packed.length > 1 && packed[packed.length - 1] === undefined) packed.pop();
-      return packed;
-    }),
-  );
-}
-
-export function unpackPin([target, integrity, source, version, published]: CompactPin): Pin {
-  return {
-    target,
-    ...(integrity == null ? {} : { integrity }),
-    ...(source == null ? {} : { source }),
-    ...(version == null ? {} : { version }),
-    ...(published == null ? {} : { published }),
-  };
+export function parsePins(json: Uint8Array): Map<string, CompactPin> {
+  return new Map(compactPins(json).map((pin) => [pin[0], pin]));
 }

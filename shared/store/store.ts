@@ -7,8 +7,8 @@
  * keep it if that moved meanwhile.
  */
 import { mkdirSync } from 'node:fs';
-import type { Pin } from '../../caches/module';
 import { errorCode, errorText } from '../errors';
+import { unpackPin, type PinList } from '../integrity/pin-list';
 import type { Log } from '../log/types';
 import { contentFile, entryOf, readLine } from './bucket';
 import { CommitterClient } from './committer-client';
@@ -16,7 +16,6 @@ import type { Entry, NewEntry } from './entry';
 import { EpochReader, ownBumpsFor } from './epoch';
 import { freeBytes } from './evict';
 import { moduleOf, type Answer, type DigestChange, type EntryPatch, type Limits, type Notice } from './jobs';
-import { packPins, unpackPin } from './pin-book';
 import { PinMemory, type PinAnswer } from './pin-memory';
 import { Space } from './space';
 import type { Body, HeldKey, Note, PinConflict, Store, StoreChange, StoreCounts } from './types';
@@ -144,8 +143,8 @@ class DiskStore implements LarderStore {
     if (this.uses.size >= USES_AT_ONCE) this.writeUses();
   }
 
-  async learn(documentKey: string, revision: string, keyPrefix: string, pins: readonly Pin[]): Promise<readonly PinConflict[]> {
-    const conflicts = await this.committer.ask({ op: 'learn', document: documentKey, revision, keyPrefix, pins: packPins(pins) });
+  async learn(documentKey: string, revision: string, keyPrefix: string, { json }: PinList): Promise<readonly PinConflict[]> {
+    const conflicts = await this.committer.ask({ op: 'learn', document: documentKey, revision, keyPrefix, pins: json });
     this.pins.clear((document) => document === documentKey);
     return conflicts;
   }

@@ -4,6 +4,7 @@
  * and containers.
  */
 import type { Pin } from '../../caches/module';
+import type { PinList } from '../integrity/pin-list';
 import type { Entry, NewEntry } from './entry';
 
 /** A pinned target whose held bytes disagree with what a newer document promises. */
@@ -79,7 +80,7 @@ export interface Store {
    * `keyOf` is the key prefix: a pin's key is `keyPrefix + pin.target`.
    * Held entries that were unpinned and agree get their pin; disagreeing ones are marked `contradicted` and returned.
    */
-  learn(documentKey: string, revision: string, keyPrefix: string, pins: readonly Pin[]): Promise<readonly PinConflict[]>;
+  learn(documentKey: string, revision: string, keyPrefix: string, pins: PinList): Promise<readonly PinConflict[]>;
   /** The pin for a target by the newest document learnt, or undefined. `revision` says which document revision it is from. */
   pin(documentKey: string, target: string): Promise<{ readonly pin?: Pin; readonly revision: string } | undefined>;
   /**
