@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
+import { digestBuffer } from '../integrity/digest';
 import { unpackPins } from '../integrity/pin-list';
 import { createDocumentPool, type DocumentPoolOptions } from './pool';
 import type { DocumentPool, RenderJob } from './types';
@@ -74,6 +75,10 @@ test('renders, lists pins, compresses and digests in one job', async () => {
   expect(rendered?.contentType).toBe('text/x-test');
   expect(rendered?.integrity).toBe(sri('hello v http://b /p'));
   expect(gunzipSync(rendered?.gzip ?? Buffer.alloc(0)).toString()).toBe('hello v http://b /p');
+  expect(rendered?.digested).toEqual({
+    identity: digestBuffer(Buffer.from('hello v http://b /p'), ['sha256']),
+    gzip: digestBuffer(rendered?.gzip ?? Buffer.alloc(0), ['sha256']),
+  });
   expect(pins && unpackPins(pins)).toEqual([{ target: '/p.tgz', version: 'hello' }]);
 });
 

@@ -1,7 +1,7 @@
 /** One job from file to rendering. Runs in a worker: everything here is synchronous and may take as long as the document is large. */
-import { createHash } from 'node:crypto';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { DocumentCodec, Module } from '../../caches/module';
+import { digestBuffer } from '../integrity/digest';
 import { packPins } from '../integrity/pin-list';
 import { errorCode, errorText, LarderError } from '../errors';
 import { asOurs, readWhole } from './source';
@@ -32,8 +32,11 @@ export function runRenderJob(modules: readonly Module[], job: RenderJob): Render
 }
 
 function finish(contentType: string, identity: Buffer, gzip: boolean): NonNullable<RenderResult['rendered']> {
-  const integrity = `sha256-${createHash('sha256').update(identity).digest('base64')}`;
-  return { contentType, identity, integrity, ...(gzip ? { gzip: gzipSync(identity, { level: GZIP_LEVEL }) } : {}) };
+  const digested = digestBuffer(identity, ['sha256']);
+  const about = { contentType, identity, integrity: digested.digests.sha256 ?? '' };
+  if (!gzip) return { ...about, digested: { identity: digested } };
+  const small = gzipSync(identity, { level: GZIP_LEVEL });
+  return { ...about, gzip: small, digested: { identity: digested, gzip: digestBuffer(small, ['sha256']) } };
 }
 
 function codecOf(modules: readonly Module[], job: RenderJob): DocumentCodec {

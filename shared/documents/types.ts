@@ -1,5 +1,6 @@
 /** What the rest of the house sees of the documents room: codecs run off the event loop. */
 import type { Roster } from '../../caches/module';
+import type { Digested } from '../integrity/digest';
 import type { PinList } from '../integrity/pin-list';
 
 export interface RenderJob {
@@ -36,6 +37,8 @@ export interface RenderResult {
     readonly gzip?: Buffer;
     /** Digest of `identity`, SRI sha256, for the ETag. */
     readonly integrity: string;
+    /** What is to be stored beside the bytes: SHA-256 and checksums. */
+    readonly digested: { readonly identity: Digested; readonly gzip?: Digested };
   };
   readonly pins?: PinList;
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Asked, DocumentRoute } from '../../caches/module';
 import { LarderError } from '../errors';
-import { digestBuffer } from '../integrity/digest';
+import type { Digested } from '../integrity/digest';
 import type { RenderResult } from '../documents/types';
 import type { Entry, NewEntry } from '../store/entry';
 import type { DocumentAnswer } from './document-desk';
@@ -108,14 +108,19 @@ export class Renditions {
         derivedKey(plan, wanted),
         { etag, contentType, source: document.entry.integrity, ...(gzip ? { contentEncoding: 'gzip' } : {}) },
         body,
+        (gzip ? rendered.digested.gzip : undefined) ?? rendered.digested.identity,
       );
     }
     return { contentType, etag, body, ...(gzip ? { contentEncoding: 'gzip' as const } : {}) };
   }
 
   /** In the background: a rendering that is not kept costs time later, nothing else. */
-  private store(key: string, facts: { etag: string; contentType: string; source: string; contentEncoding?: string }, body: Buffer): void {
-    const digested = digestBuffer(body, ['sha256']);
+  private store(
+    key: string,
+    facts: { etag: string; contentType: string; source: string; contentEncoding?: string },
+    body: Buffer,
+    digested: Digested,
+  ): void {
     const now = this.rooms.now();
     const entry: NewEntry = {
       module: this.rooms.module.name,
