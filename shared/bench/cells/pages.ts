@@ -82,7 +82,7 @@ async function rates(bench: Bench, server: Server, root: string, forms: readonly
     const target = `${root}/${project}/`;
     const { status, body } = await fetchAll(server.url + target, headers);
     if (status !== 200) throw new Error(`${label}: status ${status} ${body.toString().slice(0, 200)}`);
-    const seconds = bench.options.quick ? 1 : 3;
+    const seconds = bench.options.quick ? 1 : 2;
     const { perSecond } = await load({ server, targets: [target], headers, connections: FEW, seconds, dir: bench.dir });
     found.push(`${name} ${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)}`);
   }

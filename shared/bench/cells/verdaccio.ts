@@ -31,7 +31,7 @@ export const verdaccio: Cell = {
       const connections = label.includes('5 MB') ? 4 : 64;
       const rates: number[] = [];
       for (let round = 0; round < bench.rounds; round++) {
-        const seconds = bench.options.quick ? 3 : 6;
+        const seconds = bench.options.quick ? 3 : 4;
         rates.push((await load({ server, targets: [target], headers, connections, seconds, dir: bench.dir })).perSecond);
       }
       const rate = median(rates);
