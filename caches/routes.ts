@@ -139,7 +139,9 @@ export interface ArchiveMember {
 export interface Listed {
   /** Name relative to the roster's folder. */
   readonly name: string;
-  /** Hex digests, lower case. */
+  /** Hex digests, lower case. The weak ones are only names for the bytes: what judges them is SHA-256. */
+  readonly md5?: string;
+  readonly sha1?: string;
   readonly sha256?: string;
   readonly sha512?: string;
   readonly size: number;

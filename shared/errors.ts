@@ -16,6 +16,7 @@ interface ErrorKind {
 
 export const ERRORS = {
   'bad-target': { status: 400, level: 'info', text: 'the request target is not acceptable: {reason}', remedy: '' },
+  'target-climbs': { status: 404, level: 'info', text: 'this cache has nothing behind a target that climbs', remedy: '' },
   'not-found': { status: 404, level: 'info', text: 'this cache has nothing at {target}', remedy: '' },
   'upstream-not-found': { status: 404, level: 'info', text: '{target} does not exist upstream', remedy: '' },
   'upstream-gone': { status: 410, level: 'info', text: '{target} is gone upstream', remedy: '' },

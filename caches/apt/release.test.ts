@@ -7,6 +7,7 @@ import { readRelease } from './release';
 const sources = join(__dirname, '../../../caches/apt');
 const fixture = (name: string): string => readFileSync(join(sources, 'fixtures', name), 'utf8');
 const read = (text: string): ReturnType<typeof readRelease> => readRelease(Buffer.from(text));
+const NINE = '9'.repeat(32);
 const ONE = '1'.repeat(64);
 const TWO = '2'.repeat(64);
 const FIVE = '5'.repeat(128);
@@ -19,8 +20,8 @@ test.each(['Release', 'InRelease'])('%s says what belongs together', (name) => {
     date: Date.UTC(2024, 1, 10, 11, 7, 25),
     byHash: true,
     files: [
-      { name: 'main/binary-amd64/Packages', sha256: ONE, size: 1234 },
-      { name: 'main/binary-amd64/Packages.xz', sha256: TWO, sha512: FIVE, size: 200 },
+      { name: 'main/binary-amd64/Packages', md5: NINE, sha256: ONE, size: 1234 },
+      { name: 'main/binary-amd64/Packages.xz', md5: NINE, sha256: TWO, sha512: FIVE, size: 200 },
       { name: 'main/i18n/Translation-en_GB@euro+x', sha256: 'ab'.repeat(32), size: 0 },
       { name: 'main/source/Release', sha256: '3'.repeat(64), size: 120 },
       { name: 'main/Contents-amd64.gz', sha512: FIVE, size: 300 },

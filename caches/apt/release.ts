@@ -9,7 +9,9 @@ const BEGIN_MESSAGE = '-----BEGIN PGP SIGNED MESSAGE-----';
 const BEGIN_SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 const END_SIGNATURE = '-----END PGP SIGNATURE-----';
 /** Hexadecimal digits of a digest, by field. */
-const DIGITS = { sha256: 64, sha512: 128 } as const;
+const DIGITS = { md5: 32, sha1: 40, sha256: 64, sha512: 128 } as const;
+/** Algorithms by the names of the fields that list files. */
+const FIELDS: Readonly<Record<string, Algorithm>> = { md5sum: 'md5', sha1: 'sha1', sha256: 'sha256', sha512: 'sha512' };
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 /** `Sat, 10 Feb 2024 11:07:25 UTC` (RFC 5322 §3.3); only UTC, as the format wants it. */
 const DATE = /^(?:[a-z]{3},\s+)?(\d{1,2})\s+([a-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2}):(\d{2})\s+(?:UTC|GMT|Z|\+0000)$/i;
@@ -33,7 +35,8 @@ export function readRelease(body: Buffer): Roster {
     }
     if (/^[ \t]/.test(line)) {
       if (!some) throw new DocumentError('it begins in the middle of a field');
-      if (field === 'sha256' || field === 'sha512') addFile(files, field, line.trim());
+      const algorithm = FIELDS[field];
+      if (algorithm) addFile(files, algorithm, line.trim());
       continue;
     }
     const colon = line.indexOf(':');
@@ -42,14 +45,21 @@ export function readRelease(body: Buffer): Roster {
     field = line.slice(0, colon).toLowerCase();
     if (!known.has(field)) known.set(field, line.slice(colon + 1).trim());
   }
-  if (!known.has('date') && !['md5sum', 'sha1', 'sha256', 'sha512'].some((name) => known.has(name)))
+  if (!known.has('date') && !Object.keys(FIELDS).some((name) => known.has(name)))
     throw new DocumentError('it has neither a date nor a list of files');
   const date = dateOf(known.get('date') ?? '');
   return {
     ...(date === undefined ? {} : { date }),
     byHash: /^(?:yes|true|with|on|enable|1)$/i.test(known.get('acquire-by-hash') ?? ''),
-    files: [...files].flatMap(([name, found]): Listed[] => (found ? [{ name, ...found.digests, size: found.size }] : [])),
+    // What has a weak digest only is judged by nothing here: it is passed on like what is not listed.
+    files: [...files].flatMap(([name, found]): Listed[] =>
+      found && isJudged(found) ? [{ name, ...found.digests, size: found.size }] : [],
+    ),
   };
+}
+
+function isJudged({ digests }: Found): boolean {
+  return digests.sha256 !== undefined || digests.sha512 !== undefined;
 }
 
 /** What is signed of a clear-signed message (RFC 9580 §7); of another text, all of it. @throws DocumentError */

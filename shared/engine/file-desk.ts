@@ -24,11 +24,14 @@ import { strongEtag, type EngineRooms } from './rooms';
 
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
 const MOST_DAMAGED = 2;
+const MOST_TOLD = 1_000;
 const FOR_EVER = 'public, immutable, max-age=31536000';
 
 export class FileDesk {
   /** Keys whose flight is being prepared or under way. */
   private readonly flights = new Map<string, Promise<FileFlight | Entry>>();
+  /** Replacements that were logged. */
+  private readonly told = new Set<string>();
   private readonly archives: ArchiveSource;
 
   constructor(
@@ -105,9 +108,22 @@ export class FileDesk {
 
   /** Whether the current indexes promise other bytes under this name (third-party archives replace files): those are followed. */
   private async isReplaced(plan: Plan, entry: Entry): Promise<boolean> {
-    if (!this.listedPins || !(plan.route as ImmutableRoute).listedIn || this.rooms.config.offline) return false;
+    if (!this.listedPins || !(plan.route as ImmutableRoute).listedIn) return false;
     const promised = (await this.listedPins.known(plan))?.integrity;
-    return promised !== undefined && sriAgrees(promised, entry.integrity) === false;
+    if (promised === undefined || sriAgrees(promised, entry.integrity) !== false) return false;
+    this.tellReplaced(plan.key, entry, promised);
+    return true;
+  }
+
+  /** Once for each revision. What was never verified may have been wrong from the start; what was, is the archive's to replace. */
+  private tellReplaced(key: string, entry: Entry, promised: string): void {
+    const revision = `${key} ${promised}`;
+    if (this.told.has(revision)) return;
+    if (this.told.size >= MOST_TOLD) this.told.clear();
+    this.told.add(revision);
+    const facts = { key, held: entry.integrity, promised };
+    if (entry.pin === undefined) this.rooms.log.error('held-bytes-refuted', facts);
+    else this.rooms.log.info('file-replaced', facts);
   }
 
   private async held(plan: Plan, entry: Entry): Promise<Answer> {

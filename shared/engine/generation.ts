@@ -23,7 +23,7 @@ export interface Says {
   readonly date: number | undefined;
   readonly byHash: boolean;
   readonly names: ReadonlyMap<string, Listed>;
-  /** By lower-case hex digest, SHA-256 or SHA-512. */
+  /** By lower-case hex digest, of whatever algorithm. */
   readonly digests: ReadonlyMap<string, Listed>;
 }
 
@@ -33,8 +33,7 @@ export function indexRoster(roster: Roster): Says {
   const digests = new Map<string, Listed>();
   for (const file of roster.files) {
     names.set(file.name, file);
-    if (file.sha256 !== undefined) digests.set(file.sha256, file);
-    if (file.sha512 !== undefined) digests.set(file.sha512, file);
+    for (const hex of [file.md5, file.sha1, file.sha256, file.sha512]) if (hex !== undefined) digests.set(hex, file);
   }
   return { date: roster.date, byHash: roster.byHash, names, digests };
 }

@@ -86,6 +86,17 @@ test('a plain name and its digest are one object, fetched once', async () => {
   expect(upstream.upstream.count(new RegExp(`binary-amd64/(?:Packages|by-hash/.*${digest})`))).toBe(1);
 });
 
+test('a weak digest is another name of the same bytes, judged by the strong one', async () => {
+  const upstream = await archive();
+  const cache = await house(upstream.url);
+  const roster = (await cache.get(ROSTER)).body.toString();
+  const md5 = new RegExp(`^ ([0-9a-f]{32}) +\\d+ ${INDEX}$`, 'm').exec(roster)?.[1] ?? '';
+  const plain = await cache.get(FOLDER + INDEX);
+  const found = await cache.get(`${FOLDER}main/binary-amd64/by-hash/MD5Sum/${md5}`);
+  expect(found.body).toEqual(plain.body);
+  expect(upstream.upstream.count(/MD5Sum/)).toBe(0);
+});
+
 test('a new roster is shown only when what clients use of it is held', async () => {
   const upstream = await archive({ byHash: false });
   const cache = await house(upstream.url);
@@ -265,6 +276,22 @@ test('a file that was uploaded anew under its old name is followed', async () =>
   const fresh = await cache.get(path);
   expect(fresh.body).toEqual(upstream.deb('hello'));
   expect(fresh.body.equals(old.body)).toBe(false);
+});
+
+test('without an upstream, a file that the index does not mean any more is no answer', async () => {
+  const upstream = await archive();
+  const cache = await house(upstream.url);
+  const path = upstream.pool('hello');
+  await cache.get(ROSTER);
+  await cache.get(FOLDER + INDEX);
+  await cache.get(path);
+  await cache.kept(path);
+  upstream.addPackage({ name: 'hello', version: '1.0', ballast: 500, seed: 'again' }).publish();
+  await cache.get(ROSTER);
+  await until('the new index is learnt', async () => (await cache.why(path)).pin?.integrity !== (await cache.why(path)).entry?.pin);
+  await upstream.upstream.down();
+  expect((await cache.get(path)).status).toBe(502);
+  expect(cache.said('file-replaced')).toHaveLength(1);
 });
 
 test('old packages stay when the upstream has deleted them', async () => {

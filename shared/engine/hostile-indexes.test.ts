@@ -143,8 +143,8 @@ test.each(EXTENSIONS)('2 GB in some KB of %s, as a line, a stanza or many: one c
     expect(count(cache.log(), 'index-unread')).toBe(at + 1);
   }
   clearInterval(timer);
-  // 2 GB would be ten times as much. In a process that does nothing there are 40 MB.
-  expect(most - before).toBeLessThan(200 * MIB);
+  // 2 GB would be many times as much. In a process that does nothing there are 40 MB.
+  expect(most - before).toBeLessThan(300 * MIB);
 });
 
 test('an index that is larger than its roster says of it is not read on', async () => {
@@ -170,7 +170,7 @@ test('a line of 300 MB that is not compressed at all passes through, and is no p
   const got = await cache.get(one.folder + STEM);
   expect([got.status, got.complete, got.body.length]).toEqual([200, true, body.length]);
   await until('it is said', () => count(cache.log(), 'index-unread') > 0);
-  expect(most - before).toBeLessThan(150 * MIB);
+  expect(most - before).toBeLessThan(200 * MIB);
 });
 
 function count(text: string, word: string): number {

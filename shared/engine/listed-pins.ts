@@ -16,7 +16,7 @@ import type { EngineRooms } from './rooms';
 /** Compressions of an index, the smallest first. */
 const EXTENSIONS = ['.xz', '.zst', '.gz', '.bz2', '.lz4', ''];
 /** Suites in which a file is looked for that no held index names. */
-const MOST_SUITES = 6;
+const MOST_SUITES = 10;
 /** A search that found nothing is not made again so soon. */
 const SEARCHED_MS = 60_000;
 const MOST_SEARCHED = 1_000;
@@ -112,7 +112,8 @@ export class ListedPins {
     const used = await this.about.asked.folders(plan.origin, guess.rosters, guess.names);
     // A flat repository has no suites: its roster is in that very folder, or above.
     const { above } = guess;
-    const suites = above ? [] : [...(plan.origin.suites ?? []), 'stable'].map((suite) => `${guess.rosters}${suite}/`);
+    const others = this.about.rooms.cache.origins.flatMap((origin) => origin.suites ?? []);
+    const suites = above ? [] : [...(plan.origin.suites ?? []), ...others, 'stable'].map((suite) => `${guess.rosters}${suite}/`);
     return [...new Set([...used, ...suites, guess.rosters, ...(above ?? [])])].slice(0, MOST_SUITES);
   }
 

@@ -73,8 +73,8 @@ test('what archive() returns is checked like what the client sent', () => {
     return place(one, '/x');
   };
   expect(odd('/a//b')).toBe('h /a/b');
-  for (const target of ['/a/../b', '/%2e%2e/b', 'a', '/a\nb', '/a%0ab', '/a#b', `/${'a'.repeat(9000)}`])
-    expect(odd(target)).toBe('bad-target');
+  for (const target of ['/a/../b', '/%2e%2e/b']) expect(odd(target)).toBe('target-climbs');
+  for (const target of ['a', '/a\nb', '/a%0ab', '/a#b', `/${'a'.repeat(9000)}`]) expect(odd(target)).toBe('bad-target');
 });
 
 describe('who is allowed', () => {

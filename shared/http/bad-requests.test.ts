@@ -44,23 +44,30 @@ test.each([
   '/pad/-/%2e%2e/x.tgz',
   '/%2E%2E%2Fx',
   '/.%2e/x',
-  '/pad/-/..\\x.tgz',
-  '/pad%5c..%5cx',
-  '/pad%00',
-  '/pad%0d%0aX-Injected:%20yes',
-  '/pad%0aX',
   '/-/v1/../../x',
   '/-/%2e%2e/x',
   'http://localhost/../x',
-])('%s is refused at the door', async (target) => {
+])('%s climbs, and is nothing', async (target) => {
   for (const method of ['GET', 'PUT']) {
     const text = await house.raw(request(`${method} ${target}`, 'Connection: close\r\n'));
-    expect(statuses(text)).toEqual([400]);
-    expect(text).not.toMatch(/^X-Injected/m);
-    expect(text).toContain('"code":"bad-target"');
+    expect(statuses(text)).toEqual([404]);
+    expect(text).toContain('"code":"target-climbs"');
   }
   expect(upstream.requests).toHaveLength(0);
 });
+
+test.each(['/pad/-/..\\x.tgz', '/pad%5c..%5cx', '/pad%00', '/pad%0d%0aX-Injected:%20yes', '/pad%0aX'])(
+  '%s is refused at the door',
+  async (target) => {
+    for (const method of ['GET', 'PUT']) {
+      const text = await house.raw(request(`${method} ${target}`, 'Connection: close\r\n'));
+      expect(statuses(text)).toEqual([400]);
+      expect(text).not.toMatch(/^X-Injected/m);
+      expect(text).toContain('"code":"bad-target"');
+    }
+    expect(upstream.requests).toHaveLength(0);
+  },
+);
 
 test.each(['/pad%2f..', '/%2fetc/passwd', '/a%2fb', '/@a%2fb%2fc', '/pad/-/a%2fb.tgz', '/pad/%2fx', '/@%2fx', '/pad/-/%2fx.tgz'])(
   'an escaped slash where none belongs (%s) goes no further',
@@ -200,13 +207,13 @@ test('ten requests in one packet are answered in order, errors among them', asyn
   const all = lines.map((line) => request(line, line.startsWith('POST') ? 'Content-Length: 0\r\n' : '')).join('');
   const text = await house.raw(all + request('GET /pad', 'Connection: close\r\n'));
   // A refused POST may carry anything behind it: its connection ends with it.
-  expect(statuses(text)).toEqual([200, 404, 200, 400, 405]);
+  expect(statuses(text)).toEqual([200, 404, 200, 404, 405]);
   const reads = lines
     .filter((line) => !line.startsWith('POST'))
     .map((line) => request(line))
     .join('');
   const rest = await house.raw(reads + request('GET /-/npm/v1/user') + request('GET /pad', 'Connection: close\r\n'));
-  expect(statuses(rest)).toEqual([200, 404, 200, 400, 200, 403, 200, 404, 403, 200]);
+  expect(statuses(rest)).toEqual([200, 404, 200, 404, 200, 403, 200, 404, 403, 200]);
 });
 
 test('a connection goes on after errors', async () => {
@@ -214,7 +221,7 @@ test('a connection goes on after errors', async () => {
   for (const [line, status, host] of [
     ['GET /absent', 404],
     ['GET /pad', 421, 'evil.example'],
-    ['GET /a/../b', 400],
+    ['GET /a/../b', 404],
     ['GET /-/whoami', 403],
     ['HEAD /absent', 404],
     ['GET /pad', 200],

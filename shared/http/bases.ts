@@ -11,6 +11,7 @@ const MOST_SPELLINGS = 1000;
 
 export class Bases {
   private readonly names: ReadonlySet<string>;
+  private readonly named: ReadonlySet<string>;
   private readonly known = new Map<string, string>();
 
   constructor(
@@ -19,6 +20,9 @@ export class Bases {
     private readonly port: () => number,
   ) {
     const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => hostForm(one.address)));
+    this.named = new Set(
+      [`cache-${cache.name}`, `cache-${cache.name}.${config.domain}`, ...config.allowHosts].map((name) => name.toLowerCase()),
+    );
     this.names = new Set(
       [
         'localhost',
@@ -62,6 +66,13 @@ export class Bases {
     const { name, port } = split(host);
     if (this.cache.publicUrl !== undefined && new URL(this.cache.publicUrl).host === host) return true;
     return this.names.has(name) && (anyPort || port === '' || port === '80' || port === '443' || Number(port) === this.port());
+  }
+
+  /** Whether this is certainly a name of ours, not of something else on this machine: with our port, or named by the operator. */
+  isHere(host: string): boolean {
+    const { name, port } = split(host);
+    if (this.cache.publicUrl !== undefined && new URL(this.cache.publicUrl).host === host) return true;
+    return this.accepts(host) && (Number(port) === this.port() || this.named.has(name));
   }
 
   private compose(host: string, forwarded: RequestFacts | undefined): string {

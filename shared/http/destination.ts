@@ -28,8 +28,9 @@ export interface DestinationRooms {
 /** Whether the target is in absolute form and names somebody else than this cache. */
 export function isForeign({ bases, archives }: DestinationRooms, { absolute }: Target): boolean {
   if (!absolute) return false;
-  // `localhost` may be a name of ours and, on its port 80, an archive of the operator's.
-  return archives?.isConfigured(absolute.scheme, absolute.host) === true || !bases.accepts(absolute.host);
+  // `localhost` is a name of ours, but an archive may be there too, on port 80.
+  if (archives) return archives.isConfigured(absolute.scheme, absolute.host) || !bases.isHere(absolute.host);
+  return !bases.accepts(absolute.host);
 }
 
 /** @throws LarderError bad-target | misdirected | not-found | target-refused */

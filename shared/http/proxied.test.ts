@@ -69,7 +69,7 @@ describe('what is asked for', () => {
     ['/evil.example/x', 403, 'APT_HOSTS'],
     ['https://evil.example/x', 403, 'APT_HOSTS'],
     ['http://user:pw@archive.example/x', 400, 'bad-target'],
-    ['http://archive.example/../x', 400, 'climbs'],
+    ['http://archive.example/../x', 404, 'climbs'],
     ['/nothing', 404, 'not-found'],
   ])('%s is %d', async (target, status, text) => {
     await open({ hosts: ['archive.example'] });

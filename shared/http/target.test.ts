@@ -42,10 +42,14 @@ test.each([
   '/@a%2f..',
   '/..%2fx',
   '/a/..?x=1',
+])('%j climbs, and is nothing here', (raw) => {
+  expect(refusalOf(raw)).toBe('target-climbs');
+});
+
+test.each([
   '/a%00b',
   '/a%0d%0aSet-Cookie:x',
   '/a%0Ab',
-  '/a%5c..%5cb',
   '/a%5Cb',
   '/a\\b',
   '/a b',
@@ -60,6 +64,7 @@ test.each([
   '?x',
   'ftp://host/x',
   `/${'a'.repeat(8192)}`,
+  '/a%5c..%5cb',
 ])('%j is refused', (raw) => {
   expect(refusalOf(raw)).toBe('bad-target');
 });
@@ -86,8 +91,8 @@ test('empty segments of the query alone do not make a path collapsed', () => {
 });
 
 test('an absolute target may not climb either', () => {
-  expect(refusalOf('http://registry.test/../x')).toBe('bad-target');
-  expect(refusalOf('http://registry.test/%2e%2e/x')).toBe('bad-target');
+  expect(refusalOf('http://registry.test/../x')).toBe('target-climbs');
+  expect(refusalOf('http://registry.test/%2e%2e/x')).toBe('target-climbs');
 });
 
 test.each([
@@ -99,5 +104,5 @@ test.each([
 });
 
 test.each(['/a/../b', '/a/./../b', '/a/%2e/b', '/a/.%2fb', '/a/.', '/..', '/%2e%2e/x'])('%s climbs there too', (raw) => {
-  expect(() => parseTarget(raw, true)).toThrow('it climbs');
+  expect(() => parseTarget(raw, true)).toThrow('climbs');
 });

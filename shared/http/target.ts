@@ -32,7 +32,7 @@ export function parseTarget(sent: string, dotted = false): Target {
 
 /**
  * Checks a raw path and query, wherever it comes from, and collapses duplicate slashes of its path.
- * @throws LarderError bad-target
+ * @throws LarderError bad-target | target-climbs
  */
 export function cleanTarget(raw: string, dotted = false): string {
   refuseOdd(raw);
@@ -40,8 +40,8 @@ export function cleanTarget(raw: string, dotted = false): string {
   const queryAt = raw.indexOf('?');
   const path = (queryAt < 0 ? raw : raw.slice(0, queryAt)).replace(dotted ? /\/(?:\.?\/)+/g : /\/{2,}/g, '/');
   if (path.includes('#')) throw bad('it has a fragment');
-  // Dot segments, also escaped ones, never belong to a package: refused instead of resolved.
-  for (const segment of path.split(/\/|%2f/i)) if (/^(?:\.|%2e){1,2}$/i.test(segment)) throw bad('it climbs');
+  // Dot segments, also escaped ones, never belong to a package: refused instead of resolved. To a client it is a name that does not exist.
+  for (const segment of path.split(/\/|%2f/i)) if (/^(?:\.|%2e){1,2}$/i.test(segment)) throw new LarderError('target-climbs');
   return queryAt < 0 ? path : path + raw.slice(queryAt);
 }
 
