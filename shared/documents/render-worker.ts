@@ -29,10 +29,8 @@ async function answerTo(modules: readonly Module[], work: Job): Promise<Sent> {
         return rendered(runRenderJob(modules, work.job));
       case 'roster':
         return [{ result: runRosterJob(modules, work.job) }, []];
-      case 'index': {
-        const table = whole(await runIndexJob(modules, work.job));
-        return [{ result: table }, memoryOf([table])];
-      }
+      case 'index':
+        return [{ result: inSharedMemory(await runIndexJob(modules, work.job)) }, []];
     }
   } catch (error) {
     if (isLarderError(error)) return [{ code: error.code, facts: error.facts }, []];
@@ -52,6 +50,13 @@ function rendered(result: RenderResult): Sent {
 function whole(buffer: Buffer): Buffer {
   if (buffer.byteOffset === 0 && buffer.byteLength === buffer.buffer.byteLength) return buffer;
   const copy = Buffer.allocUnsafeSlow(buffer.byteLength);
+  buffer.copy(copy);
+  return copy;
+}
+
+/** The same bytes where every thread can read them: they go on to the committer, and are searched meanwhile. */
+function inSharedMemory(buffer: Buffer): Buffer {
+  const copy = Buffer.from(new SharedArrayBuffer(buffer.byteLength));
   buffer.copy(copy);
   return copy;
 }
