@@ -66,7 +66,7 @@ ${notes.join('\n')}
 sudo apt-get install nginx wrk curl util-linux
 make bench
 \`\`\`
-It took ${minutes.toFixed(0)} minutes here, needs two free cores and 5 GB in the temp directory (\`BENCH_DIR\` names another one), and leaves nothing behind.
+It took ${minutes.toFixed(0)} minutes here, needs two free cores and 9 GB in the temp directory (\`BENCH_DIR\` names another one), and leaves nothing behind.
 \`node dist/shared/bench/main.js --only <name>\` measures one group of cells, \`--quick\` takes a short look, \`--with-peers\` puts others beside
 (Verdaccio, apt-cacher-ng, devpi, proxpi; and brings uv), which it installs below the temp directory, and \`--null\` seats nginx in both places, which shows the noise of the bench itself. Only a full run writes this page.
 

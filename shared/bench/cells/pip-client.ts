@@ -49,7 +49,7 @@ async function installersOf(bench: Bench, count: number): Promise<Installer[]> {
   else
     found.push({
       cell: uvCell,
-      rounds: 7,
+      rounds: 11,
       command: (index, requirements, folder) => [
         ...[uv, 'pip', 'install', '--no-config', '--no-cache', '--quiet', '--python', interpreter, '--target', folder],
         ...['--index-url', index, '--requirement', requirements],
