@@ -40,6 +40,8 @@ export class DocumentDesk {
   private readonly arrivals = new Map<string, object>();
   private readonly recall: Recall;
   private readonly unstored = new Map<string, { readonly result: DocumentResult; readonly untilMs: number }>();
+  /** Large documents that were handed out and are still being stored. */
+  private readonly storing = new Map<string, Promise<void>>();
 
   constructor(
     private readonly rooms: EngineRooms,
@@ -52,7 +54,12 @@ export class DocumentDesk {
 
   /** Fetches under way. */
   get underWay(): number {
-    return this.flights.size;
+    return this.flights.size + this.storing.size;
+  }
+
+  /** Waits for what is being stored. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all(this.storing.values());
   }
 
   /** What to answer with now. @throws LarderError when nothing can be served */
@@ -63,7 +70,8 @@ export class DocumentDesk {
     // That it does not exist any more was the upstream's answer a moment ago, whatever is held of it.
     if (verdict.do === 'serve-and-revalidate' || verdict.do === 'revalidate') this.negative.check(plan.key);
     const serve = (outcome: 'hit' | 'stale', detail?: string): DocumentAnswer => {
-      const bytes = held && recent?.entry.integrity === held.integrity && recent.unstored ? { unstored: recent.unstored } : {};
+      const isRecent = held && recent?.entry.integrity === held.integrity && recent.unstored;
+      const bytes = isRecent ? { unstored: recent.unstored, ...(recent.storing ? { storing: recent.storing } : {}) } : {};
       return { entry: held as Entry, outcome, ...bytes, ...(detail === undefined ? {} : { detail }) };
     };
     switch (verdict.do) {
@@ -135,6 +143,8 @@ export class DocumentDesk {
     if (flight) flight.overtaken = true;
     // Whoever asks from now on must not join it.
     this.flights.delete(plan.key);
+    // What is stored after this would be fresh again.
+    await this.storing.get(plan.key);
     const entry = await this.rooms.store.find(plan.key);
     if (entry) await this.rooms.store.amend(entry.key, entry.integrity, { stale: true });
   }
@@ -148,6 +158,7 @@ export class DocumentDesk {
     const { store, config } = this.rooms;
     if (config.offline) throw new LarderError('offline', { target: plan.path });
     if (!held) this.negative.check(plan.key);
+    await this.storing.get(plan.key);
     try {
       // Another process, or a flight that ended between our look and now, may have brought it: look again before fetching.
       // What is only in memory is confirmed only while it cannot be stored; else it is fetched once more, to be kept.
@@ -157,6 +168,7 @@ export class DocumentDesk {
       // The write may have come while this was being committed.
       if (isOvertaken() && result.entry.stale !== true) await store.amend(plan.key, result.entry.integrity, { stale: true });
       if (result.unstored && !isOvertaken()) this.remember(plan.key, result);
+      if (result.storing) this.await(plan.key, result, result.storing);
       return result;
     } catch (error) {
       if (!isOvertaken()) this.negative.learn(plan.key, error);
@@ -211,6 +223,15 @@ export class DocumentDesk {
     if (this.complaints.size >= MOST_COMPLAINTS) this.complaints.clear();
     this.complaints.set(plan.key, now);
     this.rooms.log.warn('revalidation-failed', { key: plan.key, reason: errorText(error) });
+  }
+
+  /** Once it is stored, the store has it for everybody. */
+  private await(key: string, result: DocumentResult, storing: Promise<Entry | undefined>): void {
+    const over = storing.then((entry) => {
+      if (this.storing.get(key) === over) this.storing.delete(key);
+      if (entry && this.unstored.get(key)?.result === result) this.unstored.delete(key);
+    });
+    this.storing.set(key, over);
   }
 
   private remember(key: string, result: DocumentResult): void {

@@ -38,7 +38,12 @@ export interface DocumentResult {
   readonly rendered?: { readonly wanted: Wanted; readonly result: NonNullable<RenderResult['rendered']> };
   /** Set when the store could not keep it: the bytes and promises, for as long as somebody needs them. */
   readonly unstored?: { readonly body: Buffer; readonly pins: PinList };
+  /** Set if it is still being stored: resolves when that is over, with the entry, or with nothing if the store could not keep it. Never rejects. */
+  readonly storing?: Promise<Entry | undefined>;
 }
+
+/** Larger documents are handed out before they are stored: that takes longer than everything else of theirs. */
+const LARGE_BYTES = 4 * 1024 * 1024;
 
 /**
  * @param held what the store has, to be confirmed or replaced
@@ -138,13 +143,27 @@ async function keep(
     ...made,
   };
   if (inMemory) return unstored;
+  const storing = store(rooms, plan, entry, bytes, pins);
+  if (bytes.length >= LARGE_BYTES) return { ...unstored, storing };
+  const stored = await storing;
+  return stored ? { entry: stored, outcome: 'miss', ...made } : unstored;
+}
+
+/** @returns undefined if the store could not take it. Never rejects */
+async function store(
+  rooms: EngineRooms,
+  plan: Plan,
+  entry: NewEntry,
+  bytes: Buffer,
+  pins: PinList | undefined,
+): Promise<Entry | undefined> {
   try {
     // First what it promises (be it nothing): a document whose promises are known is not read for them again.
     if (pins) await learn(rooms, plan, entry.integrity, pins);
-    return { entry: await rooms.store.commit(plan.key, entry, { buffer: bytes }), outcome: 'miss', ...made };
+    return await rooms.store.commit(plan.key, entry, { buffer: bytes });
   } catch (error) {
     rooms.log.warn('not-storing', { key: plan.key, reason: String(error) });
-    return unstored;
+    return undefined;
   }
 }
 

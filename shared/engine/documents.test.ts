@@ -138,3 +138,38 @@ function contents(): string[] {
     return [];
   }
 }
+
+describe('a large document', () => {
+  /** Six megabytes that do not compress away on the road: the upstream sends no gzip. */
+  const large = (): string => {
+    const document = JSON.parse(packument(upstream.url, 'big', { '1.0.0': { body } })) as Record<string, unknown>;
+    return JSON.stringify({ ...document, readme: 'r'.repeat(6_000_000) });
+  };
+
+  it('is handed out before it is stored, asked for once, and held soon, renderings and promises included', async () => {
+    await open();
+    upstream.on('/big', { body: large() });
+    upstream.on('/big/-/big-1.0.0.tgz', { body });
+    const [one, two] = await Promise.all([house.get('/big'), house.get('/big')]);
+    expect(JSON.parse(one.body.toString())).toEqual(JSON.parse(two.body.toString()));
+    const entry = await house.kept('/big');
+    expect(entry.size).toBeGreaterThan(6_000_000);
+    expect((await house.get('/big/-/big-1.0.0.tgz')).body).toEqual(body);
+    expect((await house.kept('/big/-/big-1.0.0.tgz')).pin).toBeDefined();
+    await house.get('/big');
+    expect(upstream.count('/big')).toBe(1);
+  });
+
+  it('that is written while it is being stored is asked for again', async () => {
+    await open({ env: { CLIENT_AUTH_npm: 'forward' } });
+    upstream.on('/big', { body: large() });
+    await house.get('/big');
+    upstream.on(/^\/big$/, (request, response) => {
+      response.end(request.method === 'PUT' ? '{}' : large());
+    });
+    await house.get('/big', { method: 'PUT', headers: { authorization: 'Bearer x', 'content-type': 'application/json' }, body: '{}' });
+    upstream.forget();
+    await house.get('/big');
+    expect(upstream.count('/big', 'GET')).toBe(1);
+  });
+});

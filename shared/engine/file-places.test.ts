@@ -66,6 +66,7 @@ describe('a file that is asked before its page', () => {
     await until('the file host is asked', () => index.files.count(index.target(RIGHT)) === 1);
     await until('its beginning arrives', () => asked.received > 100_000);
     expect(asked.received).toBeLessThan(index.file(RIGHT).body.length);
+    await until('its own page is asked for', () => paths(index.upstream).length > 1);
     expect(paths(index.upstream)).toEqual([index.page('left'), index.page('right')]);
     release();
     expect((await asked.whole).body.equals(index.file(RIGHT).body)).toBe(true);

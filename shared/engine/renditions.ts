@@ -103,13 +103,17 @@ export class Renditions {
     const body = gzip && rendered.gzip ? rendered.gzip : rendered.identity;
     const etag = strongEtag(rendered.integrity, gzip ? '-g' : '');
     const { contentType } = rendered;
-    if (rendered.identity.length >= KEEP_BYTES && !document.unstored && !this.rooms.store.notStoring()) {
+    const store = (): void =>
       this.store(
         derivedKey(plan, wanted),
         { etag, contentType, source: document.entry.integrity, ...(gzip ? { contentEncoding: 'gzip' } : {}) },
         body,
         (gzip ? rendered.digested.gzip : undefined) ?? rendered.digested.identity,
       );
+    if (rendered.identity.length >= KEEP_BYTES && !this.rooms.store.notStoring()) {
+      // Of a document that cannot be stored nothing is kept; of one that is just being stored, once it is.
+      if (document.storing) void document.storing.then((entry) => entry && store());
+      else if (!document.unstored) store();
     }
     return { contentType, etag, body, ...(gzip ? { contentEncoding: 'gzip' as const } : {}) };
   }

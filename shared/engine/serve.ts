@@ -139,6 +139,7 @@ export class Engine {
   /** Waits a moment for downloads under way, which then are kept for resuming. */
   async close(): Promise<void> {
     await this.files.close();
+    await this.documents.close();
   }
 
   /** A write went through: what it changed is asked again before the next answer. Never rejects. */
