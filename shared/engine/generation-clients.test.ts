@@ -163,12 +163,12 @@ test('two processes, clients of different addresses that change between them in 
   const ports = [(await house({}, home)).port, (await house({}, home)).port];
   const port = (): number => ports[Math.floor(random() * 2)] as number;
   // Two cold processes ask at the same time: with fewer, neither might ever have a whole generation.
-  keepChanging(upstream, random, 12);
+  keepChanging(upstream, random, 6);
   const rounds = await Promise.all(
     [2, 3, 4, 5].map(async (last) => {
       const one = client(port(), `127.0.0.${last}`);
       const own: Round[] = [];
-      for (let round = 0; round < 12; round++)
+      for (let round = 0; round < 20; round++)
         own.push(
           await update(one, folderOf(upstream), async () => {
             if (random() < 0.4) {
@@ -181,7 +181,7 @@ test('two processes, clients of different addresses that change between them in 
       return own;
     }),
   );
-  expect(upstream.switches).toBeGreaterThan(5);
+  expect(upstream.switches).toBeGreaterThan(3);
   expect(rounds.flat().flatMap(({ wrong }) => wrong)).toEqual([]);
   expect(rounds.flat().filter(({ whole }) => whole === 3).length).toBeGreaterThan(10);
 });
