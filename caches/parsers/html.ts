@@ -15,6 +15,9 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 /** The named references that registries write; others are left as they stand. Without `;` four of them count too (HTML §13.5). */
 const REFERENCE = /&(?:#(\d{1,9})(?:;|(?!\d))|#[xX]([0-9A-Fa-f]{1,8})(?:;|(?![0-9A-Fa-f]))|(amp|lt|gt|quot)(?:;|(?![=\w]))|(apos|nbsp);)/g;
 
+/** Attributes of one tag that are looked at: links have ten at most, and each is compared with those before it. */
+const MOST_ATTRIBUTES = 100;
+
 /** A cursor over the tags: call `next()` before each look. */
 export class HtmlTags {
   /** Name of the current tag, lower case; of an end tag with a slash before it: `/a`. */
@@ -113,7 +116,7 @@ export class HtmlTags {
       }
       if (!isInteresting) continue;
       const name = text.slice(nameStart, nameEnd).toLowerCase();
-      if (!this.names.includes(name)) this.raws[this.names.push(name) - 1] = value;
+      if (this.names.length < MOST_ATTRIBUTES && !this.names.includes(name)) this.raws[this.names.push(name) - 1] = value;
     }
   }
 
