@@ -54,7 +54,9 @@ const failures = (cache: LocalHouse): string[] =>
 function withSharedSizes(one: string, other: string): [string, string] {
   const [oneFiles, otherFiles] = [sizesByHash(one), sizesByHash(other)];
   const strip = (lock: string): string =>
-    lock.replace(FILE_SIZE, (all, hash: string, size: string) => (oneFiles.has(hash) && otherFiles.has(hash) ? all : all.replace(size, '')));
+    lock.replace(FILE_SIZE, (all, hash: string, size: string) =>
+      oneFiles.has(hash) && otherFiles.has(hash) ? all : all.replace(size, ''),
+    );
   return [strip(one), strip(other)];
 }
 
