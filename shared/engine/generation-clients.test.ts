@@ -199,3 +199,23 @@ test('nothing can be stored: a client that saw a generation gets its files or no
   const [mine, theirs] = [await early.get(folderOf(upstream) + name), await late.get(folderOf(upstream) + name)];
   expect([mine.status, sha256(theirs.body)]).toEqual([0, digestIn(second.body, name)]);
 });
+
+test('a client that was sent away and comes back over another connection is given nothing of what others at its address saw', async () => {
+  const upstream = await archive();
+  const cache = await house();
+  const folder = folderOf(upstream);
+  const [first = '', , rare = ''] = INDEXES;
+  const [early, late] = [client(cache.port), client(cache.port)];
+  const old = await early.get(`${folder}Release`);
+  expect((await early.get(folder + first)).status).toBe(200);
+  upstream.show(next(upstream));
+  const young = await late.get(`${folder}Release`);
+  expect(digestIn(young.body, rare)).not.toBe(digestIn(old.body, rare));
+  // It is not held, and the archive does not have it any more.
+  expect((await early.get(folder + rare)).status).toBe(0);
+  const again = await early.get(folder + first);
+  expect([again.status, again.body.length]).toEqual([0, 0]);
+  // Others go on, and so does whoever begins anew.
+  expect(sha256((await late.get(folder + rare)).body)).toBe(digestIn(young.body, rare));
+  expect(await update(early, folder)).toEqual({ whole: 3, wrong: [] });
+});

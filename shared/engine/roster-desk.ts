@@ -10,7 +10,7 @@ import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
 import { originDown, within } from './patience';
 import { keyPrefix, planTarget, type Plan } from './plan';
-import { renew, type RenewalRooms, type Renewed } from './roster-renewal';
+import { dateOf, renew, type RenewalRooms, type Renewed } from './roster-renewal';
 import { strongEtag } from './rooms';
 import type { Witness } from './witness';
 
@@ -54,7 +54,7 @@ export class RosterDesk {
       outcome,
       contentType: (plan.route as RosterRoute).contentType,
       etag: strongEtag(entry.integrity),
-      lastModified: entry.lastModified ?? new Date(entry.storedAt).toUTCString(),
+      lastModified: dateOf(entry),
       cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.about.rooms.cache)}`,
       vary: '',
       weakDate: true,

@@ -24,6 +24,7 @@ const PAIR_PAUSE_MS = 500;
 const MOST_FORESEEN_BYTES = 16 * 1024 * 1024;
 const FORESEE_MS = 3_000;
 const MOST_COLD = 3;
+const CLOSE_MS = 60_000;
 /** Clocks that are wrong by less are usual. */
 const CLOCKS_DIFFER_MS = 24 * 60 * 60 * 1000;
 
@@ -80,7 +81,7 @@ async function renewOnce(about: RenewalRooms, plan: Plan, held: Generation | und
   const judgement = judgeRoster(guard, { date: says.date, verification: arrived.verification }, held !== undefined, rooms.now());
   if (judgement === 'refuse-older' || judgement === 'refuse-bad') return refused(about, plan, held, judgement, says, arrived);
   const fresh: FreshRoster = {
-    entry: arrived.entry,
+    entry: held ? datedAfter(arrived.entry, held.entry) : arrived.entry,
     body: arrived.bytes,
     says,
     ...(arrived.signature ? { signature: arrived.signature } : {}),
@@ -238,6 +239,18 @@ function isOfAnother(head: Head, held: Pick<NewEntry, 'etag' | 'lastModified'>):
 function validatorsOf(rooms: EngineRooms, { etag, lastModified }: Head): Partial<Pick<NewEntry, 'etag' | 'lastModified'>> {
   const isPast = lastModified !== undefined && Date.parse(lastModified) <= rooms.now() + CLOCKS_DIFFER_MS;
   return { ...(etag === undefined ? {} : { etag }), ...(isPast ? { lastModified } : {}) };
+}
+
+/** The date under which clients are given a roster. */
+export function dateOf({ lastModified, storedAt }: Pick<NewEntry, 'lastModified' | 'storedAt'>): string {
+  return lastModified ?? new Date(storedAt).toUTCString();
+}
+
+/** Clients revalidate by dates of whole seconds: two rosters that follow each other closely must not have one. */
+function datedAfter(entry: NewEntry, before: NewEntry): NewEntry {
+  const behind = Date.parse(dateOf(before)) - Date.parse(dateOf(entry));
+  if (!(behind >= 0 && behind < CLOSE_MS)) return entry;
+  return { ...entry, lastModified: new Date(Date.parse(dateOf(before)) + 1000).toUTCString() };
 }
 
 function entryOf(
