@@ -7,7 +7,7 @@ import { isLarderError, LarderError } from '../errors';
 import { parseSri } from '../integrity/sri';
 import type { Answer, EngineRequest } from './answer';
 import type { AskedNames } from './asked-names';
-import { memorySource, sizeOnly, type BodySource } from './body-source';
+import { memorySource, sizeOnly } from './body-source';
 import { ClientGenerations } from './client-generations';
 import type { FileDesk } from './file-desk';
 import { digestPlan, folderOf, nameBelow, objectPlan, type Generation } from './generation';
@@ -45,18 +45,6 @@ export class ListedDesk {
    * @returns undefined if no roster lists it: then it is none of ours. @throws LarderError
    */
   async get(plan: Plan, { range: _range, ifRange: _ifRange, ...request }: EngineRequest): Promise<Answer | undefined> {
-    const lose = (): void => this.about.witness.lose(request.client, request.address);
-    try {
-      const answer = await this.answer(plan, request);
-      return answer && { ...answer, body: watched(answer.body, lose) };
-    } catch (error) {
-      // The connection is closed then, and what was seen over it is forgotten with it.
-      if (!isLarderError(error) || error.status >= 500) lose();
-      throw error;
-    }
-  }
-
-  private async answer(plan: Plan, request: EngineRequest): Promise<Answer | undefined> {
     const asked = (plan.route as ListedRoute).asked(plan.params);
     if (asked !== 'signature' && 'digest' in asked) return this.byDigest(plan, asked.digest, request);
     const generation = await this.clients.of(plan, this.rosterPlans(plan), request);
@@ -203,24 +191,6 @@ export class ListedDesk {
 /** What HEAD tells of a file that is not held is what the roster says: the upstream may have another one by then. */
 function sized(answer: Answer, { size }: Plan): Answer {
   return answer.outcome === 'pass' && size !== undefined ? { ...answer, body: sizeOnly(size) } : answer;
-}
-
-/** Tells that a body broke off. */
-function watched(body: BodySource, broken: () => void): BodySource {
-  const { release } = body;
-  return {
-    get size() {
-      return body.size;
-    },
-    ...(body.isHeld ? { isHeld: true } : {}),
-    read: (offset, end) =>
-      body.read(offset, end).catch((error: unknown) => {
-        broken();
-        throw error;
-      }),
-    ...(release ? { release: (piece) => release.call(body, piece) } : {}),
-    close: () => body.close(),
-  };
 }
 
 /** Lower-case hex of the first digest of an SRI string. */

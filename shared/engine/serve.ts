@@ -72,6 +72,11 @@ export class Engine {
     return this.rosterHouse?.witness.shownTo(question.address, question.folder);
   }
 
+  /** A client's connection ends before its answer was whole: it will go on over another one. */
+  cutOff({ client, address }: Pick<EngineRequest, 'client' | 'address'>): void {
+    this.rosterHouse?.witness.lose(client, address);
+  }
+
   /** @throws LarderError */
   async answer(request: EngineRequest): Promise<Answer | PassOn> {
     const { module, cache } = this.rooms;

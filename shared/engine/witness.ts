@@ -6,7 +6,7 @@
 /** How long after a switch clients may still be at work with the generation before. */
 export const WITNESS_MS = 15 * 60 * 1000;
 const MOST_ADDRESSES = 20_000;
-/** How long after its connection was closed a client may come back over another one, and go on. */
+/** How long after it was cut off a client may come back over another connection, and go on. */
 const LOST_MS = 60_000;
 const MOST_LOST = 1_000;
 const MOST_LOST_OF_ONE = 8;
@@ -25,7 +25,7 @@ export type AskSisters = (question: { readonly folder: string; readonly address:
 export class Witness {
   private readonly connections = new WeakMap<object, Map<string, Seen>>();
   private readonly addresses = new Map<string, Seen>();
-  /** What clients saw whose connection we closed, by address and folder; the newest last. */
+  /** What clients saw that were cut off, by address and folder; the newest last. */
   private readonly lost = new Map<string, readonly Seen[]>();
 
   constructor(
@@ -49,8 +49,8 @@ export class Witness {
   }
 
   /**
-   * A connection is being closed in place of an answer. Whoever used it goes on over another one, on which it asked for no roster; and others
-   * at its address may have seen something else since.
+   * A connection ends before its answer was whole. Whoever used it goes on over another one, on which it asked for no roster; and others at
+   * its address may have seen something else since.
    */
   lose(client: object | undefined, address: string | undefined): void {
     const known = client && this.connections.get(client);

@@ -14,6 +14,7 @@ import type { Archives } from './archives';
 import type { Bases } from './bases';
 import { closeUnanswered, isClosing } from './close-unanswered';
 import type { Counters } from './counters';
+import { onDeparture } from './departure';
 import { baseOf, destinationOf, isForeign, routeOf } from './destination';
 import type { Hot } from './hot';
 import type { Nets } from './nets';
@@ -110,10 +111,15 @@ export class Door {
       ...(facts.ifRange === undefined ? {} : { ifRange: facts.ifRange }),
       ...(facts.authorization === undefined ? {} : { authorization: facts.authorization }),
     };
+    const cutOff = (): void => this.rooms.engine.cutOff(request);
+    const forget = onDeparture(req, res, cutOff);
     try {
       return await this.serve(req, res, facts, request);
     } catch (error) {
       return this.fail(req, res, error, request);
+    } finally {
+      forget();
+      if (!res.writableEnded) cutOff();
     }
   }
 
