@@ -10,7 +10,7 @@ import type { AskedNames } from './asked-names';
 import { memorySource, sizeOnly } from './body-source';
 import { ClientGenerations } from './client-generations';
 import type { FileDesk } from './file-desk';
-import { digestPlan, folderOf, nameBelow, objectPlan, type Generation } from './generation';
+import { dateOf, digestPlan, folderOf, nameBelow, objectPlan, type Generation } from './generation';
 import type { Generations } from './generations';
 import type { PinTables } from './pin-tables';
 import { planTarget, type Plan } from './plan';
@@ -174,7 +174,8 @@ export class ListedDesk {
     return {
       outcome: 'hit',
       contentType: (plan.route as ListedRoute).contentType,
-      lastModified: new Date(entry.storedAt).toUTCString(),
+      lastModified: dateOf(entry),
+      weakDate: true,
       cacheControl: 'no-cache',
       vary: '',
       confirmedAt: entry.checkedAt,

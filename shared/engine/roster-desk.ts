@@ -5,12 +5,12 @@ import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { isAbsence } from './file-places';
 import { judge, lifetimeSeconds, mayServeStale } from './freshness';
-import { folderOf, type Generation } from './generation';
+import { dateOf, folderOf, type Generation } from './generation';
 import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
 import { originDown, within } from './patience';
 import { keyPrefix, planTarget, type Plan } from './plan';
-import { dateOf, renew, type RenewalRooms, type Renewed } from './roster-renewal';
+import { renew, type RenewalRooms, type Renewed } from './roster-renewal';
 import { strongEtag } from './rooms';
 import type { Witness } from './witness';
 

@@ -23,6 +23,8 @@ export interface EntryFacts {
   /** The upstream's ETag; for derived entries our own. */
   readonly etag?: string;
   readonly lastModified?: string;
+  /** Rosters: the Last-Modified that clients are given, which tells a revision from those just before it. */
+  readonly shownDate?: string;
   /** When these bytes came, ms since the epoch. */
   readonly storedAt: number;
   /** When the upstream last confirmed them, ms since the epoch. */
