@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { testClock, type TestClock } from '../testing/clock';
 import { ecosystems } from '../testing/ecosystems';
+import { filesBelow } from '../testing/files-below';
 import { openHouse, type Got, type HouseOptions, type LocalHouse } from '../testing/house';
 import { bytes, flipped } from '../testing/packages';
 import { sendReply } from '../testing/reply';
@@ -52,8 +53,7 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
 
   async function expectNothingKept(house: LocalHouse): Promise<void> {
     const spool = join(house.cacheDir, 'spool');
-    const left = (): boolean => readdirSync(spool, { recursive: true, withFileTypes: true }).some((found) => found.isFile());
-    await until('the download is over', () => !left());
+    await until('the download is over', () => filesBelow(spool).length === 0);
     expect((await house.why(row.file)).entry).toBeNull();
   }
 

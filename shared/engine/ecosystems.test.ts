@@ -1,8 +1,9 @@
 /** What holds for every ecosystem, whatever its documents look like. What is peculiar to one has tests of its own. */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { testClock, type TestClock } from '../testing/clock';
 import { ecosystems } from '../testing/ecosystems';
+import { filesBelow } from '../testing/files-below';
 import { heldFile } from '../testing/held-file';
 import { openHouse, startHouse, type Got, type House, type HouseOptions, type LocalHouse } from '../testing/house';
 import { bytes, flipped } from '../testing/packages';
@@ -178,7 +179,7 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
       const house = await open();
       row.offer(upstream, { body, file: { body: flipped(body) } });
       expectRefused(await house.get(row.file));
-      await until('the download is over', () => files(join(house.cacheDir, 'spool')).length === 0);
+      await until('the download is over', () => filesBelow(join(house.cacheDir, 'spool')).length === 0);
       expect((await house.why(row.file)).entry).toBeNull();
       expect(house.said('integrity').length).toBeGreaterThan(0);
     });
@@ -242,18 +243,18 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
       const first = await startHouse(optionsOf({ env: { IDLE_TIMEOUT: '60s' } }));
       houses.push(first);
       const asked = first.ask(row.file);
-      const spooled = (): number => Math.max(0, ...files(join(first.cacheDir, 'spool')).map((file) => statSync(file).size));
+      const spooled = (): number => Math.max(0, ...filesBelow(join(first.cacheDir, 'spool')).map((file) => statSync(file).size));
       await until('half of it has come', () => asked.received >= CUT - 70_000);
       await until(
         'all of it is on disk, with its note',
-        () => spooled() === CUT && files(first.cacheDir).some((file) => file.endsWith('.json')),
+        () => spooled() === CUT && filesBelow(first.cacheDir).some((file) => file.endsWith('.json')),
       );
       await first.kill();
       expectRefused(await asked.whole);
       upstream.on(row.filePath, { body, ranges: 'yes', etag: '"e"' });
       upstream.forget();
       const second = await open({ home: first.home });
-      const parked = (): boolean => files(join(second.cacheDir, 'spool', 'parked')).some((file) => file.endsWith('/body'));
+      const parked = (): boolean => filesBelow(join(second.cacheDir, 'spool', 'parked')).some((file) => file.endsWith('/body'));
       await until('the partial was adopted', parked);
       expectWhole(await second.get(row.file), body);
       expect(ranges()).toEqual([`bytes=${CUT}-`]);
@@ -284,7 +285,7 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
       row.offer(upstream, { body });
       const right = await house.get(row.document);
       await house.kept(row.document);
-      for (const file of files(join(house.cacheDir, 'content-v2'))) writeFileSync(file, flipped(readFileSync(file), offset));
+      for (const file of filesBelow(join(house.cacheDir, 'content-v2'))) writeFileSync(file, flipped(readFileSync(file), offset));
       await until('the right bytes come', async () => {
         const got = await house.get(row.document);
         if (got.status === 200) expect(got.body.equals(right.body.subarray(0, got.body.length))).toBe(true);
@@ -293,16 +294,6 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
     });
   });
 });
-
-function files(folder: string): string[] {
-  try {
-    return readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((found) => found.isFile())
-      .map((found) => join(found.parentPath, found.name));
-  } catch {
-    return [];
-  }
-}
 
 /** A reply that comes when it is told to. */
 function later(reply: Reply): { answer: Handler; release: () => void } {
