@@ -56,6 +56,12 @@ export interface Module {
   readonly defaultPort: number;
   /** purl type with which the package-URL library is asked for the default upstream; absent: none, or `defaultUpstream`. */
   readonly purlType?: string;
+  /** Base URL of the public upstream, where no library knows it. */
+  readonly defaultUpstream?: string;
+  /** What becomes of a verified file whose promise changes (CHANGED_<c>); `refuse` unless given. */
+  readonly changed?: 'follow';
+  /** Targets that have nothing to do with this ecosystem: people who lost their way (REDIRECT_INVALID_TO_<c>). */
+  readonly foreign?: RegExp;
   readonly routes: readonly Route[];
   /**
    * Targets (canonical) that belong to a package name, for `make purge p=`: documents, and all that begin with `prefix` ('': none).

@@ -76,8 +76,17 @@ export class DocumentError extends Error {
 }
 
 interface RouteBase {
-  /** What a client of this protocol survives when there is no answer: a status (default), or nothing, the connection being closed. */
-  readonly failure?: 'status' | 'close';
+  /**
+   * What a client of this protocol survives when there is no answer: a status (default); nothing, the connection being closed (`close`); or
+   * nothing for any error, also that there is no such thing, since it takes whatever body comes for the thing itself (`close-always`; HEAD,
+   * which has no body, is told).
+   */
+  readonly failure?: 'status' | 'close' | 'close-always';
+  /**
+   * What it means that the upstream's answer has a Content-Encoding which nobody asked for. Absent: it is passed on. `itself`: the encoded bytes
+   * are the file (object stores label .tar.gz so), which clients must not decode. `refused`: it is not the file.
+   */
+  readonly encoded?: 'itself' | 'refused';
   /** Responses carry a Last-Modified of ours where the upstream gives none: its clients revalidate by nothing else. */
   readonly dated?: true;
   /** Unique in the module; metric label and heading in the generated docs. */
@@ -116,6 +125,16 @@ export interface ImmutableRoute extends RouteBase {
   listedIn?(params: Params): IndexGuess;
   /** If the upstream does not have it: it is this member of that zip archive (canonical target of an immutable route). */
   memberOf?(params: Params): ArchiveMember | undefined;
+  /** The upstream may answer with a small stub whose header names the place of the bytes. */
+  readonly pointer?: FilePointer;
+}
+
+/** How a response says that the bytes are at another place. Followed once, to the upstream's own hosts and those of BLOB_HOSTS_<c>; never sent on. */
+export interface FilePointer {
+  /** Name of the response header, lower case: its value is a path below the base, or an absolute URL. */
+  readonly header: string;
+  /** The digest that a place names its bytes by, as SRI; undefined if it is no place that may be followed. @param place as the header has it */
+  integrity(place: string): string | undefined;
 }
 
 /** Where an index may be that promises a file. */
@@ -222,6 +241,33 @@ export interface DocumentRoute extends RouteBase {
   variant?(params: Params, asked: Asked): string;
   /** Value of Vary for its responses, besides Accept-Encoding, e.g. `Accept`. */
   readonly vary?: string;
+  /**
+   * What the clients of this protocol understand where the upstream has no such document (404, 410): answered with 200, remembered like any
+   * 404, never stored. That the upstream cannot be asked is never that.
+   */
+  readonly absent?: Rendered;
+  /** It comes page by page, in a form that depends on the upstream; an empty one is an `absent` one. What is stored are the rows of all pages. */
+  readonly pages?: PagedSource;
+}
+
+/** A document that upstreams of several kinds offer, each in its own form, and in pages. */
+export interface PagedSource {
+  /** Names of the forms, as LISTING_<c> has them. */
+  readonly forms: readonly string[];
+  /** The forms that an upstream with this base URL may have, in the order in which to try them. */
+  likely(base: string): readonly string[];
+  /** Path and query of a page, below the base. @param path canonical path of the document @param marker what the page before said; undefined: the first */
+  page(form: string, path: string, marker: string | undefined): string;
+  /**
+   * Reads a page, in a worker thread. @returns what it adds to the document, and the marker of the next page if there is one; undefined if
+   * the body is not of this form at all @throws DocumentError
+   */
+  read(form: string, body: Buffer, path: string): DocumentPage | undefined;
+}
+
+export interface DocumentPage {
+  readonly rows: Buffer;
+  readonly next?: string;
 }
 
 /** Never stored: login, search, audit, publish. */

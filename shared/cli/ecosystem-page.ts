@@ -119,9 +119,12 @@ function ownAnswerLines({ ownAnswers = {}, routes }: Module): string[] {
   const said = Object.entries(ownAnswers).map(
     ([target, { status, reason, leadsTo }]) => `\`${target}\` is answered \`${status} ${reason}\`, and leads to \`${leadsTo}\`.`,
   );
-  const closing = routes.filter(({ failure }) => failure === 'close').map(({ name }) => name);
+  const named = (wanted: Route['failure']): string[] => routes.filter(({ failure }) => failure === wanted).map(({ name }) => name);
+  const [closing, silent] = [named('close'), named('close-always')];
   const unsaid = `Clients take an error status for the end, so where there is no answer to these routes now the connection is closed: ${closing.join(', ')}.`;
-  return [...said, ...(closing.length > 0 ? [unsaid] : [])].flatMap((line) => ['', line]);
+  const never = `Clients take the body of any answer for the thing itself, so on these routes the connection is closed instead of any error: ${silent.join(', ')}.`;
+  const closed = [...(closing.length > 0 ? [unsaid] : []), ...(silent.length > 0 ? [never] : [])];
+  return [...said, ...closed].flatMap((line) => ['', line]);
 }
 
 function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {

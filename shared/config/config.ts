@@ -30,6 +30,12 @@ export interface CacheConfig {
    * `host:port` and `*.suffix` (what lies below it). Lower case; IPv6 addresses in brackets. Hosts of configured bases are allowed in any case.
    */
   readonly hosts?: 'any' | readonly string[];
+  /** Form in which its upstreams list their folders; undefined: to be found out. */
+  readonly listing?: string;
+  /** Hosts besides its upstreams' own that a stub may name; as `hosts`. */
+  readonly blobHosts?: 'any' | readonly string[];
+  /** Where people are sent who ask for what the ecosystem does not know. */
+  readonly redirectInvalidTo?: string;
   /** What to do when a released file's promised digest changes. */
   readonly changed: 'refuse' | 'keep' | 'follow';
   /** Most bytes this cache may hold, if limited by itself. */
@@ -76,6 +82,8 @@ export interface Config {
   /** Render workers at most. */
   readonly workers: number;
   readonly timeouts: Timeouts;
+  /** How often in a row a download that breaks off is taken up again. */
+  readonly retries: number;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   readonly logFormat: 'text' | 'json';
 }

@@ -93,6 +93,7 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
       pinWaitMs: milliseconds(reader.read('PIN_WAIT'), 2),
       staleWaitMs: milliseconds(reader.read('STALE_WAIT'), 2),
     },
+    retries: reader.read('RETRIES') ?? 4,
     logLevel: reader.read('LOG_LEVEL') ?? 'info',
     logFormat: reader.read('LOG_FORMAT') ?? 'text',
   };
@@ -108,6 +109,9 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   const ttlSeconds = reader.read('TTL_<c>', cache);
   const publicUrl = reader.read('PUBLIC_URL_<c>', cache);
   const hosts = module.archive && (reader.read('<C>_HOSTS', cache) ?? 'any');
+  const listing = reader.read('LISTING_<c>', cache) ?? 'auto';
+  const blobHosts = reader.read('BLOB_HOSTS_<c>', cache);
+  const redirectInvalidTo = reader.read('REDIRECT_INVALID_TO_<c>', cache);
   return {
     name: cache,
     port: reader.read('PORT_<c>', cache) ?? module.defaultPort,
@@ -116,7 +120,10 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
     clientAuth,
     ...(publicUrl && { publicUrl }),
     ...(hosts && { hosts }),
-    changed: reader.read('CHANGED_<c>', cache) ?? 'refuse',
+    ...(listing === 'auto' ? {} : { listing }),
+    ...(blobHosts && { blobHosts }),
+    ...(redirectInvalidTo && { redirectInvalidTo }),
+    changed: reader.read('CHANGED_<c>', cache) ?? module.changed ?? 'refuse',
   };
 }
 
@@ -126,7 +133,7 @@ function defaultOrigin(reader: SettingReader, module: Module, own: readonly stri
   if (authorization) {
     reader.refuse(`UPSTREAM_${module.name}_AUTH`, undefined, `it goes with an upstream of your own: set UPSTREAM_${module.name} too`);
   }
-  const { purlType } = module;
+  const { purlType, defaultUpstream: written } = module;
   let bases: readonly string[] | undefined;
   return {
     name: REGISTRY,
@@ -134,7 +141,7 @@ function defaultOrigin(reader: SettingReader, module: Module, own: readonly stri
     // Asked for on the first miss, not at start: the library takes 6 ms to load.
     get bases() {
       if (!bases) {
-        const base = purlType === undefined ? undefined : defaultUpstream(purlType);
+        const base = purlType === undefined ? written : defaultUpstream(purlType);
         bases = Object.freeze(base === undefined ? [] : [base]);
       }
       return bases;

@@ -14,8 +14,8 @@ export interface Setting<T> {
   readonly description: string;
   /** Never printed. */
   readonly secret?: true;
-  /** Only caches whose module has this part have the setting. */
-  readonly needs?: 'archive' | 'machineSources';
+  /** Only caches whose module, or one of its routes, has this part have the setting. */
+  readonly needs?: 'archive' | 'machineSources' | 'foreign' | 'pages' | 'pointer';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -25,7 +25,7 @@ function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string,
 /** Whether a cache of this module has the setting. */
 export function isSettingOf(name: SettingName, module: Module): boolean {
   const { needs } = SETTINGS[name] as Setting<unknown>;
-  return needs === undefined || module[needs] !== undefined;
+  return needs === undefined || needs in module || module.routes.some((route) => needs in route);
 }
 
 export const SETTINGS = {
@@ -98,6 +98,24 @@ export const SETTINGS = {
     ),
     needs: 'machineSources',
   },
+  'LISTING_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.choice('auto', 'autoindex', 's3', 'swift'),
+      'auto',
+      'In which form the upstream of the cache lists its folders: autoindex (nginx, autoindex_format json), s3 (ListObjectsV2), swift; auto finds out.',
+    ),
+    needs: 'pages',
+  },
+  'BLOB_HOSTS_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.archiveHosts,
+      "the upstream's own hosts",
+      'Further hosts that a stub of the upstream may name for its bytes: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
+    ),
+    needs: 'pointer',
+  },
   UPSTREAM_PROXY: setting(
     'Upstreams',
     kinds.proxy,
@@ -128,6 +146,16 @@ export const SETTINGS = {
     "What happens to clients' credentials: strip never sends them anywhere; forward passes them to an UPSTREAM_<c> of your own.",
   ),
 
+  'REDIRECT_INVALID_TO_<c>': {
+    ...setting(
+      'Clients',
+      kinds.pageUrl,
+      '',
+      'Where people are sent who ask this cache for something that has nothing to do with it; unless set they get a 404.',
+    ),
+    needs: 'foreign',
+  },
+
   CACHE_DIR: setting('Storage', kinds.text, '~/.cache/larder', 'Where the bytes are (XDG_CACHE_HOME is respected).'),
   STATE_DIR: setting('Storage', kinds.text, '~/.local/state/larder', 'Where logs and what must survive are (XDG_STATE_HOME is respected).'),
   CACHE_SIZE: setting(
@@ -151,7 +179,7 @@ export const SETTINGS = {
   'CHANGED_<c>': setting(
     'Freshness',
     kinds.choice('refuse', 'keep', 'follow'),
-    'refuse',
+    'refuse; of stores that replace what they have, follow',
     'When the promised digest of a released file changes: refuse it, keep serving the old bytes, or follow the upstream.',
   ),
   PIN_WAIT: setting('Freshness', kinds.duration, '2s', 'How long the end of a file waits for the index that says what its digest is.'),
@@ -166,6 +194,12 @@ export const SETTINGS = {
     kinds.duration,
     '30s',
     'Longest silence in the middle of a download. There is no limit on its whole duration.',
+  ),
+  RETRIES: setting(
+    'Limits',
+    kinds.positive,
+    '4',
+    'How often in a row a download that breaks off is taken up again; what gained at least 1 MiB counts anew.',
   ),
 
   LOG_LEVEL: setting(

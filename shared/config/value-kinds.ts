@@ -174,6 +174,16 @@ export const baseUrls = list(
   'http:// or https:// URLs without credentials or query, separated by spaces (mirrors of the same content); credentials go into the _AUTH_FILE setting',
 );
 
+/** A page for people: any http or https URL without credentials. */
+export const pageUrl: Kind<string> = {
+  allowed: 'an http:// or https:// URL without credentials',
+  parse: (raw) => {
+    if (!/^https?:\/\//i.test(raw) || !URL.canParse(raw)) return undefined;
+    const url = new URL(raw);
+    return url.username !== '' || url.password !== '' ? undefined : url.href;
+  },
+};
+
 /** Proxy for upstream requests, or `none`: not even the one that HTTPS_PROXY names. */
 export const proxy: Kind<string | false> = {
   allowed: 'http://[user:password@]host:port, or none',

@@ -1,10 +1,11 @@
-/** The three kinds of jobs, as they go to a worker thread and come back. */
-import type { Roster } from '../../caches/module';
+/** The four kinds of jobs, as they go to a worker thread and come back. */
+import type { DocumentPage, Roster } from '../../caches/module';
 import type { ErrorCode, Facts } from '../errors';
-import type { IndexJob, RenderJob, RenderResult, RosterJob } from './types';
+import type { IndexJob, PageJob, RenderJob, RenderResult, RosterJob } from './types';
 
 interface Kinds {
   readonly render: { readonly job: RenderJob; readonly result: RenderResult };
+  readonly page: { readonly job: PageJob; readonly result: DocumentPage | undefined };
   readonly roster: { readonly job: RosterJob; readonly result: Roster };
   readonly index: { readonly job: IndexJob; readonly result: Buffer };
 }

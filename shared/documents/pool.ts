@@ -40,6 +40,7 @@ export function createDocumentPool(options: DocumentPoolOptions): DocumentPool {
   );
   return {
     render: (job) => documents.run('render', job),
+    readPage: (job) => documents.run('page', job),
     readRoster: (job) => documents.run('roster', job),
     readIndex: (job) => indexes.run('index', job),
     async close() {

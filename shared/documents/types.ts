@@ -1,5 +1,5 @@
 /** What the rest of the house sees of the documents room: codecs run off the event loop. */
-import type { Roster } from '../../caches/module';
+import type { DocumentPage, Roster } from '../../caches/module';
 import type { Digested } from '../integrity/digest';
 import type { PinList } from '../integrity/pin-list';
 
@@ -67,7 +67,23 @@ export interface IndexJob {
   readonly maxBytes: number;
 }
 
+/** Reads one page of a document that comes in pages. */
+export interface PageJob {
+  readonly module: string;
+  /** Name of the document route. */
+  readonly route: string;
+  readonly path: string;
+  /** Which form it is read as. */
+  readonly form: string;
+  readonly source: RenderJob['source'];
+  /** How it is encoded (gzip, br or undefined). */
+  readonly contentEncoding?: string;
+  readonly maxBytes: number;
+}
+
 export interface DocumentPool {
+  /** @returns undefined if the page is not of that form @throws LarderError as render */
+  readPage(job: PageJob): Promise<DocumentPage | undefined>;
   /** @throws LarderError as render */
   readRoster(job: RosterJob): Promise<Roster>;
   /**

@@ -1,6 +1,7 @@
 /** One fetch of one document: conditional if something is held, rendered and its pins learnt before anything is kept. */
-import type { DocumentRoute } from '../../caches/module';
+import type { DocumentRoute, PagedSource } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
+import { digestBuffer } from '../integrity/digest';
 import { packPins, type PinList } from '../integrity/pin-list';
 import type { Entry, NewEntry } from '../store/entry';
 import type { RenderJob, RenderResult } from '../documents/types';
@@ -8,6 +9,7 @@ import { Download } from './download';
 import { notThere } from './head';
 import { GrowingBody } from './growing-body';
 import type { Head } from './head';
+import { fetchPages } from './paged-document';
 import { keyPrefix, type Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
 
@@ -60,6 +62,7 @@ export async function fetchDocument(
 ): Promise<DocumentResult> {
   const route = plan.route as DocumentRoute;
   const isOvertaken = (): boolean => keeping !== 'in-memory' && keeping();
+  if (route.pages) return fetchPaged(rooms, plan, route.pages, held, wanted, keeping, watcher);
   const body = new GrowingBody(undefined, () => undefined, Infinity);
   const headers = { ...route.ask, 'accept-encoding': route.codec ? 'gzip' : 'identity', ...conditions(held) };
   const spec = {
@@ -68,6 +71,7 @@ export async function fetchDocument(
     headers,
     algorithms: ['sha256'] as const,
     judged: false,
+    retries: rooms.config.retries,
     maxBytes: rooms.config.maxDocumentBytes,
     signal: new AbortController().signal,
   };
@@ -82,13 +86,48 @@ export async function fetchDocument(
   // What began at one mirror may have come from another, which encodes it in its own way.
   const last = download.latest ?? head;
   if (held?.integrity === integrity) return { entry: await confirm(rooms, held, last, isOvertaken()), outcome: 'revalidated' };
-  const checked = route.codec
-    ? await readDocument(rooms, plan, { url: last.url, home: last.base }, { body: bytes }, last.contentEncoding, wanted)
+  return readAndKeep(rooms, plan, last, bytes, { ...digested, integrity }, wanted, keeping, watcher);
+}
+
+/** The same of a document that comes in pages: it has no validators of its own, so only the same rows confirm what is held. */
+async function fetchPaged(
+  rooms: EngineRooms,
+  plan: Plan,
+  pages: PagedSource,
+  held: Entry | undefined,
+  wanted: Wanted | undefined,
+  keeping: 'in-memory' | (() => boolean),
+  watcher: DocumentWatcher,
+): Promise<DocumentResult> {
+  const { rows, url, base } = await fetchPages(rooms, plan, pages, () => watcher.began?.());
+  const digested = digestBuffer(rows, ['sha256']);
+  const integrity = contentAddress(digested);
+  const head: Head = { status: 200, url, base };
+  if (held?.integrity === integrity) {
+    const isOvertaken = keeping !== 'in-memory' && keeping();
+    return { entry: await confirm(rooms, held, head, isOvertaken), outcome: 'revalidated' };
+  }
+  return readAndKeep(rooms, plan, head, rows, { ...digested, integrity }, wanted, keeping, watcher);
+}
+
+async function readAndKeep(
+  rooms: EngineRooms,
+  plan: Plan,
+  head: Head,
+  bytes: Buffer,
+  digested: { integrity: string; size: number; chunks: string },
+  wanted: Wanted | undefined,
+  keeping: 'in-memory' | (() => boolean),
+  watcher: DocumentWatcher,
+): Promise<DocumentResult> {
+  const { codec } = plan.route as DocumentRoute;
+  const checked = codec
+    ? await readDocument(rooms, plan, { url: head.url, home: head.base }, { body: bytes }, head.contentEncoding, wanted)
     : undefined;
   if (checked?.pins) watcher.promised?.(checked.pins);
-  const entry = entryOf(rooms, last, { ...digested, integrity });
+  const entry = entryOf(rooms, head, digested);
   const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
-  const kept = isOvertaken() ? { ...entry, stale: true } : entry;
+  const kept = keeping !== 'in-memory' && keeping() ? { ...entry, stale: true } : entry;
   return keep(rooms, plan, kept, bytes, checked?.pins, rendered, keeping === 'in-memory' || rooms.store.notStoring() !== undefined);
 }
 

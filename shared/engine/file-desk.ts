@@ -14,6 +14,7 @@ import type { FileHosts } from './file-hosts';
 import type { FileClues } from './file-search';
 import { FilePlaces, isAbsence } from './file-places';
 import { judge } from './freshness';
+import { encodingTold } from './head';
 import type { ListedPins } from './listed-pins';
 import { SMALL_BYTES, type HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
@@ -281,13 +282,14 @@ export class FileDesk {
     encoding: string | undefined,
   ) {
     const route = plan.route as ImmutableRoute;
+    const told = encodingTold(route, encoding);
     return {
       contentType: contentType !== undefined && !/^text\/html/i.test(contentType) ? contentType : route.contentType,
       cacheControl: FOR_EVER,
       vary: '',
       ...(etag === undefined ? {} : { etag }),
       ...(lastModified === undefined ? {} : { lastModified }),
-      ...(encoding === undefined ? {} : { contentEncoding: encoding }),
+      ...(told === undefined ? {} : { contentEncoding: told }),
     };
   }
 }

@@ -10,7 +10,7 @@ import type { Entry, NewEntry } from '../store/entry';
 import type { BodySource } from './body-source';
 import { Download } from './download';
 import { GrowingBody, type Follower } from './growing-body';
-import { refusePage, wrongLength, type Head } from './head';
+import { refuseEncoded, refusePage, wrongLength, type Head } from './head';
 import { FileJudge } from './file-judge';
 import { FileSearch, type FileClues } from './file-search';
 import type { Plan } from './plan';
@@ -68,8 +68,9 @@ export class FileFlight {
       headers: {},
       algorithms,
       judged: pins.willJudge,
+      retries: rooms.config.retries,
       signal: this.abort.signal,
-      refuses: (fields: Readonly<Record<string, string>>) => refusePage(fields) ?? wrongLength(plan, fields),
+      refuses: (fields: Readonly<Record<string, string>>) => refusePage(fields) ?? refuseEncoded(plan.route, fields) ?? wrongLength(plan, fields),
     };
     this.download = new Download(rooms.upstream, spec, this.body, {
       began: (head) => spool.describe(plan, head),

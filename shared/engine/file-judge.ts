@@ -13,6 +13,8 @@ export interface Arrival {
   readonly path: string;
   /** Bytes of two responses were joined without a validator: only a digest can tell whether they belong together. */
   readonly guessed: boolean;
+  /** What the place promises that they came from (SRI): it was named by a stub, of which all other promises are. */
+  readonly promised?: string;
   /** Who sent them, for the log. */
   readonly upstream: string;
 }
@@ -30,6 +32,10 @@ export class FileJudge {
   /** @returns the pin that they agree with, if there is one @throws LarderError overloaded */
   async judge(digest: Digested, arrival: Arrival): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
     const { pinWaitMs } = this.rooms.config.timeouts;
+    if (arrival.promised !== undefined) {
+      if (await this.agrees(arrival.promised, digest)) return { digest, pin: arrival.promised };
+      return { wrong: this.refuted(arrival, arrival.promised, digest) };
+    }
     const pin = await pinWaited(this.pins.pin(), pinWaitMs);
     const facts = { target: this.plan.path, expected: pin?.integrity ?? 'a promise', got: contentAddress(digest) };
     if (!pin?.integrity) {
@@ -40,8 +46,13 @@ export class FileJudge {
     const newer = await pinWaited(this.pins.refreshed(), pinWaitMs);
     if (newer?.integrity && newer.integrity !== pin.integrity && (await this.agrees(newer.integrity, digest)))
       return { digest, pin: newer.integrity };
+    return { wrong: this.refuted(arrival, pin.integrity, digest) };
+  }
+
+  private refuted(arrival: Arrival, expected: string, digest: Digested): LarderError {
+    const facts = { target: this.plan.path, expected, got: contentAddress(digest) };
     this.rooms.log.error('integrity', { ...facts, key: this.plan.key, upstream: arrival.upstream });
-    return { wrong: new LarderError('integrity', facts) };
+    return new LarderError('integrity', facts);
   }
 
   /** @throws LarderError overloaded: the digest was not computed on the way, and the bytes are not in a file any more */

@@ -13,6 +13,7 @@ import { isAbsence, isOfPlace, type FilePlaces } from './file-places';
 import { notThere, type Head } from './head';
 import type { PinSource } from './pin-source';
 import type { Plan } from './plan';
+import { pointedAt, promisedBy, type Pointed } from './pointed';
 import type { EngineRooms } from './rooms';
 
 /** What a file is found by, and how it is judged. */
@@ -32,6 +33,14 @@ export interface FileSearchOptions extends FileClues {
   /** Told what the upstream said, as often as it says so. */
   readonly announce: (head: Head) => void;
 }
+
+/** What an address answered. */
+type Opened = Awaited<ReturnType<Download['open']>> & {
+  /** What was asked in the end. */
+  readonly path: string;
+  /** Digest that the place itself promises, as SRI. */
+  readonly promised?: string;
+};
 
 /** Why an address was of no use. */
 interface Failed {
@@ -72,9 +81,9 @@ export class FileSearch {
   /** One address, to the end. @throws LarderError when it broke off too often, or was stopped */
   private async attempt(path: string): Promise<{ readonly entry: NewEntry } | Failed> {
     const { rooms, plan, download, judge, signal, announce } = this.its;
-    let opened: Awaited<ReturnType<Download['open']>>;
+    let opened: Opened;
     try {
-      opened = await download.open(path);
+      opened = await this.open(path);
     } catch (error) {
       if (signal.aborted || !isOfPlace(error)) throw error;
       return { error, isWrong: false };
@@ -82,10 +91,31 @@ export class FileSearch {
     const { head, response, refusal } = opened;
     if (!response) return refusal ? { error: refusal, isWrong: true } : { error: notThere(plan, head), isWrong: false };
     announce(head);
-    const digest = await download.readAll(response, path);
-    const judged = await judge.judge(digest, { path, guessed: download.guessed, upstream: download.base });
+    const digest = await download.readAll(response, opened.path);
+    const { promised } = opened;
+    const arrival = { path, guessed: download.guessed, upstream: download.base, ...(promised === undefined ? {} : { promised }) };
+    const judged = await judge.judge(digest, arrival);
     if ('wrong' in judged) return { error: judged.wrong, isWrong: true };
     return { entry: fileEntry(plan, download.latest ?? head, judged.digest, judged.pin, rooms.now()) };
+  }
+
+  /** The answer of an address, or of the place that its stub names. @throws LarderError */
+  private async open(path: string): Promise<Opened> {
+    const { rooms, plan, download } = this.its;
+    const opened = await download.open(path);
+    if (!opened.response) return { ...opened, path };
+    const there = promisedBy(plan, opened.response.url);
+    let pointed: Pointed | undefined;
+    try {
+      pointed = there === undefined ? pointedAt(rooms, plan, opened.response) : undefined;
+    } catch (error) {
+      opened.response.body.destroy();
+      throw error;
+    }
+    if (!pointed) return { ...opened, path, ...(there === undefined ? {} : { promised: there }) };
+    opened.response.body.destroy();
+    await download.rewind();
+    return { ...(await download.open(pointed.path)), path: pointed.path, promised: pointed.integrity };
   }
 
   /** Out of its archive, judged like any other bytes. @returns undefined if it is in none, or another there @throws LarderError */

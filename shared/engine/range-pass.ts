@@ -1,10 +1,12 @@
 /** Parts of objects that are not held: asked of the upstream as a range, sent on unverified, never stored. */
+import type { ImmutableRoute } from '../../caches/module';
 import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
 import type { BodySource } from './body-source';
 import { isOfPlace } from './file-places';
-import { hostOf, notThere, refusePage } from './head';
+import { hostOf, notThere, refuseEncoded, refusePage } from './head';
 import type { Plan } from './plan';
+import { pointedAt, promisedBy } from './pointed';
 import type { EngineRooms } from './rooms';
 
 /** Whether a Range header asks for everything (`bytes=0-`), or for what is answered with everything: then a fill serves it. */
@@ -25,16 +27,29 @@ export function askRange(rooms: EngineRooms, plan: Plan, path: string, range: st
   return rooms.upstream.fetch({ origin: plan.origin, path, headers: { range: range.trim() } });
 }
 
+/** As askRange; if a stub names the place of the bytes, the part is one of those. @throws LarderError */
+async function askPointed(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse> {
+  const response = await askRange(rooms, plan, path, range);
+  if (!(plan.route as ImmutableRoute).pointer || promisedBy(plan, response.url) !== undefined) return response;
+  // That it has no such part may be said of the stub: its first byte comes with its header.
+  const asked = response.status === 416 ? await askRange(rooms, plan, path, 'bytes=0-0') : response;
+  const pointed = pointedAt(rooms, plan, asked);
+  if (asked !== response) asked.body.destroy();
+  if (!pointed) return response;
+  response.body.destroy();
+  return askRange(rooms, plan, pointed.path, range);
+}
+
 /** A part from one address, or why there is none. @throws LarderError that no other address would change */
 export async function askPlace(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse | LarderError> {
   let response: UpstreamResponse;
   try {
-    response = await askRange(rooms, plan, path, range);
+    response = await askPointed(rooms, plan, path, range);
   } catch (error) {
     if (isOfPlace(error)) return error;
     throw error;
   }
-  const refusal = response.status === 200 ? refusePage(response.headers) : undefined;
+  const refusal = response.status === 200 ? (refusePage(response.headers) ?? refuseEncoded(plan.route, response.headers)) : undefined;
   if (refusal === undefined && (response.status === 200 || response.status === 206 || response.status === 416)) return response;
   response.body.destroy();
   if (refusal === undefined) return notThere(plan, { status: response.status, url: response.url, base: response.base });

@@ -12,7 +12,9 @@ import { DocumentDesk, type DocumentAnswer } from './document-desk';
 import { wholeOrEarly } from './early';
 import { FileDesk } from './file-desk';
 import { FileHosts } from './file-hosts';
+import { isAbsence } from './file-places';
 import { judge, lifetimeSeconds } from './freshness';
+import { encodingTold } from './head';
 import { HeldBodies } from './held-body';
 import { misplaced } from './misplaced';
 import { NegativeCache } from './negative';
@@ -177,19 +179,32 @@ export class Engine {
 
   /** A document; its answer may begin before it is there. @throws LarderError */
   private document(plan: Plan, request: EngineRequest): Promise<Answer> {
-    const { codec, vary } = plan.route as DocumentRoute;
+    const { codec, vary, failure } = plan.route as DocumentRoute;
     const variant = variantOf(plan, { accept: request.accept, collapsed: request.collapsed === true });
     const contentType = codec?.early?.(variant);
-    const whole = this.wholeDocument(plan, request);
+    const whole = this.documentOrAbsent(plan, request);
     if (contentType === undefined) return whole;
     return wholeOrEarly(this.rooms, {
       key: plan.key,
       contentType,
       vary: varyOf(vary),
       whole,
-      isArriving: () => this.documents.isArriving(plan),
-      identity: () => this.wholeDocument(plan, { ...request, gzip: false }),
+      // To whom a failure is told by a closed connection, an answer that breaks off says no less.
+      isArriving: () => (failure ?? 'status') !== 'status' || this.documents.isArriving(plan),
+      identity: () => this.documentOrAbsent(plan, { ...request, gzip: false }),
     });
+  }
+
+  /** What the route says it means that the upstream has no such document, instead of the error. @throws LarderError */
+  private async documentOrAbsent(plan: Plan, request: EngineRequest): Promise<Answer> {
+    try {
+      return await this.wholeDocument(plan, request);
+    } catch (error) {
+      const { absent } = plan.route as DocumentRoute;
+      if (!absent || !isLarderError(error) || !isAbsence(error)) throw error;
+      const cacheControl = `public, max-age=${Math.floor(this.rooms.config.negativeTtlSeconds)}`;
+      return { outcome: 'miss', detail: 'absent', contentType: absent.contentType, cacheControl, vary: '', body: memorySource(absent.body) };
+    }
   }
 
   private async wholeDocument(plan: Plan, request: EngineRequest): Promise<Answer> {
@@ -240,6 +255,7 @@ export class Engine {
 
   private async plain(plan: Plan, document: DocumentAnswer): Promise<Answer> {
     const { entry } = document;
+    const encoding = encodingTold(plan.route, entry.contentEncoding);
     const about = {
       outcome: document.outcome,
       cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.rooms.cache)}`,
@@ -248,7 +264,7 @@ export class Engine {
       etag: strongEtag(entry.integrity),
       ...(document.detail === undefined ? {} : { detail: document.detail }),
       ...(entry.contentType === undefined ? {} : { contentType: entry.contentType }),
-      ...(entry.contentEncoding === undefined ? {} : { contentEncoding: entry.contentEncoding }),
+      ...(encoding === undefined ? {} : { contentEncoding: encoding }),
       ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
     };
     if (document.unstored) return { ...about, body: memorySource(document.unstored.body) };

@@ -20,7 +20,7 @@ import type { Nets } from './nets';
 import { ownAnswerTo, sendOwnAnswer } from './own-answers';
 import type { OwnPageHandler } from './own-pages';
 import type { Passthrough } from './passthrough';
-import { asLarderError, isLeftUnanswered, refuse } from './refuse';
+import { asLarderError, isLeftUnanswered, placeForStrangers, refuse } from './refuse';
 import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
 import { send, type Sent } from './send';
 import { parseTarget, type Target } from './target';
@@ -175,9 +175,15 @@ export class Door {
     const { level } = ERRORS[error.code];
     if (level !== 'info')
       this.rooms.log[level](error.code, { ...error.facts, ...(error.code === 'internal' ? { stack: (thrown as Error).stack ?? '' } : {}) });
-    if (request && !res.headersSent && isLeftUnanswered(routeOf(module, cache, request), error)) {
+    if (request && !res.headersSent && isLeftUnanswered(routeOf(module, cache, request), error, request.method)) {
       closeUnanswered(req, res);
       return { status: 0, bytes: 0, outcome: 'error' };
+    }
+    const elsewhere = request && !res.headersSent ? placeForStrangers(module, cache, request, error) : undefined;
+    if (elsewhere !== undefined) {
+      res.writeHead(302, ['Location', elsewhere, 'Content-Length', '0', 'Cache-Control', 'no-store', 'X-Cache', 'error']);
+      res.end();
+      return { status: 302, bytes: 0, outcome: 'error' };
     }
     const bytes = refuse(req, res, module, error);
     return { status: bytes === undefined ? 0 : error.status, bytes: bytes ?? 0, outcome: 'error' };
