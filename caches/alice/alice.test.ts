@@ -13,7 +13,11 @@ laws(alice, {
   spellings: [
     [STORE, STORE.slice(0, -1), `/${STORE}`, `${STORE}?x=1`],
     [LINKS, LINKS.slice(0, -1), `//${LINKS}`],
-    [`${STORE}${ODD}`, `${STORE}apptiny-2.0%40e2e%2B1~rc1-1.slc9_x86-64.tar.gz`, `/${STORE}apptiny-2.0%40e2e%2b1%7Erc1-1.slc9_x86-64.tar.gz`],
+    [
+      `${STORE}${ODD}`,
+      `${STORE}apptiny-2.0%40e2e%2B1~rc1-1.slc9_x86-64.tar.gz`,
+      `/${STORE}apptiny-2.0%40e2e%2b1%7Erc1-1.slc9_x86-64.tar.gz`,
+    ],
     [`${LINKS}a+b@c-1.tar.gz`, `${LINKS}a%2Bb%40c-1.tar.gz`],
     ['/TARS/slc9_x86-64/lib%2B.manifest', '//TARS/slc9_x86-64/lib+.manifest'],
   ],
@@ -45,7 +49,7 @@ laws(alice, {
 });
 
 laws(alice, {
-  spellings: [['/ac/a%2Bb/94/${HASH}.json`, `//ac/a+b/94/${HASH}.json`]],
+  spellings: [[`/ac/a%2Bb/94/${HASH}.json`, `//ac/a+b/94/${HASH}.json`]],
   documents: [
     { title: 'links', targets: [LINKS], body: Buffer.from(`${TARBALL}\t100\t${MD5}\nb\t\t\n`) },
     { title: 'a manifest', targets: ['/TARS/slc9_x86-64/libtiny.manifest'], body: Buffer.from(`${TARBALL}\tslc9_x86-64/store/94/x\n`) },

@@ -59,9 +59,9 @@ export class FileFlight {
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
     this.body.onStalled = (follower) => this.leaveBehind(follower as Reader);
-    // Without a file there is no second pass, so the weak digest that old documents promise is computed too.
+    // Without a file there is no second pass, so the weak digests that old documents and object stores promise are computed too.
     const { pins } = clues;
-    const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...pins.algorithms(), 'sha1'];
+    const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...new Set<Algorithm>([...pins.algorithms(), 'sha1', 'md5'])];
     const spec = {
       origin: plan.origin,
       path: plan.path,

@@ -1,5 +1,6 @@
 /** One row an ecosystem for the laws that hold for all of them: a document, a file that it promises, and an upstream that has both. */
 import { createHash } from 'node:crypto';
+import { ARCH, CONTAINER, STORE, swiftPage, swiftPath } from './alice-store';
 import { stanza } from './deb';
 import { modules } from '../../caches/index';
 import type { HouseOptions } from './house';
@@ -37,6 +38,10 @@ export interface Ecosystem {
   promise(upstream: FakeUpstream, what: Offer): Reply;
   /** What a client gets that asks in vain for a document: a status, or a closed connection. */
   readonly failure: 'status' | 'close';
+  /** The same for a file. */
+  readonly fileFailure: 'status' | 'close';
+  /** What GET gets where the upstream says that there is no such thing: 0 if the connection is closed. */
+  readonly missing: { readonly document: number; readonly file: number };
   /** What becomes of a held file when its promise changes (CHANGED_<c> as it is by default). */
   readonly changed: 'refuse' | 'follow';
   /** How a house finds its upstreams: mirrors of each other, in order of preference. */
@@ -68,6 +73,8 @@ const npm: Ecosystem = {
     body: packument(url, 'a', { [REVISION]: { body }, ...(revision === REVISION ? {} : { [revision]: { body } }) }),
   }),
   failure: 'status',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
   changed: 'refuse',
   house: (...mirrors) => ({ module: 'npm', upstream: mirrors.map(({ url }) => url), env: {} }),
   offer: (upstream, what) => offerBoth(npm, upstream, what),
@@ -93,6 +100,8 @@ const pip: Ecosystem = {
     return { body: page, headers: { 'content-type': 'text/html' } };
   },
   failure: 'status',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
   changed: 'refuse',
   house: (...mirrors) => ({ module: 'pip', upstream: mirrors.map(({ url }) => url), env: {} }),
   offer: (upstream, what) => offerBoth(pip, upstream, what),
@@ -116,6 +125,8 @@ const apt: Ecosystem = {
     return { body: packed(Buffer.from(`${stanza({ Package: 'a', Version: REVISION, Tag: revision, ...promise })}\n`)) };
   },
   failure: 'close',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
   changed: 'follow',
   house: (...mirrors) => ({ module: 'apt', upstream: [], env: { UPSTREAM_apt_demo: mirrors.map(({ url }) => url).join(' ') } }),
   offer(upstream, what) {
@@ -134,5 +145,33 @@ const apt: Ecosystem = {
   revision: (body) => /^Description: (.*)$/m.exec(String(body))?.[1],
 };
 
+const TARBALL = `a-${REVISION}-1.${ARCH}.tar.gz`;
+const NO_STORE = STORE.replaceAll('94', 'bb');
+const alice: Ecosystem = {
+  module: 'alice',
+  document: STORE,
+  file: STORE + TARBALL,
+  reads: [STORE],
+  noDocument: NO_STORE,
+  noFile: NO_STORE + TARBALL,
+  documentPath: swiftPath(STORE),
+  filePath: CONTAINER + STORE + TARBALL,
+  promisePath: swiftPath(STORE),
+  promise(_upstream, { body, revision = REVISION }) {
+    const names = [...new Set([REVISION, revision])].map((version) => `a-${version}-1.${ARCH}.tar.gz`);
+    return swiftPage(
+      STORE,
+      names.map((name) => ({ name, body })),
+    );
+  },
+  failure: 'close',
+  fileFailure: 'close',
+  missing: { document: 200, file: 0 },
+  changed: 'follow',
+  house: (...mirrors) => ({ module: 'alice', upstream: mirrors.map(({ url }) => url + CONTAINER), env: {} }),
+  offer: (upstream, what) => offerBoth(alice, upstream, what),
+  revision: (body) => /^a-([\d.]+)-1\./.exec((JSON.parse(String(body)) as { name: string }[]).at(-1)?.name ?? '')?.[1],
+};
+
 /** Every ecosystem there is a row of. */
-export const ecosystems: readonly Ecosystem[] = [npm, pip, apt].filter(({ module }) => modules.some(({ name }) => name === module));
+export const ecosystems: readonly Ecosystem[] = [npm, pip, apt, alice].filter(({ module }) => modules.some(({ name }) => name === module));
