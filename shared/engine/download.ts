@@ -283,6 +283,7 @@ function cutShort(response: UpstreamResponse): LarderError {
   return new LarderError('upstream-failed', { host: hostOf(response.base), reason: 'the connection was closed', target: response.url });
 }
 
+/** A mirror that says when to come back is not asked before: then these attempts cost it nothing. */
 function isCut(code: string): boolean {
-  return code === 'upstream-failed' || code === 'upstream-timeout' || code === 'upstream-unreachable';
+  return code === 'upstream-failed' || code === 'upstream-timeout' || code === 'upstream-unreachable' || code === 'upstream-busy';
 }
