@@ -6,8 +6,11 @@ import { DocumentError, type DocumentCodec, type Rendered } from '../module';
 
 const TYPE = 'text/plain; charset=utf-8';
 
-/** What the manifest of a package means that has none: older stores, and packages that nobody published yet. */
-export const NO_LINKS: Rendered = { contentType: TYPE, body: Buffer.alloc(0) };
+/**
+ * What the manifest of a package means that has none: older stores, and packages that nobody published yet. Clients then ask for the folder and
+ * its links, so that an outdated one costs them nothing.
+ */
+export const NO_LINKS: Rendered & { readonly kept: true } = { contentType: TYPE, body: Buffer.alloc(0), kept: true };
 
 export const manifest: DocumentCodec = {
   compressible: false,

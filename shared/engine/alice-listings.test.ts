@@ -156,6 +156,20 @@ describe('nothing there', () => {
     expect([got.status, got.complete, got.body.length, got.headers['content-length']]).toEqual([200, true, 0, '0']);
   });
 
+  it('that there is none is kept, and outlives an outage: clients ask for the folder then', async () => {
+    const house = await stage.open();
+    await house.get(MANIFEST);
+    await house.kept(MANIFEST);
+    await stage.upstream.down();
+    stage.clock.advance(100_000_000);
+    const got = await house.get(MANIFEST);
+    expect([got.status, got.headers['x-cache'], got.body.length]).toEqual([200, 'stale', 0]);
+    await stage.upstream.up();
+    stage.clock.advance(300_000);
+    stage.upstream.on(MANIFEST, { body: 'a\tb\n' });
+    await until('the new one is shown', async () => (await house.get(MANIFEST)).body.length > 0);
+  });
+
   it.each([
     ['503', { status: 503, body: 'x' }],
     ['403', { status: 403, body: '<Error/>' }],

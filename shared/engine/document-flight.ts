@@ -6,6 +6,7 @@ import { packPins, type PinList } from '../integrity/pin-list';
 import type { Entry, NewEntry } from '../store/entry';
 import type { RenderJob, RenderResult } from '../documents/types';
 import { Download } from './download';
+import { isAbsence } from './file-places';
 import { notThere } from './head';
 import { GrowingBody } from './growing-body';
 import type { Head } from './head';
@@ -44,6 +45,13 @@ export interface DocumentResult {
   readonly storing?: Promise<Entry | undefined>;
 }
 
+type KeepArguments = [
+  held: Entry | undefined,
+  wanted: Wanted | undefined,
+  keeping: 'in-memory' | (() => boolean),
+  watcher: DocumentWatcher,
+];
+
 /** Larger documents are handed out before they are stored: that takes longer than everything else of theirs. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 
@@ -78,7 +86,7 @@ export async function fetchDocument(
   const download = new Download(rooms.upstream, spec, body, UNWATCHED);
   const { head, response } = await download.open();
   if (head.status === 304 && held) return { entry: await confirm(rooms, held, head, isOvertaken()), outcome: 'revalidated' };
-  if (!response) throw notThere(plan, head);
+  if (!response) return absentOr(notThere(plan, head), rooms, plan, head, held, wanted, keeping, watcher);
   watcher.began?.();
   const digested = await download.readAll(response);
   const bytes = body.all();
@@ -87,6 +95,19 @@ export async function fetchDocument(
   const last = download.latest ?? head;
   if (held?.integrity === integrity) return { entry: await confirm(rooms, held, last, isOvertaken()), outcome: 'revalidated' };
   return readAndKeep(rooms, plan, last, bytes, { ...digested, integrity }, wanted, keeping, watcher);
+}
+
+/** That there is no such document, as a document, if the route has that kept. @throws LarderError the one that is given, if not */
+async function absentOr(error: LarderError, rooms: EngineRooms, plan: Plan, head: Head, ...more: KeepArguments): Promise<DocumentResult> {
+  const { absent } = plan.route as DocumentRoute;
+  if (absent?.kept !== true || !isAbsence(error)) throw error;
+  const [held, wanted, keeping, watcher] = more;
+  const digested = digestBuffer(absent.body, ['sha256']);
+  const integrity = contentAddress(digested);
+  const { url, base } = head;
+  const said: Head = { status: 200, url, base, contentType: absent.contentType };
+  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, said, false), outcome: 'revalidated' };
+  return readAndKeep(rooms, plan, said, absent.body, { ...digested, integrity }, wanted, keeping, watcher);
 }
 
 /** The same of a document that comes in pages: it has no validators of its own, so only the same rows confirm what is held. */
