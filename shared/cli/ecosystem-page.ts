@@ -144,10 +144,13 @@ function facts(route: Route): [string, string] {
             : route.listedIn
               ? 'the indexes that name it; if they come to name other bytes, those are fetched'
               : 'nothing',
-        `${route.digest} unless a pin says otherwise${route.memberOf ? '; if the upstream lacks it, it is taken out of its archive' : ''}`,
+        `${route.digest} unless a pin says otherwise${route.pointer ? `; behind a stub (${route.pointer.header}) the one in the place that it names` : ''}${route.memberOf ? '; if the upstream lacks it, it is taken out of its archive' : ''}`,
       ];
     case 'document':
-      return [duration(route.ttlSeconds), route.codec ? `rendered${route.vary === undefined ? '' : `, by ${route.vary}`}` : 'as it is'];
+      return [
+        duration(route.ttlSeconds),
+        `${route.codec ? `rendered${route.vary === undefined ? '' : `, by ${route.vary}`}` : 'as it is'}${route.pages ? `, from ${route.pages.forms.join(', ')}` : ''}${route.absent ? '; what does not exist is answered as an empty one' : ''}`,
+      ];
     case 'roster':
       return [duration(route.ttlSeconds), 'checked where this machine has the key'];
     case 'listed':
