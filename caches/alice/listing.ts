@@ -1,6 +1,6 @@
 /** A folder's listing as aliBuild wants it: a JSON array of objects with `name`, as nginx's autoindex_format json gives it (protocol page §6.1). */
 import type { DocumentCodec, DocumentPlace, Pin, Rendered } from '../module';
-import { readRows, type FolderRow } from './rows';
+import { TextPieces, visitRows } from './rows';
 import { canonicalSegment } from './target-patterns';
 
 const TYPE = 'application/json';
@@ -13,15 +13,20 @@ const LEAST_BYTES = 256;
 /** What a folder is that does not exist, or is empty. */
 export const NO_FILES: Rendered = { contentType: TYPE, body: Buffer.from('[]\n') };
 
-function render(rows: readonly FolderRow[], { path }: DocumentPlace, absent: readonly string[] = []): Rendered {
+/** A name that JSON has as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function render(body: Buffer, { path }: DocumentPlace, absent: readonly string[] = []): Rendered {
   const without = new Set(absent);
-  const elements: string[] = [];
-  for (const { name, bytes } of rows) {
-    if (without.size > 0 && without.has(targetOf(path, name) ?? '')) continue;
-    const size = bytes === undefined ? '' : `,"size":${bytes}`;
-    elements.push(`{"name":${JSON.stringify(name)},"type":"file"${size}}`);
-  }
-  return elements.length === 0 ? NO_FILES : { contentType: TYPE, body: Buffer.from(`[\n${elements.join(',\n')}\n]\n`) };
+  const list = new TextPieces();
+  visitRows(body, (name, bytes) => {
+    if (without.size > 0 && without.has(targetOf(path, name) ?? '')) return;
+    const quoted = PLAIN.test(name) ? `"${name}"` : JSON.stringify(name);
+    list.add(`${list.isEmpty ? '[' : ','}\n{"name":${quoted},"type":"file"${bytes === '' ? '' : `,"size":${Number(bytes)}`}}`);
+  });
+  if (list.isEmpty) return NO_FILES;
+  list.add('\n]\n');
+  return { contentType: TYPE, body: list.bytes };
 }
 
 function targetOf(folder: string, name: string): string | undefined {
@@ -34,22 +39,21 @@ export const links: DocumentCodec = {
   // Never a content coding: clients compare lengths with what they decoded.
   compressible: false,
   early: () => TYPE,
-  render: (body, request) => render(readRows(body), request, request.absent),
-  pins: (body) => {
-    readRows(body);
-    return [];
-  },
+  render: (body, request) => render(body, request, request.absent),
+  pins: () => [],
 };
 
 /** The folder of an action's tarballs promises their MD5, where the upstream told it. */
 export const tarballs: DocumentCodec = {
   ...links,
   pins(body, { path }): Pin[] {
-    return readRows(body).flatMap(({ name, bytes, md5 }) => {
+    const pins: Pin[] = [];
+    visitRows(body, (name, bytes, md5) => {
       const target = targetOf(path, name);
-      if (target === undefined) return [];
-      const isJudged = md5 !== undefined && bytes !== undefined && bytes >= LEAST_BYTES;
-      return [{ target, ...(isJudged ? { integrity: `md5-${Buffer.from(md5, 'hex').toString('base64')}` } : {}) }];
+      if (target === undefined) return;
+      const isJudged = md5 !== '' && bytes !== '' && Number(bytes) >= LEAST_BYTES;
+      pins.push({ target, ...(isJudged ? { integrity: `md5-${Buffer.from(md5, 'hex').toString('base64')}` } : {}) });
     });
+    return pins;
   },
 };

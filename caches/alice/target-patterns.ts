@@ -30,8 +30,12 @@ export function canonicalPath(raw: string): string {
   });
 }
 
+/** A name that is its own canonical segment, as nearly all are: none that begins with a dot. */
+const USUAL = /^[\w~!'()*+@:,=&$;-][\w.~!'()*+@:,=&$;-]*$/;
+
 /** The canonical segment of a name as a listing has it; undefined if no client may ask for such a name. */
 export function canonicalSegment(name: string): string | undefined {
+  if (USUAL.test(name)) return name;
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (name === '' || name === '.' || name === '..' || /[\u0000-\u001f\u007f/\\]/.test(name)) return undefined;
   return /^[\w.~!'()*+@:,=&$;-]+$/.test(name) ? name : escaped(name);

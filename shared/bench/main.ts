@@ -9,6 +9,7 @@ import { debs } from './cells/debs';
 import { documents } from './cells/documents';
 import { firstByte } from './cells/first-byte';
 import { idle, memoryRows } from './cells/idle';
+import { listing } from './cells/listing';
 import { pages } from './cells/pages';
 import { pipClient } from './cells/pip-client';
 import { promises } from './cells/promises';
@@ -33,6 +34,7 @@ const CELLS: readonly Cell[] = [
   promises,
   pages,
   pipClient,
+  listing,
 ];
 
 const LIMIT_MS = 20 * 60_000;
