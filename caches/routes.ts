@@ -9,6 +9,11 @@ export interface Pin {
   readonly target: string;
   /** SRI string (`sha512-… sha1-…`), strongest algorithm first or alone; absent when the document gives none. */
   readonly integrity?: string;
+  /**
+   * What tells one revision of the file from another, where there is no digest: an ETag, a length and date. If a newer revision of the document
+   * has another one, the file's promise has changed.
+   */
+  readonly mark?: string;
   /** Where the upstream has the bytes, if that is not origin base + target: an absolute URL, checked like any address. */
   readonly source?: string;
   /** Version of the package, for purls and policies. */

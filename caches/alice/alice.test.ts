@@ -25,7 +25,9 @@ laws(alice, {
     {
       title: 'the tarballs of an action',
       targets: [STORE],
-      body: Buffer.from(`${TARBALL}\t201442\t${MD5}\n${ODD}\t300\t${MD5}\nstub-1-1.slc9_x86-64.tar.gz\t78\t${MD5}\nbare.tar.gz\t\t\n`),
+      body: Buffer.from(
+        `${TARBALL}\t201442\t${MD5}\t\n${ODD}\t300\t${MD5}\t\nstub-1-1.slc9_x86-64.tar.gz\t78\t${MD5}\tx\nbare.tar.gz\t\t\t\n`,
+      ),
     },
   ],
   accepts: [undefined],
@@ -51,7 +53,7 @@ laws(alice, {
 laws(alice, {
   spellings: [[`/ac/a%2Bb/94/${HASH}.json`, `//ac/a+b/94/${HASH}.json`]],
   documents: [
-    { title: 'links', targets: [LINKS], body: Buffer.from(`${TARBALL}\t100\t${MD5}\nb\t\t\n`) },
+    { title: 'links', targets: [LINKS], body: Buffer.from(`${TARBALL}\t100\t${MD5}\t\nb\t\t\t\n`) },
     { title: 'a manifest', targets: ['/TARS/slc9_x86-64/libtiny.manifest'], body: Buffer.from(`${TARBALL}\tslc9_x86-64/store/94/x\n`) },
   ],
   accepts: [undefined],

@@ -47,14 +47,14 @@ describe('S3', () => {
       object(`${KEYS}deeper/c.gz`),
       `<CommonPrefixes><Prefix>${KEYS}deeper/</Prefix></CommonPrefixes>`,
     ];
-    expect(read('s3', s3(inner.join('')))).toEqual({ rows: `a&b+@.gz\t300\t${MD5}\nb.gz\t400\t\n` });
+    expect(read('s3', s3(inner.join('')))).toEqual({ rows: `a&b+@.gz\t300\t${MD5}\t\nb.gz\t400\t\t\n` });
   });
 
   it.each([
     ['before', '<IsTruncated>true</IsTruncated><NextContinuationToken>t&amp;1</NextContinuationToken>', ''],
     ['behind', '<IsTruncated>true</IsTruncated>', '<NextContinuationToken>t&amp;1</NextContinuationToken>'],
   ])('the next page, named %s the keys', (_where, before, behind) => {
-    expect(read('s3', s3(before + object(`${KEYS}a`) + behind))).toEqual({ rows: 'a\t\t\n', next: 't&1' });
+    expect(read('s3', s3(before + object(`${KEYS}a`) + behind))).toEqual({ rows: 'a\t\t\t\n', next: 't&1' });
   });
 
   it.each([
@@ -85,7 +85,7 @@ describe('Swift', () => {
       { subdir: `${KEYS}deeper/` },
       { hash: MD5, bytes: 0, name: KEYS },
     ];
-    expect(read('swift', JSON.stringify(page))).toEqual({ rows: `a.gz\t300\t${MD5}\nb.gz\t400\t\n` });
+    expect(read('swift', JSON.stringify(page))).toEqual({ rows: `a.gz\t300\t${MD5}\t\nb.gz\t400\t\t\n` });
   });
 
   it('a long page has a next one, a short one has none', () => {
@@ -114,22 +114,40 @@ describe('nginx', () => {
 it('names that no client may ask for are left out', () => {
   const names = ['..', '.', 'a\tb', 'a\nb', 'a\\b', '', 'x'.repeat(1025), 'good', '.hidden'];
   const text = JSON.stringify(names.map((name) => ({ name, type: 'file' })));
-  expect(read('autoindex', text)?.rows).toBe('good\t\t\n.hidden\t\t\n');
+  expect(read('autoindex', text)?.rows).toBe('good\t\t\t\n.hidden\t\t\t\n');
 });
 
 it('rows are shown in order and once, however they came', () => {
   const seen: string[] = [];
-  visitRows(Buffer.from(`b\t1\t\na\t\t\nb\t2\t\n\u00e9\t\t${MD5}\n`), (...row) => void seen.push(row.join(' ')));
-  expect(seen).toEqual(['a  ', 'b 1 ', `\u00e9  ${MD5}`]);
+  visitRows(Buffer.from(`b\t1\t\tx\na\t\t\t\nb\t2\t\t\n\u00e9\t\t${MD5}\t\n`), (...row) => void seen.push(row.join(' ')));
+  expect(seen).toEqual(['a   ', 'b 1  x', `\u00e9  ${MD5} `]);
 });
 
-it.each(['a', 'a\n', 'a\t\n', '\t\t\n', 'a\t1\tx\n', 'a\tx\t\n', `${'a\n'.repeat(100_000)}\t\n`])('%j is no list of rows', (text) => {
-  expect(() => visitRows(Buffer.from(text), () => undefined)).toThrow('row');
+it.each(['a', 'a\n', 'a\t\t\n', '\t\t\t\n', 'a\t1\tx\t\n', 'a\tx\t\t\n', 'a\t\t\t\t\n', `${'a\n'.repeat(100_000)}\t\n`])(
+  '%j is no list of rows',
+  (text) => {
+    expect(() => visitRows(Buffer.from(text), () => undefined)).toThrow('row');
+  },
+);
+
+it.each([
+  [
+    's3',
+    s3(`<Contents><Key>TARS/a/store/94/94abcdef/x.gz</Key><ETag>"e-3"</ETag><LastModified>d</LastModified><Size>900</Size></Contents>`),
+    'e-3',
+  ],
+  ['s3', s3('<Contents><Key>TARS/a/store/94/94abcdef/x.gz</Key><LastModified>d</LastModified><Size>900</Size></Contents>'), 'd'],
+  ['swift', '[{"name":"TARS/a/store/94/94abcdef/x.gz","bytes":900,"hash":"e-3","last_modified":"d"}]', 'e-3'],
+  ['autoindex', '[{"name":"x.gz","type":"file","size":900,"mtime":"Sat, 21 Nov 2026 08:00:00 GMT"}]', 'Sat, 21 Nov 2026 08:00:00 GMT'],
+])('%s: a tarball without an MD5 is marked by what there is', (form, text, mark) => {
+  const path = '/TARS/a/store/94/94abcdef/';
+  const rows = folders.read(form, Buffer.from(text), path)?.rows ?? Buffer.alloc(0);
+  expect(tarballs.pins(rows, { path, url: '', home: '' })).toEqual([{ target: `${path}x.gz`, mark: `900 bytes, ${mark}` }]);
 });
 
 it('what the upstream turned out not to have is not shown', () => {
   const place = { path: '/TARS/a/store/94/94ab/', url: '', home: '', variant: '', base: '' };
-  const body = Buffer.from('a+b\t\t\nc\t\t\n');
+  const body = Buffer.from('a+b\t\t\t\nc\t\t\t\n');
   const text = (absent: readonly string[]): string | undefined => tarballs.render(body, { ...place, absent })?.body.toString();
   expect(text([`${place.path}a+b`])).toBe('[\n{"name":"c","type":"file"}\n]\n');
   expect(text([`${place.path}a+b`, `${place.path}c`])).toBe('[]\n');

@@ -43,16 +43,17 @@ export const links: DocumentCodec = {
   pins: () => [],
 };
 
-/** The folder of an action's tarballs promises their MD5, where the upstream told it. */
+/** The folder of an action's tarballs promises their MD5, where the upstream told it; else that they stay what they are. */
 export const tarballs: DocumentCodec = {
   ...links,
   pins(body, { path }): Pin[] {
     const pins: Pin[] = [];
-    visitRows(body, (name, bytes, md5) => {
+    visitRows(body, (name, bytes, md5, mark) => {
       const target = targetOf(path, name);
       if (target === undefined) return;
       const isJudged = md5 !== '' && bytes !== '' && Number(bytes) >= LEAST_BYTES;
-      pins.push({ target, ...(isJudged ? { integrity: `md5-${Buffer.from(md5, 'hex').toString('base64')}` } : {}) });
+      if (isJudged) pins.push({ target, integrity: `md5-${Buffer.from(md5, 'hex').toString('base64')}` });
+      else pins.push({ target, ...(mark === '' ? {} : { mark: `${bytes} bytes, ${mark}` }) });
     });
     return pins;
   },

@@ -11,13 +11,13 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 const OPEN = '<Contents>';
 const CLOSE = '</Contents>';
 
-/** @param prefix beginning of the keys in the folder @returns undefined if it is no such result @throws DocumentError */
-export function readS3(body: Buffer, prefix: string): DocumentPage | undefined {
+/** @param prefix beginning of the keys in the folder @param isMarked as RowWriter's @returns undefined if it is no such result @throws DocumentError */
+export function readS3(body: Buffer, prefix: string, isMarked: boolean): DocumentPage | undefined {
   const text = body.toString('utf8');
   const root = /^\ufeff?\s*(?:<\?xml\s[^<>]*>\s*)?<ListBucketResult[\s>]/.exec(text.slice(0, 2_000));
   if (!root) return undefined;
   if (!/<\/ListBucketResult>\s*$/.test(text.slice(-200))) throw new DocumentError('it is cut off');
-  const rows = new RowWriter();
+  const rows = new RowWriter(isMarked);
   let about = '';
   let at = root[0].length;
   for (;;) {
@@ -42,7 +42,7 @@ function addObject(rows: RowWriter, object: string, prefix: string): void {
   if (name.includes('/')) return;
   const size = textOf(object, 'Size');
   const etag = textOf(object, 'ETag');
-  rows.add(name, size === undefined ? undefined : Number(size), etag?.replaceAll('"', ''));
+  rows.add(name, size === undefined ? undefined : Number(size), etag?.replaceAll('"', ''), textOf(object, 'LastModified'));
 }
 
 /** Text of the first element of a name; undefined if there is none. */

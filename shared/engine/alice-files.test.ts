@@ -230,6 +230,39 @@ describe('other bytes under the same path', () => {
     expect(house.said('digest-changed')).toHaveLength(1);
   });
 
+  it.each<[string, (name: string, of: Buffer) => Reply, string]>([
+    ["nginx's date and length", (name, of) => autoindexPage([{ name, body: of }]), ''],
+    [
+      'the ETag of an upload in parts',
+      (name, of) => {
+        const page = swiftPage(STORE, [{ name, body: of }]);
+        return { ...page, body: String(page.body).replace(/"hash":"([0-9a-f]{32})"/, '"hash":"$1-3"') };
+      },
+      CONTAINER,
+    ],
+    ['the digest of a stub', (name, of) => swiftPage(STORE, [{ name, body: blobPath(of).slice(1) }]), CONTAINER],
+  ])('%s is another one: followed, and reported, though there is no digest of the file', async (_what, page, base) => {
+    const house = await stage.open(base);
+    const listed = base === '' ? STORE : swiftPath(STORE);
+    const other = bytes(200_000, 'other');
+    stage.upstream.on(listed, page(NAME, body)).on(base + TARBALL, { body });
+    await house.get(STORE);
+    expectWhole(await house.get(TARBALL));
+    await house.kept(TARBALL);
+    stage.clock.advance(3 * 86_400_000);
+    await house.get(STORE);
+    expect((await house.get(TARBALL)).headers['x-cache']).toBe('hit');
+    stage.upstream.on(listed, page(NAME, other)).on(base + TARBALL, { body: other });
+    stage.clock.advance(3 * 86_400_000);
+    await house.get(STORE);
+    expectWhole(await house.get(TARBALL), other);
+    expect(house.said('digest-changed')).toHaveLength(1);
+    await until('the new ones are held', async () => (await house.why(TARBALL)).verdict.do === 'serve');
+    const again = await house.get(TARBALL);
+    expectWhole(again, other);
+    expect(again.headers['x-cache']).toBe('hit');
+  });
+
   it('CHANGED_alice=keep goes on with the old ones', async () => {
     const house = await stage.open(CONTAINER, { env: { CHANGED_alice: 'keep' } });
     stage.upstream.on(swiftPath(STORE), swiftPage(STORE, [{ name: NAME, body }])).on(CONTAINER + TARBALL, { body });
