@@ -129,8 +129,7 @@ export class FileDesk {
 
   private async held(plan: Plan, entry: Entry): Promise<Answer> {
     this.rooms.store.used(entry.key);
-    const dated = plan.route.dated === true ? new Date(entry.storedAt).toUTCString() : undefined;
-    const modified = entry.lastModified ?? dated;
+    const modified = entry.lastModified ?? (plan.route.dated === true ? new Date(entry.storedAt).toUTCString() : undefined);
     const about = this.about(plan, entry.contentType, strongEtag(entry.integrity), modified, entry.contentEncoding);
     if (entry.size > SMALL_BYTES) return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: await this.bodies.open(entry) };
     const bytes = await this.bodies.readSmall(entry);
@@ -282,14 +281,13 @@ export class FileDesk {
     encoding: string | undefined,
   ) {
     const route = plan.route as ImmutableRoute;
-    const told = encodingTold(route, encoding);
     return {
       contentType: contentType !== undefined && !/^text\/html/i.test(contentType) ? contentType : route.contentType,
       cacheControl: FOR_EVER,
       vary: '',
       ...(etag === undefined ? {} : { etag }),
       ...(lastModified === undefined ? {} : { lastModified }),
-      ...(told === undefined ? {} : { contentEncoding: told }),
+      ...encodingTold(route, encoding),
     };
   }
 }

@@ -61,7 +61,9 @@ export class FileFlight {
     this.body.onStalled = (follower) => this.leaveBehind(follower as Reader);
     // Without a file there is no second pass, so the weak digests that old documents and object stores promise are computed too.
     const { pins } = clues;
-    const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...new Set<Algorithm>([...pins.algorithms(), 'sha1', 'md5'])];
+    const algorithms: readonly Algorithm[] = this.body.inFile
+      ? pins.algorithms()
+      : [...new Set<Algorithm>([...pins.algorithms(), 'sha1', 'md5'])];
     const spec = {
       origin: plan.origin,
       path: plan.path,
@@ -70,7 +72,8 @@ export class FileFlight {
       judged: pins.willJudge,
       retries: rooms.config.retries,
       signal: this.abort.signal,
-      refuses: (fields: Readonly<Record<string, string>>) => refusePage(fields) ?? refuseEncoded(plan.route, fields) ?? wrongLength(plan, fields),
+      refuses: (fields: Readonly<Record<string, string>>) =>
+        refusePage(fields) ?? refuseEncoded(plan.route, fields) ?? wrongLength(plan, fields),
     };
     this.download = new Download(rooms.upstream, spec, this.body, {
       began: (head) => spool.describe(plan, head),

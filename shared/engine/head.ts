@@ -75,8 +75,8 @@ export function refuseEncoded(route: Route, headers: Readonly<Record<string, str
 }
 
 /** What a client is told of an upstream's Content-Encoding. */
-export function encodingTold(route: Route, encoding: string | undefined): string | undefined {
-  return route.encoded === undefined ? encoding : undefined;
+export function encodingTold(route: Route, encoding: string | undefined): { readonly contentEncoding?: string } {
+  return encoding === undefined || route.encoded !== undefined ? {} : { contentEncoding: encoding };
 }
 
 /** Why a 200 cannot be a file whose length a list tells (RFC 9110 §8.6). */

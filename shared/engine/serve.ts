@@ -203,7 +203,14 @@ export class Engine {
       const { absent } = plan.route as DocumentRoute;
       if (!absent || !isLarderError(error) || !isAbsence(error)) throw error;
       const cacheControl = `public, max-age=${Math.floor(this.rooms.config.negativeTtlSeconds)}`;
-      return { outcome: 'miss', detail: 'absent', contentType: absent.contentType, cacheControl, vary: '', body: memorySource(absent.body) };
+      return {
+        outcome: 'miss',
+        detail: 'absent',
+        contentType: absent.contentType,
+        cacheControl,
+        vary: '',
+        body: memorySource(absent.body),
+      };
     }
   }
 
@@ -255,7 +262,6 @@ export class Engine {
 
   private async plain(plan: Plan, document: DocumentAnswer): Promise<Answer> {
     const { entry } = document;
-    const encoding = encodingTold(plan.route, entry.contentEncoding);
     const about = {
       outcome: document.outcome,
       cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.rooms.cache)}`,
@@ -264,7 +270,7 @@ export class Engine {
       etag: strongEtag(entry.integrity),
       ...(document.detail === undefined ? {} : { detail: document.detail }),
       ...(entry.contentType === undefined ? {} : { contentType: entry.contentType }),
-      ...(encoding === undefined ? {} : { contentEncoding: encoding }),
+      ...encodingTold(plan.route, entry.contentEncoding),
       ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
     };
     if (document.unstored) return { ...about, body: memorySource(document.unstored.body) };

@@ -1,6 +1,6 @@
 /** Scripted upstreams for ALICE's cache: what Swift, S3 and nginx answer to whoever lists a folder. */
 import { createHash } from 'node:crypto';
-import type { FakeUpstream, Handler, Reply } from './upstream';
+import type { Handler, Reply } from './upstream';
 
 /** A file of a folder. */
 export interface StoreFile {
@@ -97,11 +97,6 @@ function entriesOf(
     entries.push(entry);
   }
   return { entries, isLast: true };
-}
-
-/** An upstream that is Swift's for one container. */
-export function offerSwift(upstream: FakeUpstream, table: KeyTable): void {
-  upstream.on(/^\/swift\/v1\/store\/\?/, swiftContainer(table));
 }
 
 function md5(text: string): string {
