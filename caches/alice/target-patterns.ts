@@ -16,7 +16,7 @@ export const PACKAGE = `(?!(?:store|dist(?:-direct|-runtime)?)(?:[/?]|$))${SEGME
 export const STORE = `/TARS/(?<arch>${SEGMENT})/store/(?<start>[0-9a-f]{2})/(?<hash>\\k<start>[0-9a-f]{6,126})`;
 
 /** A RegExp over a whole target: `path`, then any query, which is not part of what the target means. A store whose URL ends with `/` is asked for `//TARS`. */
-export const exactly = (path: string): RegExp => new RegExp(`^\\/*${path}(?:\\?[!-~]*)?$`);
+export const exactly = (path: string): RegExp => new RegExp(`^(?:/)*${path}(?:\\?[!-~]*)?$`);
 
 /** What stands in a canonical path as it is; everything else has its escape in capitals. */
 const PLAIN = /[\w.~!'()*+@:,=&$;-]/;

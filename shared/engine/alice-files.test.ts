@@ -204,6 +204,22 @@ describe('blobs and actions of aliBuild 2.0', () => {
     expect((await house.kept(blobPath(body))).pin).toMatch(/^sha256-/);
   });
 
+  it('RPM repositories beside them are passed on', async () => {
+    const house = await stage.open();
+    const target = `/RPMS/${ARCH}/repodata/repomd.xml`;
+    stage.upstream.on(target, { body: '<repomd/>' });
+    const got = await house.get(target);
+    expect([got.status, got.headers['x-cache'], got.body.toString()]).toEqual([200, 'pass', '<repomd/>']);
+  });
+
+  it('another store has another name', async () => {
+    const house = await stage.open('', { env: { UPSTREAM_alice_nightly: `${stage.upstream.url}/nightly` } });
+    stage.upstream.on(`/nightly${TARBALL}`, stub(blobPath(body))).on(`/nightly${blobPath(body)}`, { body });
+    stage.upstream.on(`/nightly${STORE}`, autoindexPage([{ name: NAME, body }]));
+    expectWhole(await house.get(`/nightly${TARBALL}`));
+    expectClosed(await house.get(TARBALL));
+  });
+
   it('an action is served, and one that does not exist is 404', async () => {
     const house = await stage.open();
     const target = `/ac/${ARCH}/94/94f47f0487bbee38a21ec05e3a1f0b3ece1dc614.json`;
