@@ -137,6 +137,11 @@ it.each([
     'e-3',
   ],
   ['s3', s3('<Contents><Key>TARS/a/store/94/94abcdef/x.gz</Key><LastModified>d</LastModified><Size>900</Size></Contents>'), 'd'],
+  [
+    's3',
+    s3('<Contents><LastModified>d</LastModified><ETag></ETag><Key>TARS/a/store/94/94abcdef/x.gz</Key><Size>900</Size></Contents>'),
+    'd',
+  ],
   ['swift', '[{"name":"TARS/a/store/94/94abcdef/x.gz","bytes":900,"hash":"e-3","last_modified":"d"}]', 'e-3'],
   ['autoindex', '[{"name":"x.gz","type":"file","size":900,"mtime":"Sat, 21 Nov 2026 08:00:00 GMT"}]', 'Sat, 21 Nov 2026 08:00:00 GMT'],
 ])('%s: a tarball without an MD5 is marked by what there is', (form, text, mark) => {

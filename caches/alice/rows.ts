@@ -48,7 +48,7 @@ export class RowWriter {
     if (name.length > LONGEST_NAME || canonicalSegment(name) === undefined) return;
     const length = bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0 ? bytes : '';
     const digest = md5 !== undefined && MD5.test(md5) ? md5.toLowerCase() : '';
-    const said = this.isMarked ? (md5 ?? date ?? '') : '';
+    const said = !this.isMarked ? '' : md5 === undefined || md5 === '' ? (date ?? '') : md5;
     this.rows.add(`${name}\t${length}\t${digest}\t${MARK.test(said) ? said : ''}\n`);
   }
 

@@ -1,6 +1,7 @@
 /** `make bench`: measures Larder beside nginx and writes docs/performance.md. */
 import { parseArgs } from 'node:util';
 import { Bench, type Cell, type Options, type Row } from './bench';
+import { aliceTarballs } from './cells/alice-tarballs';
 import { aptClient } from './cells/apt-client';
 import { big } from './cells/big';
 import { coldDocument } from './cells/cold-document';
@@ -35,6 +36,7 @@ const CELLS: readonly Cell[] = [
   pages,
   pipClient,
   listing,
+  aliceTarballs,
 ];
 
 const LIMIT_MS = 20 * 60_000;
