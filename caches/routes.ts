@@ -107,6 +107,17 @@ export interface ImmutableRoute extends RouteBase {
   pinnedBy?(params: Params): string;
   /** Digest that the URL itself carries, as SRI. */
   integrity?(params: Params): string | undefined;
+  /**
+   * Git tree hash that the URL itself carries: 40 lower-case hexadecimal digits. The file is then a tar archive, compressed with gzip or
+   * zstd, and is judged by what it unpacks to, whichever way empty directories are counted. `undefined`: this URL carries none.
+   */
+  tree?(params: Params): string | undefined;
+  /**
+   * Encodings in which this URL is another file besides the usual one (RFC 9110 §12.5.3): a client that accepts one of them means that
+   * file, each is held under a key of its own, and the bytes are passed on as they came, without a Content-Encoding. An upstream that has
+   * only the usual one may answer with it. Best first.
+   */
+  readonly encodings?: readonly FileEncoding[];
   /** purl of the file, e.g. `pkg:npm/lodash@4.17.21`. */
   purl?(params: Params): string;
   /**
@@ -116,6 +127,12 @@ export interface ImmutableRoute extends RouteBase {
   listedIn?(params: Params): IndexGuess;
   /** If the upstream does not have it: it is this member of that zip archive (canonical target of an immutable route). */
   memberOf?(params: Params): ArchiveMember | undefined;
+}
+
+/** Another file at the same URL, for clients that accept this coding. */
+export interface FileEncoding {
+  readonly coding: 'zstd';
+  readonly contentType: string;
 }
 
 /** Where an index may be that promises a file. */
