@@ -103,6 +103,8 @@ module.exports = {
     door('xz-decompress', ['^shared/documents/decoders/']),
     door('seek-bzip', ['^shared/documents/decoders/']),
     door('fzstd', ['^shared/documents/decoders/']),
+    door('zstddec', ['^shared/documents/decoders/']),
+    door('tar-stream', ['^shared/documents/trees/tar-tree\\.ts$']),
     door('winston', ['^shared/log/event-logger\\.ts$']),
     door('dotenv', ['^shared/config/sources\\.ts$']),
     door('@socketregistry', ['^shared/config/default-upstream\\.ts$']),

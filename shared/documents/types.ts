@@ -2,6 +2,9 @@
 import type { Roster } from '../../caches/module';
 import type { Digested } from '../integrity/digest';
 import type { PinList } from '../integrity/pin-list';
+import type { TreeJob } from './trees/tree-threads';
+
+export type { TreeJob, TreeVerdict } from './trees/tree-threads';
 
 export interface RenderJob {
   readonly module: string;
@@ -77,5 +80,7 @@ export interface DocumentPool {
   readIndex(job: IndexJob): Promise<Buffer>;
   /** @throws LarderError integrity (the held file is damaged) | held-unreadable (fact `reason`: ENOENT when it is gone) | document-invalid | document-too-large | internal (the worker died: memory limit) */
   render(job: RenderJob): Promise<RenderResult>;
+  /** Begins to unpack and hash an archive that is still on its way. @throws LarderError internal if no thread can be had */
+  openTree(): TreeJob;
   close(): Promise<void>;
 }
