@@ -27,6 +27,8 @@ export interface Answer {
   readonly body: BodySource;
   /** May be kept as a ready response: its bytes, how long (ms since the epoch), and whose it is. */
   readonly ready?: { readonly bytes: Buffer; readonly freshUntil: number; readonly usedKey: string };
+  /** The target is several files: which one, that depends on whether the client accepts zstd, and on no other coding. */
+  readonly hasForms?: true;
   /** Where Accept chooses among renderings of this target: which one. Pure. */
   readonly variantOf?: (accept: string | undefined) => string;
 }
@@ -45,6 +47,8 @@ export interface EngineRequest {
   /** The target was sent with empty segments (`//`), which are gone in `target`. */
   readonly collapsed?: boolean;
   readonly gzip: boolean;
+  /** The client accepts zstd. */
+  readonly zstd?: boolean;
   /** Range header, if any. */
   readonly range?: string;
   /** If-Range header, if any. */

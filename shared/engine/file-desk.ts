@@ -13,7 +13,8 @@ import { FileFlight, HOLD_BACK_BYTES } from './file-flight';
 import type { FileHosts } from './file-hosts';
 import type { FileClues } from './file-search';
 import { FilePlaces, isAbsence } from './file-places';
-import { judge } from './freshness';
+import { labelledForm } from './file-form';
+import { judge, type Verdict } from './freshness';
 import type { ListedPins } from './listed-pins';
 import { SMALL_BYTES, type HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
@@ -25,6 +26,8 @@ import { strongEtag, type EngineRooms } from './rooms';
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
 const MOST_DAMAGED = 2;
 const MOST_TOLD = 1_000;
+/** How long the usual file stands in for an encoding that the upstream did not have. */
+const STAND_IN_MS = 24 * 3600 * 1000;
 const FOR_EVER = 'public, immutable, max-age=31536000';
 
 export class FileDesk {
@@ -74,9 +77,30 @@ export class FileDesk {
 
   /** @throws LarderError */
   async get(plan: Plan, request: EngineRequest): Promise<Answer> {
+    if (!plan.encoded) return this.found(plan, request);
+    try {
+      return await this.found(plan, request);
+    } catch (error) {
+      // Who accepts an encoding can do with the usual file too, and with what stands in for the encoding already.
+      for (const other of [plan, plan.encoded.usual]) {
+        const entry = await this.rooms.store.find(other.key);
+        if (!entry || this.verdict(other, entry).do !== 'serve') continue;
+        // Next time the encoding may be had: it is to be decided anew.
+        const { ready: _, ...answer } = await this.held(other, entry);
+        return answer;
+      }
+      throw error;
+    }
+  }
+
+  private verdict(plan: Plan, entry: Entry | undefined): Verdict {
+    return judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now());
+  }
+
+  private async found(plan: Plan, request: EngineRequest): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const entry = await this.rooms.store.find(plan.key);
-      const verdict = judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now());
+      const verdict = this.verdict(plan, entry);
       if (verdict.do === 'refuse') {
         throw new LarderError('digest-changed', {
           target: plan.path,
@@ -106,8 +130,12 @@ export class FileDesk {
     return isListed && this.listedPins ? this.listedPins.source(plan) : pinSource(this.rooms, this.desk, plan);
   }
 
-  /** Whether the current indexes promise other bytes under this name (third-party archives replace files): those are followed. */
+  /**
+   * Whether the current indexes promise other bytes under this name (third-party archives replace files): those are followed. Or whether the
+   * usual file has stood in for an encoding for so long that the upstream may have got that.
+   */
   private async isReplaced(plan: Plan, entry: Entry): Promise<boolean> {
+    if (plan.encoded) return this.rooms.now() >= standsInUntil(plan, entry);
     if (!this.listedPins || !(plan.route as ImmutableRoute).listedIn) return false;
     const promised = (await this.listedPins.known(plan))?.integrity;
     if (promised === undefined || sriAgrees(promised, entry.integrity) !== false) return false;
@@ -133,7 +161,7 @@ export class FileDesk {
     const about = this.about(plan, entry.contentType, strongEtag(entry.integrity), modified, entry.contentEncoding);
     if (entry.size > SMALL_BYTES) return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: await this.bodies.open(entry) };
     const bytes = await this.bodies.readSmall(entry);
-    const ready = { bytes, freshUntil: Infinity, usedKey: entry.key };
+    const ready = { bytes, freshUntil: standsInUntil(plan, entry), usedKey: entry.key };
     return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: memorySource(bytes), ready };
   }
 
@@ -171,7 +199,7 @@ export class FileDesk {
       // Nothing of a small body goes out before it is verified, so that a bad one is an honest error instead of a cut connection.
       if (head.total !== undefined && head.total <= HOLD_BACK_BYTES) await flight.verified;
       const etag = pinEtag(head.pin, plan);
-      return { ...this.about(plan, undefined, etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
+      return { ...this.about(plan, await flight.contentType(), etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
     } catch (error) {
       body.close();
       this.negative.learn(plan.key, error);
@@ -194,7 +222,7 @@ export class FileDesk {
   private async prepare(plan: Plan): Promise<FileFlight | Entry> {
     // Look again: a flight may have ended between our look and now (groupcache's interleaving).
     const entry = await this.rooms.store.find(plan.key);
-    const isGood = entry && judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now()).do === 'serve';
+    const isGood = entry && this.verdict(plan, entry).do === 'serve';
     if (isGood && !(await this.isReplaced(plan, entry))) return entry;
     return new FileFlight(this.rooms, plan, await this.clues(plan), await this.rooms.spools.open(plan.key));
   }
@@ -268,8 +296,14 @@ export class FileDesk {
   }
 
   /** What is said of bytes that nobody checks: with the validators that they will have once they are held, so that a client can go on then. */
-  private unverified(plan: Plan, { headers }: UpstreamResponse, pin: Pin | undefined) {
-    const about = this.about(plan, undefined, pinEtag(pin, plan), headers['last-modified'], headers['content-encoding']);
+  private unverified(plan: Plan, { headers, url }: UpstreamResponse, pin: Pin | undefined) {
+    const about = this.about(
+      plan,
+      labelledForm(plan, headers, url).contentType,
+      pinEtag(pin, plan),
+      headers['last-modified'],
+      headers['content-encoding'],
+    );
     return { ...about, outcome: 'pass' as const, cacheControl: 'no-store' };
   }
 
@@ -281,15 +315,23 @@ export class FileDesk {
     encoding: string | undefined,
   ) {
     const route = plan.route as ImmutableRoute;
+    const hasForms = route.encodings !== undefined;
     return {
       contentType: contentType !== undefined && !/^text\/html/i.test(contentType) ? contentType : route.contentType,
       cacheControl: FOR_EVER,
-      vary: '',
+      vary: hasForms ? 'Accept-Encoding' : '',
+      ...(hasForms ? { hasForms } : {}),
       ...(etag === undefined ? {} : { etag }),
       ...(lastModified === undefined ? {} : { lastModified }),
-      ...(encoding === undefined ? {} : { contentEncoding: encoding }),
+      // The bytes are the file, whatever the upstream says that it did to them.
+      ...(encoding === undefined || hasForms ? {} : { contentEncoding: encoding }),
     };
   }
+}
+
+/** Until when held bytes serve: those of the usual file in place of an encoding not for ever. ms since the epoch */
+function standsInUntil({ encoded }: Plan, entry: Entry): number {
+  return encoded === undefined || entry.contentType === encoded.as.contentType ? Infinity : entry.storedAt + STAND_IN_MS;
 }
 
 /** The ETag that the file will have once it is held, if the pin is also its content address. */

@@ -2,7 +2,7 @@
  * One fetch of one file per key, detached from the client that began it, with any number of readers. The tail is held back until
  * the digest agrees with the pin, so no client ever has a complete wrong body.
  */
-import type { Pin } from '../../caches/module';
+import type { ImmutableRoute, Pin } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
 import { digestFile } from '../integrity/digest';
 import { sriAgrees, strongestAlgorithm, type Algorithm } from '../integrity/sri';
@@ -15,11 +15,15 @@ import { FileJudge } from './file-judge';
 import { FileSearch, type FileClues } from './file-search';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
+import { askedEncoding, fileForm, refuseForm, usualForm, type FileForm } from './file-form';
 import { abandon, type SpoolHandle } from './spooling';
+import { TreeWatch } from './tree-watch';
 
 /** Kept from every client until the whole is verified (a smaller body is kept back entirely). */
 export const HOLD_BACK_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
+/** What tells how a file is compressed. */
+const FORM_BYTES = 4;
 
 export interface FlightHead extends Head {
   /** The pin that will judge it, if it was known when the headers came. */
@@ -46,7 +50,11 @@ export class FileFlight {
   private readonly download: Download;
   private readonly abort = new AbortController();
   private readonly readers = new Set<Reader>();
+  private readonly tree: string | undefined;
+  private readonly watch: TreeWatch | undefined;
   private divergences = 0;
+  /** What the body's first bytes say that it is; `is` undefined: what was not asked for. */
+  private form: { readonly is: FileForm | undefined } | undefined;
   private complete = false;
   private failure: LarderError | undefined;
   private announce!: (head: FlightHead) => void;
@@ -58,18 +66,20 @@ export class FileFlight {
     private readonly spool: SpoolHandle,
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
-    this.body.onStalled = (follower) => this.leaveBehind(follower as Reader);
+    this.tree = (plan.route as ImmutableRoute).tree?.(plan.params);
+    if (this.tree !== undefined) this.watch = new TreeWatch(rooms.pool, this.body, rooms.log);
+    this.body.onStalled = (follower) => (follower === this.watch?.follower ? this.watch.giveUp() : this.leaveBehind(follower as Reader));
     // Without a file there is no second pass, so the weak digest that old documents promise is computed too.
     const { pins } = clues;
     const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...pins.algorithms(), 'sha1'];
     const spec = {
       origin: plan.origin,
       path: plan.path,
-      headers: {},
+      headers: askedEncoding(plan),
       algorithms,
-      judged: pins.willJudge,
+      judged: pins.willJudge || this.tree !== undefined,
       signal: this.abort.signal,
-      refuses: (fields: Readonly<Record<string, string>>) => refusePage(fields) ?? wrongLength(plan, fields),
+      refuses: (fields: Readonly<Record<string, string>>) => refusePage(fields) ?? wrongLength(plan, fields) ?? refuseForm(plan, fields),
     };
     this.download = new Download(rooms.upstream, spec, this.body, {
       began: (head) => spool.describe(plan, head),
@@ -81,7 +91,7 @@ export class FileFlight {
       this.announce = resolve;
       refuse = reject;
     });
-    const whole = this.run();
+    const whole = this.run().finally(() => this.watch?.close());
     this.verified = whole.then(() => undefined);
     this.settled = whole
       .then((entry) => this.store(entry))
@@ -108,6 +118,36 @@ export class FileFlight {
   /** Whether the byte at an offset has arrived, or is the next to arrive. */
   reaches(offset: number): boolean {
     return this.complete || offset <= this.body.received;
+  }
+
+  /**
+   * Content type by the body's first bytes, where the URL is several files; undefined elsewhere. Waits until some came that this client may
+   * be sent. @throws LarderError if none did
+   */
+  async contentType(): Promise<string | undefined> {
+    if (!this.hasForms) return undefined;
+    for (;;) {
+      if (this.failure) throw this.failure;
+      const form = await this.formOf();
+      if (form) return form.contentType;
+      await this.body.changed();
+    }
+  }
+
+  /** @returns undefined as long as that is not known (unless the body is whole), or if it is a form that was not asked for */
+  private async formOf(isWhole = this.complete): Promise<FileForm | undefined> {
+    const { divergences, body, plan } = this;
+    if (!this.hasForms) return usualForm(plan);
+    if (this.form) return this.form.is;
+    const most = Math.min(FORM_BYTES, body.received);
+    if (most < FORM_BYTES && !isWhole) return undefined;
+    const head = Buffer.alloc(most);
+    for (let at = 0; at < most;) {
+      const bytes = await body.read(at, most);
+      if (bytes.length === 0 || divergences !== this.divergences) return undefined;
+      at += bytes.copy(head, at);
+    }
+    return (this.form = { is: fileForm(plan, head) }).is;
   }
 
   private get total(): number | undefined {
@@ -146,6 +186,11 @@ export class FileFlight {
       const stop = Math.min(end, this.sendable());
       if (offset < stop) {
         const { divergences } = this;
+        // Bytes in a coding that was not asked for are for nobody; they are found wrong in the end.
+        if (this.hasForms && !(await this.formOf())) {
+          await this.body.changed();
+          continue;
+        }
         const bytes = await this.body.read(offset, stop);
         // A restarted download may have replaced the bytes while they were read.
         if (divergences !== this.divergences) continue;
@@ -156,6 +201,10 @@ export class FileFlight {
       if (this.complete && offset >= Math.min(end, this.body.received)) return NOTHING;
       await this.body.changed();
     }
+  }
+
+  private get hasForms(): boolean {
+    return (this.plan.route as ImmutableRoute).encodings !== undefined;
   }
 
   private sendable(): number {
@@ -194,6 +243,8 @@ export class FileFlight {
   /** Readers that were given bytes which turned out wrong must not get the rest. */
   private diverge(offset: number): void {
     this.divergences++;
+    if (offset < FORM_BYTES) this.form = undefined;
+    this.watch?.replaced(offset);
     const failure = new LarderError('integrity', { target: this.plan.path, expected: 'the bytes sent so far', got: 'others on a retry' });
     for (const reader of this.readers) if (reader.handed > offset) reader.failure = failure;
     this.body.notify();
@@ -205,10 +256,13 @@ export class FileFlight {
     // The document is fetched beside the file, not after it.
     if (!pins.known()) void pins.pin();
     await this.spool.resume(download);
-    const judge = new FileJudge(rooms, plan, pins, places, async () => ((await this.body.flushed()) ? this.spool.file : undefined));
+    const file = async (): Promise<string | undefined> => ((await this.body.flushed()) ? this.spool.file : undefined);
+    const promised = this.tree !== undefined && this.watch ? { tree: this.tree, watch: this.watch } : undefined;
+    const judge = new FileJudge(rooms, plan, pins, places, file, promised);
     const known = pins.known();
     const announce = (head: Head): void => this.announce({ ...head, ...(known ? { pin: known } : {}) });
-    return new FileSearch({ rooms, plan, judge, download, signal: this.abort.signal, announce, ...clues }).run();
+    const { signal } = this.abort;
+    return new FileSearch({ rooms, plan, judge, download, signal, announce, form: () => this.formOf(true), ...clues }).run();
   }
 
   /** The download failed: what came may be resumed later, unless it was wrong or is left of an attempt that was. */

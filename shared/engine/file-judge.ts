@@ -6,6 +6,7 @@ import type { FilePlaces } from './file-places';
 import { pinWaited, type PinSource } from './pin-source';
 import type { Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
+import type { TreeWatch } from './tree-watch';
 
 /** How the bytes came. */
 export interface Arrival {
@@ -17,6 +18,18 @@ export interface Arrival {
   readonly upstream: string;
 }
 
+/** A promise about what an archive unpacks to. */
+export interface TreePromise {
+  /** Git tree hash, hexadecimal. */
+  readonly tree: string;
+  readonly watch: Pick<TreeWatch, 'verdict'>;
+}
+
+/** What the records of such files say in `pin`, beside an SRI or alone. */
+function treePin(tree: string): string {
+  return `gittree-${tree}`;
+}
+
 export class FileJudge {
   /** @param file where the bytes are for a second pass; undefined when they are not in a file (any more) */
   constructor(
@@ -25,16 +38,31 @@ export class FileJudge {
     private readonly pins: PinSource,
     private readonly places: FilePlaces,
     private readonly file: () => Promise<string | undefined>,
+    private readonly promised?: TreePromise,
   ) {}
 
-  /** @returns the pin that they agree with, if there is one @throws LarderError overloaded */
+  /** @returns the promises that they agree with, if there are any @throws LarderError overloaded */
   async judge(digest: Digested, arrival: Arrival): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
+    const pinned = await this.judgeByPin(digest, arrival);
+    if (!this.promised || 'wrong' in pinned) return pinned;
+    const { tree, watch } = this.promised;
+    const verdict = await watch.verdict();
+    const pin = [...(pinned.pin === undefined ? [] : [pinned.pin]), treePin(tree)].join(' ');
+    if ('trees' in verdict && verdict.trees.includes(tree)) return { digest, pin };
+    const got = 'trees' in verdict ? verdict.trees.map(treePin).join(' or ') : `what cannot be unpacked: ${verdict.broken}`;
+    const facts = { target: this.plan.path, expected: treePin(tree), got };
+    this.rooms.log.error('integrity', { ...facts, key: this.plan.key, upstream: arrival.upstream });
+    return { wrong: new LarderError('integrity', facts) };
+  }
+
+  private async judgeByPin(digest: Digested, arrival: Arrival): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
     const { pinWaitMs } = this.rooms.config.timeouts;
     const pin = await pinWaited(this.pins.pin(), pinWaitMs);
     const facts = { target: this.plan.path, expected: pin?.integrity ?? 'a promise', got: contentAddress(digest) };
     if (!pin?.integrity) {
       const isElsewhere = pin !== undefined && this.places.isElsewhere(arrival.path, pin);
-      return arrival.guessed || isElsewhere ? { wrong: new LarderError('integrity', facts) } : { digest };
+      const isGuessed = arrival.guessed && this.promised === undefined;
+      return isGuessed || isElsewhere ? { wrong: new LarderError('integrity', facts) } : { digest };
     }
     if (await this.agrees(pin.integrity, digest)) return { digest, pin: pin.integrity };
     const newer = await pinWaited(this.pins.refreshed(), pinWaitMs);

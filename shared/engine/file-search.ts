@@ -2,15 +2,17 @@
  * The bytes of one file from wherever they can be had: its addresses in turn, other mirrors when bytes were wrong, the archive that it
  * is a member of when no address has it. Nothing is given back before it was judged.
  */
-import type { LarderError } from '../errors';
+import type { ImmutableRoute } from '../../caches/module';
+import { LarderError } from '../errors';
 import { digestBuffer } from '../integrity/digest';
 import type { NewEntry } from '../store/entry';
 import type { TakenOut } from './archive-source';
 import type { Download } from './download';
 import { fileEntry } from './file-entry';
 import type { FileJudge } from './file-judge';
+import type { FileForm } from './file-form';
 import { isAbsence, isOfPlace, type FilePlaces } from './file-places';
-import { notThere, type Head } from './head';
+import { hostOf, notThere, type Head } from './head';
 import type { PinSource } from './pin-source';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
@@ -31,6 +33,8 @@ export interface FileSearchOptions extends FileClues {
   readonly signal: AbortSignal;
   /** Told what the upstream said, as often as it says so. */
   readonly announce: (head: Head) => void;
+  /** What the body is, where a URL is several files; undefined if it is one that was not asked for. */
+  readonly form: () => Promise<FileForm | undefined>;
 }
 
 /** Why an address was of no use. */
@@ -83,9 +87,11 @@ export class FileSearch {
     if (!response) return refusal ? { error: refusal, isWrong: true } : { error: notThere(plan, head), isWrong: false };
     announce(head);
     const digest = await download.readAll(response, path);
+    const form = await this.its.form();
+    if (!form) return { error: unasked(download.base, plan), isWrong: true };
     const judged = await judge.judge(digest, { path, guessed: download.guessed, upstream: download.base });
     if ('wrong' in judged) return { error: judged.wrong, isWrong: true };
-    return { entry: fileEntry(plan, download.latest ?? head, judged.digest, judged.pin, rooms.now()) };
+    return { entry: fileEntry(plan, inForm(plan, download.latest ?? head, form), judged.digest, judged.pin, rooms.now()) };
   }
 
   /** Out of its archive, judged like any other bytes. @returns undefined if it is in none, or another there @throws LarderError */
@@ -105,6 +111,18 @@ export class FileSearch {
     announce(head);
     return fileEntry(plan, head, judged.digest, judged.pin, rooms.now());
   }
+}
+
+function unasked(base: string, plan: Plan): LarderError {
+  const reason = 'zstd came although it was not asked for';
+  return new LarderError('upstream-failed', { host: hostOf(base), reason, target: plan.path });
+}
+
+/** Where a URL is several files, what they are is told by their bytes; what the upstream calls them is no coding of ours. */
+function inForm(plan: Plan, head: Head, { contentType }: FileForm): Head {
+  if ((plan.route as ImmutableRoute).encodings === undefined) return head;
+  const { contentEncoding: _, ...rest } = head;
+  return { ...rest, contentType };
 }
 
 /** What tells most of several failures: wrong bytes, then trouble, then that it is not there. */

@@ -1,5 +1,5 @@
 /** Request → plan, pure: which route, which origin, which key. Nothing here touches the network, the disk or the clock. */
-import { matchRoute, type Module, type Params, type Route } from '../../caches/module';
+import { matchRoute, type FileEncoding, type Module, type Params, type Route } from '../../caches/module';
 import type { CacheConfig, Origin } from '../config/config';
 import { LarderError } from '../errors';
 
@@ -17,6 +17,8 @@ export interface Plan {
   readonly places?: readonly string[];
   /** Length that the bytes must have, if a list says so. */
   readonly size?: number;
+  /** Another file at the same URL: the encoding that is meant, and the plan of the usual file, which serves where this one cannot be had. */
+  readonly encoded?: { readonly as: FileEncoding; readonly usual: Plan };
 }
 
 /** Everything before the target in the keys of one origin. */
@@ -52,6 +54,17 @@ export function planTarget(module: Module, cache: CacheConfig, origin: Origin, m
 export function planPinningDocument(module: Module, cache: CacheConfig, plan: Plan): Plan | undefined {
   if (plan.route.kind !== 'immutable' || !plan.route.pinnedBy) return undefined;
   return planTarget(module, cache, plan.origin, 'GET', plan.route.pinnedBy(plan.params));
+}
+
+/**
+ * The plan of the file that a client means who accepts certain codings: where a URL is several files, that which it would rather have.
+ * @param accepts whether the client accepts a coding
+ */
+export function planEncoding(plan: Plan, accepts: (coding: FileEncoding['coding']) => boolean): Plan {
+  if (plan.route.kind !== 'immutable') return plan;
+  const as = plan.route.encodings?.find(({ coding }) => accepts(coding));
+  // No target has a `#`.
+  return as ? { ...plan, key: `${plan.key}#${as.coding}`, encoded: { as, usual: plan } } : plan;
 }
 
 function originOf(cache: CacheConfig, target: string): { origin: Origin; mount: string } {

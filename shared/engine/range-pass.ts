@@ -2,6 +2,7 @@
 import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
 import type { BodySource } from './body-source';
+import { askedEncoding, refuseForm } from './file-form';
 import { isOfPlace } from './file-places';
 import { hostOf, notThere, refusePage } from './head';
 import type { Plan } from './plan';
@@ -22,7 +23,7 @@ export function isBeyond(range: string, total: number): boolean {
 
 /** @param path the canonical path, or an absolute URL @throws LarderError */
 export function askRange(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse> {
-  return rooms.upstream.fetch({ origin: plan.origin, path, headers: { range: range.trim() } });
+  return rooms.upstream.fetch({ origin: plan.origin, path, headers: { ...askedEncoding(plan), range: range.trim() } });
 }
 
 /** A part from one address, or why there is none. @throws LarderError that no other address would change */
@@ -34,7 +35,8 @@ export async function askPlace(rooms: EngineRooms, plan: Plan, path: string, ran
     if (isOfPlace(error)) return error;
     throw error;
   }
-  const refusal = response.status === 200 ? refusePage(response.headers) : undefined;
+  const page = response.status === 200 ? refusePage(response.headers) : undefined;
+  const refusal = page ?? (response.status < 300 ? refuseForm(plan, response.headers) : undefined);
   if (refusal === undefined && (response.status === 200 || response.status === 206 || response.status === 416)) return response;
   response.body.destroy();
   if (refusal === undefined) return notThere(plan, { status: response.status, url: response.url, base: response.base });

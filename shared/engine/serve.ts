@@ -16,7 +16,7 @@ import { judge, lifetimeSeconds } from './freshness';
 import { HeldBodies } from './held-body';
 import { misplaced } from './misplaced';
 import { NegativeCache } from './negative';
-import { keyPrefix, planPinningDocument, planRequest, planTarget, type Plan } from './plan';
+import { keyPrefix, planPinningDocument, planEncoding, planRequest, planTarget, type Plan } from './plan';
 import { privateDocument } from './private-document';
 import { PrivateSources } from './private-sources';
 import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
@@ -75,7 +75,8 @@ export class Engine {
   /** @throws LarderError */
   async answer(request: EngineRequest): Promise<Answer | PassOn> {
     const { module, cache } = this.rooms;
-    const plan = planRequest(module, cache, request.method, request.target, request.origin);
+    const usual = planRequest(module, cache, request.method, request.target, request.origin);
+    const plan = planEncoding(usual, () => request.zstd === true);
     await this.refuseAsking(plan, request);
     if (plan.route.kind === 'passthrough') {
       if (plan.route.needsCredentials === true && cache.clientAuth === 'strip') {
@@ -126,7 +127,8 @@ export class Engine {
     const passes = route.kind === 'passthrough' || this.forwarded(plan, request) !== undefined;
     if (passes && config.offline) throw new LarderError('offline-pass', { target });
     if (request.onlyIfCached !== true) return;
-    const verdict = passes ? undefined : judge(await store.find(plan.key), route, cache, config, now()).do;
+    const held = (await store.find(plan.key)) ?? (plan.encoded && (await store.find(plan.encoded.usual.key)));
+    const verdict = passes ? undefined : judge(held, route, cache, config, now()).do;
     if (verdict === undefined || verdict === 'fetch' || verdict === 'revalidate') throw new LarderError('only-if-cached', { target });
   }
 

@@ -10,7 +10,7 @@ import type { Store } from '../store/types';
 import type { Bases } from './bases';
 import type { Counters } from './counters';
 import { Prepared } from './prepared';
-import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
+import { acceptsGzip, acceptsZstd, readFacts, type RequestFacts } from './request-facts';
 import { headersOf } from './response-headers';
 
 interface Ready {
@@ -36,6 +36,8 @@ interface Slot {
   /** By rendering and encoding, not by what clients send: one rendering is kept once, however many ways there are to ask for it. */
   readonly byManner: Map<string, Ready>;
   readonly variantOf: ((accept: string | undefined) => string) | undefined;
+  /** They are several files, of which one is for clients that accept zstd. */
+  readonly hasForms: boolean;
   /** Which renderings some values of Accept mean. */
   readonly variants: Map<string, string>;
 }
@@ -144,7 +146,7 @@ export class Hot {
     const slotKey = this.slotKeyOf(facts, target);
     if (slotKey === undefined) return;
     let slot = this.slots.get(slotKey);
-    if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer.variantOf)));
+    if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer)));
     const manner = answer.vary === '' ? '' : mannerOf(slot, facts);
     this.bytes -= slot.byManner.get(manner)?.cost ?? 0;
     const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
@@ -266,12 +268,13 @@ function isUnchanged({ ifNoneMatch, ifModifiedSince }: RequestFacts, { etag }: R
   return ifNoneMatch === undefined ? ifModifiedSince !== undefined : ifNoneMatch === etag;
 }
 
-function emptySlot(variantOf: Slot['variantOf']): Slot {
-  return { byManner: new Map(), variantOf, variants: new Map() };
+function emptySlot({ variantOf, hasForms }: Answer): Slot {
+  return { byManner: new Map(), variantOf, hasForms: hasForms === true, variants: new Map() };
 }
 
 /** Which of a slot's responses a client gets: the rendering that its Accept means, and whether it takes gzip. Never ''. */
 function mannerOf(slot: Slot, facts: RequestFacts): string {
+  if (slot.hasForms) return acceptsZstd(facts.acceptEncoding) ? 'zstd\n' : '\n';
   return (acceptsGzip(facts.acceptEncoding) ? 'gzip\n' : '\n') + variantOf(slot, facts.accept);
 }
 

@@ -83,22 +83,33 @@ function factOf(spelling: string): TextFact | undefined {
   return fact;
 }
 
-const gzipAnswers = new Map<string, boolean>();
-
 /** Whether a client takes gzip (RFC 9110 §12.5.3): named, or `*`, with a weight above 0. */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  return accepts(gzipAnswers, acceptEncoding, (codings) => codings.get('gzip') ?? codings.get('x-gzip') ?? codings.get('*') ?? false);
+}
+
+/** Whether a client takes zstd: named, with a weight above 0. `*` is said by many who cannot read it. */
+export function acceptsZstd(acceptEncoding: string | undefined): boolean {
+  return accepts(zstdAnswers, acceptEncoding, (codings) => codings.get('zstd') ?? false);
+}
+
+const gzipAnswers = new Map<string, boolean>();
+const zstdAnswers = new Map<string, boolean>();
+
+function accepts(
+  answers: Map<string, boolean>,
+  acceptEncoding: string | undefined,
+  decide: (codings: ReadonlyMap<string, boolean>) => boolean,
+): boolean {
   if (acceptEncoding === undefined) return false;
-  const known = gzipAnswers.get(acceptEncoding);
+  const known = answers.get(acceptEncoding);
   if (known !== undefined) return known;
-  let star = false;
-  let named: boolean | undefined;
+  const codings = new Map<string, boolean>();
   for (const part of acceptEncoding.toLowerCase().split(',')) {
     const [coding = '', ...parameters] = part.split(';').map((word) => word.trim());
-    const refused = parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter));
-    if (coding === 'gzip' || coding === 'x-gzip') named = !refused;
-    else if (coding === '*') star = !refused;
+    codings.set(coding, !parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter)));
   }
-  const answer = named ?? star;
-  if (gzipAnswers.size < MOST_SPELLINGS) gzipAnswers.set(acceptEncoding, answer);
+  const answer = decide(codings);
+  if (answers.size < MOST_SPELLINGS) answers.set(acceptEncoding, answer);
   return answer;
 }

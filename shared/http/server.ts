@@ -21,7 +21,7 @@ import { ownAnswerTo, sendOwnAnswer } from './own-answers';
 import type { OwnPageHandler } from './own-pages';
 import type { Passthrough } from './passthrough';
 import { asLarderError, isLeftUnanswered, refuse } from './refuse';
-import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
+import { acceptsGzip, acceptsZstd, readFacts, type RequestFacts } from './request-facts';
 import { send, type Sent } from './send';
 import { parseTarget, type Target } from './target';
 
@@ -102,6 +102,7 @@ export class Door {
       method: req.method ?? 'GET',
       collapsed: target.collapsed,
       gzip: acceptsGzip(facts.acceptEncoding),
+      zstd: acceptsZstd(facts.acceptEncoding),
       onlyIfCached: facts.cacheControl !== undefined && /\bonly-if-cached\b/i.test(facts.cacheControl),
       client: req.socket,
       ...(req.socket.remoteAddress === undefined ? {} : { address: req.socket.remoteAddress }),

@@ -64,7 +64,7 @@ export class TarTree {
 
   /** @returns as GitTree.finish @throws Error what is wrong with it */
   async finish(): Promise<readonly string[]> {
-    this.archive.end();
+    this.archive.end(undefined);
     await this.over;
     if (this.entries === 0) throw new TreeError('it is no tar archive, or an empty one');
     return this.tree.finish();
