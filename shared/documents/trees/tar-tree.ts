@@ -24,6 +24,8 @@ export class TarTree {
   constructor() {
     this.archive.on('entry', (header, contents, next) => {
       this.entries++;
+      // What ends the archive ends the entry under way: told once is enough.
+      contents.on('error', () => undefined);
       try {
         const entry = header as Entry;
         const add = this.entry(entry);
