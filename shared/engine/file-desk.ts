@@ -1,5 +1,5 @@
 /** Files whose URL names their bytes for ever: held, under way, or to be fetched. */
-import type { ImmutableRoute, Pin } from '../../caches/module';
+import type { ImmutableRoute } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
 import { sriAgrees } from '../integrity/sri';
 import type { Entry } from '../store/entry';
@@ -13,7 +13,7 @@ import { FileFlight, HOLD_BACK_BYTES } from './file-flight';
 import type { FileHosts } from './file-hosts';
 import type { FileClues } from './file-search';
 import { FilePlaces, isAbsence } from './file-places';
-import { labelledForm } from './file-form';
+import { aboutFile, aboutUnverified, pinEtag, standsInUntil } from './file-answer';
 import { judge, type Verdict } from './freshness';
 import type { ListedPins } from './listed-pins';
 import { SMALL_BYTES, type HeldBodies } from './held-body';
@@ -26,15 +26,16 @@ import { strongEtag, type EngineRooms } from './rooms';
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
 const MOST_DAMAGED = 2;
 const MOST_TOLD = 1_000;
-/** How long the usual file stands in for an encoding that the upstream did not have. */
-const STAND_IN_MS = 24 * 3600 * 1000;
-const FOR_EVER = 'public, immutable, max-age=31536000';
+/** How long an encoding is not asked for again whose bytes were wrong. */
+const DISTRUST_MS = 10 * 60 * 1000;
 
 export class FileDesk {
   /** Keys whose flight is being prepared or under way. */
   private readonly flights = new Map<string, Promise<FileFlight | Entry>>();
   /** Replacements that were logged. */
   private readonly told = new Set<string>();
+  /** Encodings whose bytes were wrong, and until when that counts. */
+  private readonly distrusted = new Map<string, number>();
   private readonly archives: ArchiveSource;
 
   constructor(
@@ -78,19 +79,33 @@ export class FileDesk {
   /** @throws LarderError */
   async get(plan: Plan, request: EngineRequest): Promise<Answer> {
     if (!plan.encoded) return this.found(plan, request);
+    const { usual } = plan.encoded;
+    // Who accepts an encoding can do with the usual file.
+    if (this.isDistrusted(plan)) return this.found(usual, request);
     try {
       return await this.found(plan, request);
     } catch (error) {
-      // Who accepts an encoding can do with the usual file too, and with what stands in for the encoding already.
-      for (const other of [plan, plan.encoded.usual]) {
+      // Also with what stood in for the encoding for too long.
+      for (const other of [plan, usual]) {
         const entry = await this.rooms.store.find(other.key);
         if (!entry || this.verdict(other, entry).do !== 'serve') continue;
-        // Next time the encoding may be had: it is to be decided anew.
+        // Next time the encoding may be had: that is to be decided anew.
         const { ready: _, ...answer } = await this.held(other, entry);
         return answer;
       }
       throw error;
     }
+  }
+
+  private isDistrusted({ key }: Plan): boolean {
+    const until = this.distrusted.get(key);
+    return until !== undefined && this.rooms.now() < until;
+  }
+
+  private noteDistrust({ key, encoded }: Plan, error: unknown): void {
+    if (!encoded || !isLarderError(error) || error.code !== 'integrity') return;
+    if (this.distrusted.size >= MOST_TOLD) this.distrusted.clear();
+    this.distrusted.set(key, this.rooms.now() + DISTRUST_MS);
   }
 
   private verdict(plan: Plan, entry: Entry | undefined): Verdict {
@@ -158,7 +173,7 @@ export class FileDesk {
     this.rooms.store.used(entry.key);
     const dated = plan.route.dated === true ? new Date(entry.storedAt).toUTCString() : undefined;
     const modified = entry.lastModified ?? dated;
-    const about = this.about(plan, entry.contentType, strongEtag(entry.integrity), modified, entry.contentEncoding);
+    const about = aboutFile(plan, entry.contentType, strongEtag(entry.integrity), modified, entry.contentEncoding);
     if (entry.size > SMALL_BYTES) return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: await this.bodies.open(entry) };
     const bytes = await this.bodies.readSmall(entry);
     const ready = { bytes, freshUntil: standsInUntil(plan, entry), usedKey: entry.key };
@@ -199,7 +214,7 @@ export class FileDesk {
       // Nothing of a small body goes out before it is verified, so that a bad one is an honest error instead of a cut connection.
       if (head.total !== undefined && head.total <= HOLD_BACK_BYTES) await flight.verified;
       const etag = pinEtag(head.pin, plan);
-      return { ...this.about(plan, await flight.contentType(), etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
+      return { ...aboutFile(plan, await flight.contentType(), etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
     } catch (error) {
       body.close();
       this.negative.learn(plan.key, error);
@@ -215,7 +230,10 @@ export class FileDesk {
     flight.then((begun) => ('reader' in begun ? begun.settled.then(gone) : gone()), gone);
     flight
       .then((begun) => ('reader' in begun ? begun.verified : undefined))
-      .catch((error: unknown) => (isLarderError(error) && isAbsence(error) ? this.absences.note(plan) : undefined));
+      .catch((error: unknown) => {
+        this.noteDistrust(plan, error);
+        return isLarderError(error) && isAbsence(error) ? this.absences.note(plan) : undefined;
+      });
     return flight;
   }
 
@@ -243,7 +261,7 @@ export class FileDesk {
     const response = await this.askPart(plan, places, range);
     if (!response) return undefined;
     const part = partOf(response, range);
-    const about = { ...this.unverified(plan, response, pins.known()), detail: 'range' };
+    const about = { ...aboutUnverified(plan, response, pins.known()), detail: 'range' };
     if (part) return { ...about, part, body: partSource(response, part) };
     response.body.destroy();
     const total = response.status === 416 ? totalOf(response) : undefined;
@@ -256,7 +274,7 @@ export class FileDesk {
     const response = await this.askPart(plan, places, 'bytes=0-0');
     if (!response) return undefined;
     response.body.destroy();
-    const about = { ...this.unverified(plan, response, pins.known()), detail: 'head', body: sizeOnly(totalOf(response)) };
+    const about = { ...aboutUnverified(plan, response, pins.known()), detail: 'head', body: sizeOnly(totalOf(response)) };
     return response.status === 200 ? { ...about, wholeOnly: true } : about;
   }
 
@@ -294,49 +312,4 @@ export class FileDesk {
     const places = new FilePlaces(this.rooms, plan, pins, guess);
     return { pins, places, ...(route.memberOf ? { takeOut: () => this.archives.takeOut(plan) } : {}) };
   }
-
-  /** What is said of bytes that nobody checks: with the validators that they will have once they are held, so that a client can go on then. */
-  private unverified(plan: Plan, { headers, url }: UpstreamResponse, pin: Pin | undefined) {
-    const about = this.about(
-      plan,
-      labelledForm(plan, headers, url).contentType,
-      pinEtag(pin, plan),
-      headers['last-modified'],
-      headers['content-encoding'],
-    );
-    return { ...about, outcome: 'pass' as const, cacheControl: 'no-store' };
-  }
-
-  private about(
-    plan: Plan,
-    contentType: string | undefined,
-    etag: string | undefined,
-    lastModified: string | undefined,
-    encoding: string | undefined,
-  ) {
-    const route = plan.route as ImmutableRoute;
-    const hasForms = route.encodings !== undefined;
-    return {
-      contentType: contentType !== undefined && !/^text\/html/i.test(contentType) ? contentType : route.contentType,
-      cacheControl: FOR_EVER,
-      vary: hasForms ? 'Accept-Encoding' : '',
-      ...(hasForms ? { hasForms } : {}),
-      ...(etag === undefined ? {} : { etag }),
-      ...(lastModified === undefined ? {} : { lastModified }),
-      // The bytes are the file, whatever the upstream says that it did to them.
-      ...(encoding === undefined || hasForms ? {} : { contentEncoding: encoding }),
-    };
-  }
-}
-
-/** Until when held bytes serve: those of the usual file in place of an encoding not for ever. ms since the epoch */
-function standsInUntil({ encoded }: Plan, entry: Entry): number {
-  return encoded === undefined || entry.contentType === encoded.as.contentType ? Infinity : entry.storedAt + STAND_IN_MS;
-}
-
-/** The ETag that the file will have once it is held, if the pin is also its content address. */
-function pinEtag(pin: Pin | undefined, plan: Plan): string | undefined {
-  const usual = (plan.route as ImmutableRoute).digest;
-  const found = pin?.integrity?.split(/\s+/).find((word) => word.startsWith(`${usual}-`));
-  return found === undefined ? undefined : strongEtag(found);
 }

@@ -15,15 +15,14 @@ import { FileJudge } from './file-judge';
 import { FileSearch, type FileClues } from './file-search';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
-import { askedEncoding, fileForm, refuseForm, usualForm, type FileForm } from './file-form';
+import { askedEncoding, refuseForm } from './file-form';
+import { FormWatch } from './form-watch';
 import { abandon, type SpoolHandle } from './spooling';
 import { TreeWatch } from './tree-watch';
 
 /** Kept from every client until the whole is verified (a smaller body is kept back entirely). */
 export const HOLD_BACK_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
-/** What tells how a file is compressed. */
-const FORM_BYTES = 4;
 
 export interface FlightHead extends Head {
   /** The pin that will judge it, if it was known when the headers came. */
@@ -53,8 +52,7 @@ export class FileFlight {
   private readonly tree: string | undefined;
   private readonly watch: TreeWatch | undefined;
   private divergences = 0;
-  /** What the body's first bytes say that it is; `is` undefined: what was not asked for. */
-  private form: { readonly is: FileForm | undefined } | undefined;
+  private readonly forms: FormWatch;
   private complete = false;
   private failure: LarderError | undefined;
   private announce!: (head: FlightHead) => void;
@@ -66,6 +64,7 @@ export class FileFlight {
     private readonly spool: SpoolHandle,
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
+    this.forms = new FormWatch(plan, this.body);
     this.tree = (plan.route as ImmutableRoute).tree?.(plan.params);
     if (this.tree !== undefined) this.watch = new TreeWatch(rooms.pool, this.body, rooms.log);
     this.body.onStalled = (follower) => (follower === this.watch?.follower ? this.watch.giveUp() : this.leaveBehind(follower as Reader));
@@ -125,29 +124,13 @@ export class FileFlight {
    * be sent. @throws LarderError if none did
    */
   async contentType(): Promise<string | undefined> {
-    if (!this.hasForms) return undefined;
+    if (!this.forms.areSeveral) return undefined;
     for (;;) {
       if (this.failure) throw this.failure;
-      const form = await this.formOf();
+      const form = await this.forms.form(this.complete);
       if (form) return form.contentType;
       await this.body.changed();
     }
-  }
-
-  /** @returns undefined as long as that is not known (unless the body is whole), or if it is a form that was not asked for */
-  private async formOf(isWhole = this.complete): Promise<FileForm | undefined> {
-    const { divergences, body, plan } = this;
-    if (!this.hasForms) return usualForm(plan);
-    if (this.form) return this.form.is;
-    const most = Math.min(FORM_BYTES, body.received);
-    if (most < FORM_BYTES && !isWhole) return undefined;
-    const head = Buffer.alloc(most);
-    for (let at = 0; at < most;) {
-      const bytes = await body.read(at, most);
-      if (bytes.length === 0 || divergences !== this.divergences) return undefined;
-      at += bytes.copy(head, at);
-    }
-    return (this.form = { is: fileForm(plan, head) }).is;
   }
 
   private get total(): number | undefined {
@@ -187,7 +170,7 @@ export class FileFlight {
       if (offset < stop) {
         const { divergences } = this;
         // Bytes in a coding that was not asked for are for nobody; they are found wrong in the end.
-        if (this.hasForms && !(await this.formOf())) {
+        if (this.forms.areSeveral && !(await this.forms.form(this.complete))) {
           await this.body.changed();
           continue;
         }
@@ -201,10 +184,6 @@ export class FileFlight {
       if (this.complete && offset >= Math.min(end, this.body.received)) return NOTHING;
       await this.body.changed();
     }
-  }
-
-  private get hasForms(): boolean {
-    return (this.plan.route as ImmutableRoute).encodings !== undefined;
   }
 
   private sendable(): number {
@@ -243,7 +222,7 @@ export class FileFlight {
   /** Readers that were given bytes which turned out wrong must not get the rest. */
   private diverge(offset: number): void {
     this.divergences++;
-    if (offset < FORM_BYTES) this.form = undefined;
+    this.forms.replaced(offset);
     this.watch?.replaced(offset);
     const failure = new LarderError('integrity', { target: this.plan.path, expected: 'the bytes sent so far', got: 'others on a retry' });
     for (const reader of this.readers) if (reader.handed > offset) reader.failure = failure;
@@ -262,7 +241,7 @@ export class FileFlight {
     const known = pins.known();
     const announce = (head: Head): void => this.announce({ ...head, ...(known ? { pin: known } : {}) });
     const { signal } = this.abort;
-    return new FileSearch({ rooms, plan, judge, download, signal, announce, form: () => this.formOf(true), ...clues }).run();
+    return new FileSearch({ rooms, plan, judge, download, signal, announce, form: () => this.forms.form(true), ...clues }).run();
   }
 
   /** The download failed: what came may be resumed later, unless it was wrong or is left of an attempt that was. */

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { gitTreeOf, tarOf, type Leaf, type TarEntry } from '../../testing/tar-entries';
+import { zstdOf } from '../../testing/zstd';
 import { MOST_NAMES } from './git-tree';
 import { treeTrouble } from './tar-tree';
 import { TreeThreads } from './tree-threads';
@@ -14,13 +14,6 @@ jest.setTimeout(120_000);
 /** What is wrong with an archive. */
 function troubleOf(archive: Buffer, pieceBytes?: number, limits = UNPACK_LIMITS): Promise<string> {
   return treesOf(archive, pieceBytes, limits).then((trees) => `nothing: ${trees.join(' ')}`, treeTrouble);
-}
-
-/** By the usual command. */
-function zstd(body: Buffer, ...options: readonly string[]): Buffer {
-  const { status, stdout, stderr } = spawnSync('zstd', ['-q', '-c', ...options], { input: body, timeout: 60_000, maxBuffer: 2 ** 30 });
-  if (status !== 0) throw new Error(`zstd: ${stderr.toString()}`);
-  return stdout;
 }
 
 const BODY = randomBytes(3_000_000);
@@ -69,9 +62,9 @@ describe('what leads out of its folder, or is nothing that git knows', () => {
 describe('what is cut off, goes on behind its end, or is no archive', () => {
   const packers: [string, (body: Buffer) => Buffer][] = [
     ['gzip', (body) => gzipSync(body)],
-    ['zstd', (body) => zstd(body)],
-    ['zstd with a checksum', (body) => zstd(body, '--check')],
-    ['zstd, one segment', (body) => zstd(body, '-19', '--long=27')],
+    ['zstd', (body) => zstdOf(body)],
+    ['zstd with a checksum', (body) => zstdOf(body, '--check')],
+    ['zstd, one segment', (body) => zstdOf(body, '-19', '--long=27')],
   ];
   describe.each(packers)('%s', (_name, packed) => {
     let archive: Buffer;
@@ -144,7 +137,7 @@ describe('bombs', () => {
   it('a gigabyte of zeros in a megabyte is refused by its ratio, before it is unpacked', async () => {
     const zeros = Buffer.concat([tarOf(bomb).subarray(0, 512), Buffer.alloc(64 * 2 ** 20)]);
     expect(await troubleOf(gzipSync(zeros), 65_536, limits)).toMatch(/unpacks to more than \d+ bytes from \d+/);
-    expect(await troubleOf(zstd(zeros), 65_536, limits)).toMatch(/unpacks to more than \d+ bytes from \d+/);
+    expect(await troubleOf(zstdOf(zeros), 65_536, limits)).toMatch(/unpacks to more than \d+ bytes from \d+/);
   });
 
   it('an honest archive that is larger than a limit is refused by its size', async () => {
