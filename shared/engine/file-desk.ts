@@ -9,6 +9,7 @@ import type { Answer, EngineRequest } from './answer';
 import { ArchiveSource } from './archive-source';
 import { memorySource, sizeOnly } from './body-source';
 import type { DocumentDesk } from './document-desk';
+import { EncodedFiles } from './encoded-files';
 import { FileFlight, HOLD_BACK_BYTES } from './file-flight';
 import type { FileHosts } from './file-hosts';
 import type { FileClues } from './file-search';
@@ -26,16 +27,13 @@ import { strongEtag, type EngineRooms } from './rooms';
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
 const MOST_DAMAGED = 2;
 const MOST_TOLD = 1_000;
-/** How long an encoding is not asked for again whose bytes were wrong. */
-const DISTRUST_MS = 10 * 60 * 1000;
 
 export class FileDesk {
   /** Keys whose flight is being prepared or under way. */
   private readonly flights = new Map<string, Promise<FileFlight | Entry>>();
   /** Replacements that were logged. */
   private readonly told = new Set<string>();
-  /** Encodings whose bytes were wrong, and until when that counts. */
-  private readonly distrusted = new Map<string, number>();
+  private readonly encoded: EncodedFiles;
   private readonly archives: ArchiveSource;
 
   constructor(
@@ -47,6 +45,11 @@ export class FileDesk {
     private readonly absences: Absences,
   ) {
     this.archives = new ArchiveSource(rooms, bodies, this);
+    this.encoded = new EncodedFiles(
+      (plan, request) => this.found(plan, request),
+      (plan) => this.heldIfGood(plan),
+      rooms.now,
+    );
   }
 
   get underWay(): number {
@@ -77,35 +80,13 @@ export class FileDesk {
   }
 
   /** @throws LarderError */
-  async get(plan: Plan, request: EngineRequest): Promise<Answer> {
-    if (!plan.encoded) return this.found(plan, request);
-    const { usual } = plan.encoded;
-    // Who accepts an encoding can do with the usual file.
-    if (this.isDistrusted(plan)) return this.found(usual, request);
-    try {
-      return await this.found(plan, request);
-    } catch (error) {
-      // Also with what stood in for the encoding for too long.
-      for (const other of [plan, usual]) {
-        const entry = await this.rooms.store.find(other.key);
-        if (!entry || this.verdict(other, entry).do !== 'serve') continue;
-        // Next time the encoding may be had: that is to be decided anew.
-        const { ready: _, ...answer } = await this.held(other, entry);
-        return answer;
-      }
-      throw error;
-    }
+  get(plan: Plan, request: EngineRequest): Promise<Answer> {
+    return this.encoded.get(plan, request);
   }
 
-  private isDistrusted({ key }: Plan): boolean {
-    const until = this.distrusted.get(key);
-    return until !== undefined && this.rooms.now() < until;
-  }
-
-  private noteDistrust({ key, encoded }: Plan, error: unknown): void {
-    if (!encoded || !isLarderError(error) || error.code !== 'integrity') return;
-    if (this.distrusted.size >= MOST_TOLD) this.distrusted.clear();
-    this.distrusted.set(key, this.rooms.now() + DISTRUST_MS);
+  private async heldIfGood(plan: Plan): Promise<Answer | undefined> {
+    const entry = await this.rooms.store.find(plan.key);
+    return entry && this.verdict(plan, entry).do === 'serve' ? this.held(plan, entry) : undefined;
   }
 
   private verdict(plan: Plan, entry: Entry | undefined): Verdict {
@@ -231,7 +212,7 @@ export class FileDesk {
     flight
       .then((begun) => ('reader' in begun ? begun.verified : undefined))
       .catch((error: unknown) => {
-        this.noteDistrust(plan, error);
+        this.encoded.failed(plan, error);
         return isLarderError(error) && isAbsence(error) ? this.absences.note(plan) : undefined;
       });
     return flight;
