@@ -81,6 +81,12 @@ function routeLaws(module: Module, route: Route): void {
     });
   }
 
+  if (route.kind === 'immutable' && route.tree) {
+    test.each(route.examples)('has a git tree hash for %s, or none', (example) => {
+      expect(route.tree?.(match(module, method, example).params) ?? '0'.repeat(40)).toMatch(/^[0-9a-f]{40}$/);
+    });
+  }
+
   if (route.kind === 'roster' || route.kind === 'listed') listLaws(module, route);
 
   test.each(route.examples)('no form of %s escapes', (example) => {
@@ -225,6 +231,7 @@ function everyAnswer(route: Route, params: Params): unknown[] {
       route.purl?.(params),
       route.memberOf?.(params),
       route.listedIn?.(params),
+      route.tree?.(params),
     );
   }
   if (route.kind === 'roster') answers.push(route.signature(params), route.otherwise?.(params));
