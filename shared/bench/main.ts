@@ -14,6 +14,7 @@ import { pipClient } from './cells/pip-client';
 import { promises } from './cells/promises';
 import { startUp } from './cells/start-up';
 import { tarballs } from './cells/tarballs';
+import { trees } from './cells/trees';
 import { verdaccio } from './cells/verdaccio';
 import { pinSelf, shareInUse, whatIsMissing } from './machine';
 import { printHead, printRow, writeDocument } from './report';
@@ -33,6 +34,7 @@ const CELLS: readonly Cell[] = [
   promises,
   pages,
   pipClient,
+  trees,
 ];
 
 const LIMIT_MS = 20 * 60_000;

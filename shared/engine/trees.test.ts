@@ -10,7 +10,7 @@ import { trees as module } from '../testing/trees-module';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Handler, type Reply } from '../testing/upstream';
 import { sendReply } from '../testing/reply';
-import { zstdOf } from '../testing/zstd';
+import { storedZstd } from '../testing/zstd';
 
 jest.setTimeout(120_000);
 
@@ -22,7 +22,7 @@ const TAR = tarOf(
 );
 const SMALL_TAR = tarOf({ name: 'small', body: 'small' });
 const GZIP = gzipSync(TAR);
-const ZSTD = zstdOf(TAR);
+const ZSTD = storedZstd(TAR);
 const OTHER = gzipSync(tarOf({ name: 'Project.toml', body: 'name = "Evil"\n' }, { name: 'data', body: bytes(3_000_000, 'other') }));
 const CODED = { headers: { 'accept-encoding': 'zstd, gzip' } };
 const PLAIN = { headers: { 'accept-encoding': 'gzip' } };
@@ -222,7 +222,7 @@ describe('one URL, two files', () => {
 
   it('small ones, from the prepared answers too', async () => {
     await open();
-    const [gzip, zstd] = [gzipSync(SMALL_TAR), zstdOf(SMALL_TAR)];
+    const [gzip, zstd] = [gzipSync(SMALL_TAR), storedZstd(SMALL_TAR)];
     upstream.on(small, both({ body: gzip }, { body: zstd }));
     for (let round = 0; round < 3; round++) {
       expect((await house.get(small, PLAIN)).body.equals(gzip)).toBe(true);
@@ -235,7 +235,7 @@ describe('one URL, two files', () => {
 
   it('each is verified by itself: a hash that is right for one only', async () => {
     await open();
-    upstream.on(target, both({ body: GZIP }, { body: zstdOf(tarOf({ name: 'evil', body: bytes(300_000) })) }));
+    upstream.on(target, both({ body: GZIP }, { body: storedZstd(tarOf({ name: 'evil', body: bytes(300_000) })) }));
     expectRefused(await house.get(target, CODED));
     // Who accepts zstd can do with the usual file.
     expectRight(await house.get(target, CODED), GZIP, 'miss');
