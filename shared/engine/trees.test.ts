@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { treesOf } from '../documents/trees/trees-fixture';
@@ -174,6 +175,25 @@ describe('a download that breaks off', () => {
     await open();
     upstream.on(target, { body: GZIP, ...first }, ...more.map((reply) => ({ body: GZIP, ...reply })));
     expectRight(await house.get(target), GZIP, 'miss');
+  });
+
+  it('goes on in the next life of the cache, which hashes what was there', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'trees-home-'));
+    try {
+      await open({ home });
+      upstream.on(target, { body: GZIP, stallAt: 2_000_000 });
+      const asked = house.ask(target);
+      await until('most of it is there', () => asked.received > 1_500_000);
+      asked.leave();
+      await house.stop();
+      upstream.on(target, { body: GZIP, ranges: 'yes' });
+      await open({ home });
+      expectRight(await house.get(target), GZIP, 'miss');
+      expect(upstream.requests.at(-1)?.headers.range).toBe('bytes=2000000-');
+      await house.stop();
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
   });
 
   it('in the middle, and the next server has other bytes: never the halves of two for one', async () => {

@@ -11,6 +11,9 @@ const MOST_AHEAD = 2 * 1024 * 1024;
 /** JavaScript heap of a thread: an archive of 1,000,000 names takes 200 MB, all others next to nothing. */
 const HEAP_MB = 512;
 
+/** How long a thread that owes something may say nothing: then it hangs. What it does longest is the tree of 1,000,000 names, some seconds. */
+const SILENT_MS = 120_000;
+
 /** One archive on its way through a thread. */
 export interface TreeJob {
   /** Adds bytes (copied), in order. Resolves when there is room for more; at once if the verdict is known already. Never rejects. */
@@ -27,6 +30,7 @@ export interface TreeThreadsOptions {
   /** After how long without an archive a thread is ended. */
   readonly idleMs: number;
   readonly heapMb?: number;
+  readonly silentMs?: number;
 }
 
 export class TreeThreads {
@@ -60,6 +64,9 @@ class TreeThread {
   private readonly jobs = new Map<number, Job>();
   private count = 0;
   private timer: NodeJS.Timeout | undefined;
+  private readonly watchdog: NodeJS.Timeout;
+  /** Since when a thread that owes something has said nothing. */
+  private silentSince = performance.now();
   private isAlive = true;
 
   /** @param ended called once, as soon as no further archive can be given to it */
@@ -74,6 +81,11 @@ class TreeThread {
     this.worker.on('error', (error) => this.died(reasonOf(error)));
     this.worker.on('exit', () => this.died('the thread that unpacks archives ended'));
     this.worker.unref();
+    this.watchdog = setInterval(() => this.look(), this.silentMs / 4).unref();
+  }
+
+  private get silentMs(): number {
+    return this.options.silentMs ?? SILENT_MS;
   }
 
   get underWay(): number {
@@ -97,7 +109,15 @@ class TreeThread {
     await this.worker.terminate();
   }
 
+  private look(): void {
+    const isOwing = [...this.jobs.values()].some((job) => job.isOwed);
+    if (!isOwing) this.silentSince = performance.now();
+    else if (performance.now() - this.silentSince > this.silentMs)
+      this.died(`the thread that unpacks archives was silent for ${this.silentMs} ms`);
+  }
+
   private told(report: TreeReport): void {
+    this.silentSince = performance.now();
     const job = this.jobs.get(report.id);
     if ('taken' in report) return job?.taken(report.taken);
     job?.judged(report.verdict);
@@ -114,6 +134,7 @@ class TreeThread {
     if (!this.isAlive) return;
     this.isAlive = false;
     clearTimeout(this.timer);
+    clearInterval(this.watchdog);
     this.ended();
     for (const job of this.jobs.values()) job.failed(new LarderError('internal', { reason }));
     this.jobs.clear();
@@ -125,6 +146,7 @@ type Order = { readonly bytes: Uint8Array } | { readonly isEnd: true } | { reado
 
 class Job implements TreeJob {
   private ahead = 0;
+  private isFinishing = false;
   private isOver = false;
   private readonly verdict: Promise<TreeVerdict>;
   private resolve!: (verdict: TreeVerdict) => void;
@@ -152,8 +174,14 @@ class Job implements TreeJob {
   }
 
   finish(): Promise<TreeVerdict> {
-    if (!this.isOver) this.post({ isEnd: true }, []);
+    if (!this.isOver && !this.isFinishing) this.post({ isEnd: true }, []);
+    this.isFinishing = true;
     return this.verdict;
+  }
+
+  /** Whether the thread has something to do for it. */
+  get isOwed(): boolean {
+    return this.ahead > 0 || this.isFinishing;
   }
 
   drop(): void {
