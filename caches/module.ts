@@ -48,6 +48,31 @@ export interface ErrorView {
   readonly remedy: string;
 }
 
+/** What a cache knows of itself, for its own pages. Times are ISO 8601. */
+export interface About {
+  /** Of this program. */
+  readonly version: string;
+  /** URL under which the client sees this cache, no trailing slash. */
+  readonly base: string;
+  readonly startedAt: string;
+  /** Base URLs of the default upstream's mirrors, without credentials. */
+  readonly upstreams: readonly string[];
+  /** Most memory that the process had, in bytes. */
+  readonly memoryBytes: number;
+  readonly requests: { readonly hits: number; readonly misses: number; readonly errors: number };
+  /** Requests by the module's `label`. */
+  readonly labels: Readonly<Record<string, { readonly count: number; readonly seconds: number }>>;
+  /** Bodies only. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Files held of the default origin, by canonical path; `used` counts how often each was served since the start, its fetch included. */
+  readonly files: ReadonlyArray<{ readonly path: string; readonly size: number; readonly used: number; readonly usedAt: string }>;
+  /** When a list of announcements was confirmed last by an upstream; undefined: never. */
+  readonly announcedAt: string | undefined;
+  /** How often a list showed something new, since the start. */
+  readonly announcements: number;
+}
+
 export interface Module {
   /** Folder, mount, store prefix, metric label, unit name and configuration suffix: one word for all. */
   readonly name: string;
@@ -56,6 +81,13 @@ export interface Module {
   readonly defaultPort: number;
   /** purl type with which the package-URL library is asked for the default upstream; absent: none, or `defaultUpstream`. */
   readonly purlType?: string;
+  /** Default upstream, where no library knows one: base URL without trailing slash. */
+  readonly defaultUpstream?: string;
+  /**
+   * The mirrors of an origin are equal, so that of the healthy ones the fastest is asked first (by the time to their first answers); absent:
+   * in the operator's order.
+   */
+  readonly mirrors?: 'fastest';
   readonly routes: readonly Route[];
   /**
    * Targets (canonical) that belong to a package name, for `make purge p=`: documents, and all that begin with `prefix` ('': none).
@@ -76,6 +108,17 @@ export interface Module {
   readonly tunnels?: { readonly port: number };
   /** Own answers by raw target. */
   readonly ownAnswers?: Readonly<Record<string, OwnAnswer>>;
+  /** Pages about this cache that the ecosystem's tools know, by raw path: made of what the cache knows of itself. Each is pure. */
+  readonly ownPages?: Readonly<Record<string, (about: About) => Rendered>>;
+  /** Label of a raw target, for counts of requests in `ownPages`; one of a few. */
+  label?(target: string): string;
+  /**
+   * Request fields (lower case) that this ecosystem's clients send besides those of HTTP: they stand in the access log, and announcements may
+   * choose by them.
+   */
+  readonly fields?: readonly string[];
+  /** What the subjects of its announcements look like; the operator may choose among them, and say at which upstream each is (REGISTRIES_<c>). */
+  readonly subjects?: RegExp;
   /** Where this machine itself is told its archives, and how to read that: they become named origins (and are trusted as if configured). */
   readonly machineSources?: {
     /** Absolute paths; the last segment may have a `*` for any characters but a slash. */

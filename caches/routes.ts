@@ -118,6 +118,11 @@ export interface ImmutableRoute extends RouteBase {
    * only the usual one may answer with it. Best first.
    */
   readonly encodings?: readonly FileEncoding[];
+  /**
+   * Mirrors have it or not, each for itself, and the URL says what bytes are meant: that one does not have it is no answer as long as another
+   * was not asked.
+   */
+  readonly scattered?: true;
   /** purl of the file, e.g. `pkg:npm/lodash@4.17.21`. */
   purl?(params: Params): string;
   /**
@@ -241,6 +246,52 @@ export interface DocumentRoute extends RouteBase {
   readonly vary?: string;
 }
 
+/** An object that a list announces. */
+export interface Announced {
+  /** What it is a revision of (a registry's UUID): a list shows one revision of each. */
+  readonly subject: string;
+  /** Canonical target of the object: a file whose URL says what its bytes are. */
+  readonly target: string;
+}
+
+/**
+ * A list that names the newest revision of each of a few objects (Julia's registries). What several servers list is merged; a new revision
+ * becomes visible only when its object is held and verified, and an older one never comes back because one of the servers lags.
+ */
+export interface AnnouncementRoute extends RouteBase {
+  readonly kind: 'announcement';
+  /** A list that is older waits for one look at the servers, but not for long; a younger one is served at once. */
+  readonly ttlSeconds: number;
+  readonly contentType: string;
+  /** What a server's list names; lines of unknown kinds are left out. @throws DocumentError if it is no such list */
+  read(body: Buffer): readonly Announced[];
+  /** The list as clients see it. */
+  write(announced: readonly Announced[]): Buffer;
+  /**
+   * Canonical path of the list that this client is led to (302), by its request fields (lower-case names of `Module.fields`). If the
+   * upstream has no such list, this one is served.
+   */
+  prefers?(field: (name: string) => string | undefined): string;
+  /** Value of Vary where `prefers` is. */
+  readonly vary?: string;
+  /** The member of an object's archive without which it is of no use, and how it is judged: such an object is not shown. Runs in a worker thread. */
+  readonly essential?: {
+    readonly member: RegExp;
+    /** @throws DocumentError */
+    check(body: Buffer, announced: Announced): void;
+  };
+}
+
+/** A small text about a held file, made when it is asked for. */
+export interface DescriptionRoute extends RouteBase {
+  readonly kind: 'description';
+  readonly contentType: string;
+  /** Canonical target of the file: an immutable route whose digest is SHA-256. */
+  file(params: Params): string;
+  /** @param about `url`: where the client gets the file from this cache; `sha256`: hexadecimal */
+  write(params: Params, about: { readonly url: string; readonly sha256: string; readonly size: number }): Buffer;
+}
+
 /** Never stored: login, search, audit, publish. */
 export interface PassthroughRoute extends RouteBase {
   readonly kind: 'passthrough';
@@ -250,4 +301,4 @@ export interface PassthroughRoute extends RouteBase {
   stales?(params: Params): readonly string[];
 }
 
-export type Route = ImmutableRoute | DocumentRoute | RosterRoute | ListedRoute | PassthroughRoute;
+export type Route = ImmutableRoute | DocumentRoute | RosterRoute | ListedRoute | AnnouncementRoute | DescriptionRoute | PassthroughRoute;

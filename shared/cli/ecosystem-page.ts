@@ -27,6 +27,12 @@ const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])
     'A plain name stands for what the roster says that this client was shown; a digest for itself. Both are one object in the store, checked before it is whole.',
   ],
   [
+    'announcement',
+    'Announcements',
+    'Lists of the newest revisions, merged from every mirror. Looked for while clients ask; a new revision is shown only when it is held and verified, and none goes back because a mirror lags.',
+  ],
+  ['description', 'Descriptions', 'Made here, of a held file, when they are asked for.'],
+  [
     'passthrough',
     'Passed on',
     'Sent on to the upstream (of mirrors to the first) and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.',
@@ -37,6 +43,8 @@ const COLUMNS: Readonly<Record<Route['kind'], readonly [string, string]>> = {
   document: ['Fresh for', 'Forms'],
   roster: ['Fresh for', 'Signature'],
   listed: ['Judged by', 'Promises itself'],
+  announcement: ['Fresh for', 'Leads to'],
+  description: ['About', 'Content type'],
   passthrough: ['Methods', 'Credentials'],
 };
 /** A host for examples where clients name it, and the ways in which they may: a module has those that its `archive` reads. */
@@ -134,13 +142,15 @@ function facts(route: Route): [string, string] {
   switch (route.kind) {
     case 'immutable':
       return [
-        route.integrity
-          ? 'its URL'
-          : route.pinnedBy
-            ? 'the document that names it'
-            : route.listedIn
-              ? 'the indexes that name it; if they come to name other bytes, those are fetched'
-              : 'nothing',
+        route.tree
+          ? 'its URL: the git tree that it unpacks to'
+          : route.integrity
+            ? 'its URL'
+            : route.pinnedBy
+              ? 'the document that names it'
+              : route.listedIn
+                ? 'the indexes that name it; if they come to name other bytes, those are fetched'
+                : 'nothing',
         `${route.digest} unless a pin says otherwise${route.memberOf ? '; if the upstream lacks it, it is taken out of its archive' : ''}`,
       ];
     case 'document':
@@ -149,6 +159,13 @@ function facts(route: Route): [string, string] {
       return [duration(route.ttlSeconds), 'checked where this machine has the key'];
     case 'listed':
       return ['the roster, or the digest in its URL', route.index ? 'by some of them' : ''];
+    case 'announcement':
+      return [
+        duration(route.ttlSeconds),
+        route.prefers ? `\`${route.prefers(() => undefined)}\`, by ${route.vary ?? 'request fields'}` : '',
+      ];
+    case 'description':
+      return ['the file that its path begins with', route.contentType];
     case 'passthrough':
       return [(route.methods ?? ['GET', 'HEAD']).join(' '), route.needsCredentials === true ? 'needed' : ''];
   }
@@ -174,7 +191,7 @@ function keptAs(module: Module, route: Route, example: string): string {
 
 /** @returns undefined for what is kept under no path of its own */
 function pathInStore(route: Route, params: Params): string | undefined {
-  if (route.kind === 'passthrough') return undefined;
+  if (route.kind === 'passthrough' || route.kind === 'description') return undefined;
   if (route.kind !== 'listed') return route.path(params);
   const asked = route.asked(params);
   if (asked === 'signature') return undefined;

@@ -30,6 +30,11 @@ export interface CacheConfig {
    * `host:port` and `*.suffix` (what lies below it). Lower case; IPv6 addresses in brackets. Hosts of configured bases are allowed in any case.
    */
   readonly hosts?: 'any' | readonly string[];
+  /**
+   * Of announcements only these subjects are shown, and where each is announced: the name of an origin. Absent: all that the default origin
+   * announces.
+   */
+  readonly registries?: ReadonlyArray<{ readonly subject: string; readonly origin: string }>;
   /** What to do when a released file's promised digest changes. */
   readonly changed: 'refuse' | 'keep' | 'follow';
   /** Most bytes this cache may hold, if limited by itself. */

@@ -107,11 +107,14 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   }
   const ttlSeconds = reader.read('TTL_<c>', cache);
   const publicUrl = reader.read('PUBLIC_URL_<c>', cache);
+  const origins = [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input)];
+  const registries = chosenSubjects(reader, module, origins);
   const hosts = module.archive && (reader.read('<C>_HOSTS', cache) ?? 'any');
   return {
     name: cache,
     port: reader.read('PORT_<c>', cache) ?? module.defaultPort,
-    origins: [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input)],
+    origins,
+    ...(registries && { registries }),
     ...(ttlSeconds !== undefined && { ttlSeconds }),
     clientAuth,
     ...(publicUrl && { publicUrl }),
@@ -120,13 +123,31 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   };
 }
 
+/** REGISTRIES_<c>. @throws LarderError config: no such subject can be, twice the same, or an upstream that is not there */
+function chosenSubjects(reader: SettingReader, module: Module, origins: readonly Origin[]): CacheConfig['registries'] {
+  const { subjects } = module;
+  const chosen = subjects && reader.read('REGISTRIES_<c>', module.name);
+  if (!chosen) return undefined;
+  const names = origins.map(({ name }) => name);
+  const seen = new Set<string>();
+  return chosen.map((one) => {
+    const { subject, upstream: origin = REGISTRY } = { ...one, subject: one.subject.toLowerCase() };
+    const refuse = (allowed: string): never => reader.refuse(`REGISTRIES_${module.name}`, one.subject, allowed);
+    if (!subjects.test(subject)) refuse('it is no UUID');
+    if (seen.has(subject)) refuse('it is there twice');
+    if (!names.includes(origin)) refuse(`there is no UPSTREAM_${module.name}_${origin}`);
+    seen.add(subject);
+    return { subject, origin };
+  });
+}
+
 function defaultOrigin(reader: SettingReader, module: Module, own: readonly string[] | undefined): Origin {
   const authorization = reader.read('UPSTREAM_<c>_AUTH', module.name);
   if (own?.length) return { name: REGISTRY, bases: own, operatorNamed: true, ...(authorization && { authorization }) };
   if (authorization) {
     reader.refuse(`UPSTREAM_${module.name}_AUTH`, undefined, `it goes with an upstream of your own: set UPSTREAM_${module.name} too`);
   }
-  const { purlType } = module;
+  const { purlType, defaultUpstream: written } = module;
   let bases: readonly string[] | undefined;
   return {
     name: REGISTRY,
@@ -134,7 +155,7 @@ function defaultOrigin(reader: SettingReader, module: Module, own: readonly stri
     // Asked for on the first miss, not at start: the library takes 6 ms to load.
     get bases() {
       if (!bases) {
-        const base = purlType === undefined ? undefined : defaultUpstream(purlType);
+        const base = purlType === undefined ? written : defaultUpstream(purlType);
         bases = Object.freeze(base === undefined ? [] : [base]);
       }
       return bases;
@@ -165,7 +186,8 @@ function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: C
 
 /** Tells the names that mean something else already as first segment of a path. */
 function reservedNames(module: Module, input: ConfigInput): (name: string) => boolean {
-  const words = new Set([REGISTRY, ...input.modules.map(({ name }) => name), ...routeWords(module)]);
+  const pages = Object.keys(module.ownPages ?? {}).map((path) => path.split('/')[1] ?? '');
+  const words = new Set([REGISTRY, ...input.modules.map(({ name }) => name), ...routeWords(module), ...pages]);
   // What a module would take for a client's archive (or a mark of one) is no name either.
   return (name) => words.has(name) || module.archive?.(`/${name}/archive.example/path`, undefined) !== undefined;
 }

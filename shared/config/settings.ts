@@ -15,7 +15,7 @@ export interface Setting<T> {
   /** Never printed. */
   readonly secret?: true;
   /** Only caches whose module has this part have the setting. */
-  readonly needs?: 'archive' | 'machineSources';
+  readonly needs?: 'archive' | 'machineSources' | 'subjects';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -80,6 +80,15 @@ export const SETTINGS = {
     'The same for a named upstream; UPSTREAM_<c>_<name>_AUTH_FILE too.',
     true,
   ),
+  'REGISTRIES_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.subjects,
+      'all that the upstream lists',
+      'Registries that are shown to clients: their UUIDs; UUID@name for one that UPSTREAM_<c>_<name> has, whose packages then are looked for there too.',
+    ),
+    needs: 'subjects',
+  },
   '<C>_HOSTS': {
     ...setting(
       'Upstreams',

@@ -108,6 +108,18 @@ export function list<T>(one: Kind<T>, allowed: string): Kind<readonly T[]> {
   };
 }
 
+/** `subject` or `subject@upstream`. */
+export const subjects: Kind<ReadonlyArray<{ readonly subject: string; readonly upstream?: string }>> = list(
+  {
+    allowed: '',
+    parse: (raw) => {
+      const [, subject, upstream] = /^([^@]+)(?:@([a-z0-9][a-z0-9-]*))?$/.exec(raw) ?? [];
+      return subject === undefined ? undefined : { subject, ...(upstream === undefined ? {} : { upstream }) };
+    },
+  },
+  'a list of UUIDs; UUID@name for one that is at the upstream of that name',
+);
+
 export const words: Kind<readonly string[]> = list(
   { allowed: '', parse: (raw) => (/^[a-z0-9-]+$/.test(raw) ? raw : undefined) },
   'a list of cache names',

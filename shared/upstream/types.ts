@@ -74,5 +74,7 @@ export interface Upstream {
   connect(host: string, port: number, signal?: AbortSignal): Promise<Socket>;
   /** Of every configured mirror, and of the hosts that failed last among those that clients name. */
   health(): readonly MirrorHealth[];
+  /** Bytes of bodies that came since the start. */
+  receivedBytes(): number;
   close(): void;
 }
