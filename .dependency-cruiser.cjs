@@ -37,7 +37,7 @@ module.exports = {
       comment: 'parsers read text and nothing else',
       severity: 'error',
       from: { path: '^caches/parsers/', pathNot: TESTS },
-      to: { pathNot: ['^caches/parsers/', '^caches/module\\.ts$', '^(?:node:)?buffer$'] },
+      to: { pathNot: ['^caches/parsers/', '^caches/module\\.ts$', '^(?:node:)?buffer$', '^node_modules/smol-toml/'] },
     },
     {
       name: 'shared-knows-no-ecosystem',
@@ -105,6 +105,7 @@ module.exports = {
     door('fzstd', ['^shared/documents/decoders/']),
     door('zstddec', ['^shared/documents/decoders/']),
     door('tar-stream', ['^shared/documents/trees/tar-tree\\.ts$']),
+    door('smol-toml', ['^caches/parsers/toml\\.ts$']),
     door('winston', ['^shared/log/event-logger\\.ts$']),
     door('dotenv', ['^shared/config/sources\\.ts$']),
     door('@socketregistry', ['^shared/config/default-upstream\\.ts$']),

@@ -59,6 +59,7 @@ export const routes: readonly Route[] = [
     target: /^\/registries\.(?<flavour>eager|conservative)$/,
     examples: ['/registries.eager', '/registries.conservative'],
     path: ({ flavour = '' }) => `/registries.${flavour}`,
+    otherwise: () => '/registries',
   },
   {
     ...tarball,

@@ -4,6 +4,8 @@ import { routes } from './julia.table';
 import { label, ownPages } from './own-pages';
 import { TREE, UUID } from './target-patterns';
 
+const LISTS = ['/registries', '/registries.eager', '/registries.conservative'];
+
 export const julia: Module = {
   name: 'julia',
   title: 'Julia (Pkg)',
@@ -24,9 +26,10 @@ export const julia: Module = {
     'julia-registry-preference',
   ],
 
-  /** The UUID of a package or registry, or the tree hash of an artifact; names are known to registries only. */
+  /** The UUID of a package or registry, the tree hash of an artifact, or `registries` for the lists; names are known to registries only. */
   purge(packageName) {
     const id = packageName.toLowerCase();
+    if (id === 'registries') return { documents: LISTS, prefix: '' };
     if (new RegExp(`^${TREE}$`).test(id)) return { documents: [], prefix: `/artifact/${id}` };
     return new RegExp(`^${UUID}$`).test(id)
       ? { documents: [], prefix: `/package/${id}/`, anywhere: new RegExp(`/registry/${id}/`) }

@@ -56,6 +56,7 @@ export class FileSearch {
       const tried = await this.attempt(path);
       if ('entry' in tried) return tried.entry;
       if (worst === undefined || gravity(tried) > gravity(worst)) worst = tried;
+      if (this.mayBeElsewhere(tried)) continue;
       if (tried.isWrong) {
         wrong = { path, base: download.base, disturbed: download.disturbed };
         download.disturbed = false;
@@ -71,6 +72,13 @@ export class FileSearch {
     if (gravity(worst) > 0) throw worst.error;
     // That it is not here means nothing as long as nobody could say where it is.
     return (await this.asMember()) ?? Promise.reject(places.undecided() ?? worst.error);
+  }
+
+  /** Where each mirror has it or not, one that does not have it is not asked again, and the others are. */
+  private mayBeElsewhere({ error, isWrong }: Failed): boolean {
+    const { plan, download } = this.its;
+    const isScattered = (plan.route as ImmutableRoute).scattered === true;
+    return isScattered && !isWrong && isAbsence(error) && download.refute(download.base);
   }
 
   /** One address, to the end. @throws LarderError when it broke off too often, or was stopped */

@@ -2,9 +2,11 @@
  * The engine of one cache, as a table of contents: plan the request, then documents, files, or pass it on.
  * Each way ends in an Answer that http/ sends, or in a LarderError that http/ turns into the ecosystem's error.
  */
-import type { DocumentRoute } from '../../caches/module';
+import type { DescriptionRoute, DocumentRoute } from '../../caches/module';
 import type { Origin } from '../config/config';
 import { errorText, isLarderError, LarderError } from '../errors';
+import { digestBuffer } from '../integrity/digest';
+import { openAnnouncementHouse, type AnnouncementHouse } from './announcement-house';
 import { Absences } from './absences';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
@@ -44,6 +46,7 @@ export class Engine {
   private readonly renditions: Renditions;
   private readonly sources: PrivateSources;
   private readonly rosterHouse: RosterHouse | undefined;
+  private readonly announcements: AnnouncementHouse | undefined;
 
   /** @param rosters what it takes to deal with rosters; only for modules that have some */
   constructor(
@@ -59,12 +62,20 @@ export class Engine {
     this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative, hosts, absences);
     this.renditions = new Renditions(rooms, this.bodies, absences);
     const hasRosters = rosters && rooms.module.routes.some((route) => route.kind === 'roster');
+    const hasAnnouncements = rooms.module.routes.some((route) => route.kind === 'announcement');
+    this.announcements = hasAnnouncements ? openAnnouncementHouse(rooms, this.files, this.bodies, this.negative) : undefined;
     this.rosterHouse = hasRosters ? openRosterHouse(rooms, rosters, this.files, this.bodies, this.negative) : undefined;
   }
 
   /** Downloads under way: a cache with some is not idle. */
   get underWay(): number {
-    return this.documents.underWay + this.files.underWay + (this.rosterHouse?.rosters.underWay ?? 0);
+    const lists = (this.rosterHouse?.rosters.underWay ?? 0) + (this.announcements?.desk.underWay ?? 0);
+    return this.documents.underWay + this.files.underWay + lists;
+  }
+
+  /** What is to be said of lists of announcements; undefined where there are none. */
+  get announced(): AnnouncementHouse['watch'] | undefined {
+    return this.announcements?.watch;
   }
 
   /** What this process showed a client's address of a folder's rosters: sister processes ask. */
@@ -91,6 +102,8 @@ export class Engine {
       return privateDocument(this.rooms, plan, request, this.sources);
     }
     try {
+      if (plan.route.kind === 'announcement' && this.announcements) return await this.announcements.desk.get(plan, request);
+      if (plan.route.kind === 'description') return await this.description(plan, request);
       if (plan.route.kind === 'roster' || plan.route.kind === 'listed') return await this.listed(plan, request);
       return await (plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request));
     } catch (error) {
@@ -166,9 +179,25 @@ export class Engine {
     return { pass: 'authorization', plan: { ...plan, path: source }, ...(isSameHost ? {} : { anonymous: true }) };
   }
 
+  /** A text about a file, which is fetched for it if need be. */
+  private async description(plan: Plan, request: EngineRequest): Promise<Answer> {
+    const route = plan.route as DescriptionRoute;
+    const file = planTarget(this.rooms.module, this.rooms.cache, plan.origin, 'GET', route.file(plan.params));
+    const { integrity, size } = await this.whereItIs(file, (there) => this.files.ensure(there));
+    const sha256 = Buffer.from(integrity.slice('sha256-'.length), 'base64').toString('hex');
+    const body = route.write(plan.params, { url: request.base + plan.mount + file.path, sha256, size });
+    const { digests } = digestBuffer(body, ['sha256']);
+    const etag = digests.sha256 === undefined ? {} : { etag: strongEtag(digests.sha256) };
+    return { outcome: 'hit', contentType: route.contentType, cacheControl: 'no-cache', vary: '', body: memorySource(body), ...etag };
+  }
+
+  private whereItIs<T>(plan: Plan, work: (there: Plan) => Promise<T>): Promise<T> {
+    return this.announcements ? this.announcements.whereItIs(plan, work) : work(plan);
+  }
+
   private async file(plan: Plan, request: EngineRequest): Promise<Answer> {
     try {
-      return await this.files.get(plan, request);
+      return await this.whereItIs(plan, (there) => this.files.get(there, request));
     } catch (error) {
       const elsewhere =
         isLarderError(error) && error.code === 'upstream-not-found' ? await misplaced(this.rooms, this.documents, plan) : undefined;

@@ -19,7 +19,7 @@ export async function why({ rooms, documents, house }: WhyRooms, asked: Plan): P
   const listed = asked.route.kind === 'listed' ? await house?.listed.find(asked) : undefined;
   const plan = listed?.object ?? asked;
   const entry = await store.find(plan.key);
-  const passes = plan.route.kind === 'passthrough' || plan.route.kind === 'listed';
+  const passes = plan.route.kind === 'passthrough' || plan.route.kind === 'listed' || plan.route.kind === 'description';
   return {
     target: asked.path,
     route: plan.route.name,

@@ -53,6 +53,7 @@ export async function send(
 async function respond(client: Client, facts: RequestFacts, answer: Answer, now: number): Promise<Sent> {
   const { req, res } = client;
   const { body } = answer;
+  if (answer.location !== undefined) return head(res, 302, ['Location', answer.location, ...headersOf(answer, 0)]);
   if (answer.part) return sendPart(client, answer, answer.part);
   const { size } = body;
   const selection = select(req.method ?? 'GET', facts, {

@@ -105,6 +105,7 @@ export class Door {
       zstd: acceptsZstd(facts.acceptEncoding),
       onlyIfCached: facts.cacheControl !== undefined && /\bonly-if-cached\b/i.test(facts.cacheControl),
       client: req.socket,
+      field: (name) => textOf(req.headers[name]),
       ...(req.socket.remoteAddress === undefined ? {} : { address: req.socket.remoteAddress }),
       ...(facts.accept === undefined ? {} : { accept: facts.accept }),
       ...(facts.range === undefined ? {} : { range: facts.range }),
@@ -197,4 +198,8 @@ export class Door {
       ms,
     });
   }
+}
+
+function textOf(field: string | readonly string[] | undefined): string | undefined {
+  return typeof field === 'string' ? field : field?.join(', ');
 }

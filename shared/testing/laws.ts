@@ -14,7 +14,7 @@ import {
   type Rendered,
   type Route,
 } from '../../caches/module';
-import { listLaws, SOME_SHA256 } from './list-laws';
+import { leadLaws, listLaws, SOME_SHA256 } from './list-laws';
 
 export interface LawTables {
   /** Groups of targets that must be one key. */
@@ -88,6 +88,7 @@ function routeLaws(module: Module, route: Route): void {
   }
 
   if (route.kind === 'roster' || route.kind === 'listed') listLaws(module, route);
+  if (route.kind === 'announcement' || route.kind === 'description') leadLaws(module, route);
 
   test.each(route.examples)('no form of %s escapes', (example) => {
     const query = example.indexOf('?');
@@ -179,6 +180,14 @@ function documentLaws(module: Module, tables: LawTables, document: LawDocument):
       { numRuns: 300 },
     );
   });
+}
+
+/** Whatever becomes of the bytes of a body, an act on them ends in a result or in the document error. */
+export function survivesMutations(body: Buffer, act: (mutated: Buffer) => unknown): void {
+  fc.assert(
+    fc.property(mutations(body), (mutated) => onlyDocumentErrors(() => act(mutated))),
+    { numRuns: 300 },
+  );
 }
 
 function placeOf(module: Module, { home = HOME }: LawDocument, path: string): DocumentPlace {

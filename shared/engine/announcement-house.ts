@@ -1,0 +1,90 @@
+/** The rooms that deal with announcements, put together; and where an announced object is, when several upstreams announce. */
+import type { Announced } from '../../caches/module';
+import type { Origin } from '../config/config';
+import { isLarderError, LarderError } from '../errors';
+import { AnnouncementDesk } from './announcement-desk';
+import { AnnouncementLists } from './announcement-lists';
+import { AnnouncementMemory } from './announcement-memory';
+import type { ListOrigin } from './announcement-poll';
+import { AnnouncementWatch } from './announcement-watch';
+import type { FileDesk } from './file-desk';
+import { isAbsence } from './file-places';
+import type { HeldBodies } from './held-body';
+import type { NegativeCache } from './negative';
+import { planTarget, type Plan } from './plan';
+import { askRange } from './range-pass';
+import type { EngineRooms } from './rooms';
+
+export interface AnnouncementHouse {
+  readonly desk: AnnouncementDesk;
+  readonly watch: AnnouncementWatch;
+  /**
+   * Does something with a file at the upstream that has it: of the default one and those whose subjects are shown beside its own, the one of
+   * which it is held, else the first that can give it. @throws LarderError of the first upstream that does not just lack it
+   */
+  whereItIs<T>(file: Plan, work: (there: Plan) => Promise<T>): Promise<T>;
+}
+
+export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodies: HeldBodies, negative: NegativeCache): AnnouncementHouse {
+  const watch = new AnnouncementWatch(rooms.log, rooms.now);
+  const objectPlan = (origin: Origin, { target }: Announced): Plan => planTarget(rooms.module, rooms.cache, origin, 'GET', target);
+  const about = {
+    rooms,
+    watch,
+    lists: new AnnouncementLists(rooms, bodies),
+    memory: new AnnouncementMemory(rooms),
+    origins: (list: Plan) => originsOf(rooms, list),
+    spread: (origin: Origin, announced: Announced) => spread(rooms, objectPlan(origin, announced)),
+    hold: async (origin: Origin, announced: Announced): Promise<void> => {
+      // Nothing can be held now: the object is fetched, and verified, when it is asked for.
+      if (rooms.store.notStoring()) return;
+      await files.ensure(objectPlan(origin, announced));
+    },
+  };
+  const others = (rooms.cache.registries ?? []).map(({ origin }) => origin);
+  return {
+    watch,
+    desk: new AnnouncementDesk(about, negative),
+    whereItIs: async (file, work) => {
+      const [first] = rooms.cache.origins;
+      const more = file.origin === first ? rooms.cache.origins.slice(1).filter(({ name }) => others.includes(name)) : [];
+      if (more.length === 0) return work(file);
+      const plans = [file, ...more.map((origin) => planTarget(rooms.module, rooms.cache, origin, 'GET', file.path))];
+      for (const plan of plans) if (await rooms.store.find(plan.key)) return work(plan);
+      let worst: LarderError | undefined;
+      for (const plan of plans) {
+        try {
+          return await work(plan);
+        } catch (error) {
+          if (!isLarderError(error)) throw error;
+          if (worst === undefined || (isAbsence(worst) && !isAbsence(error))) worst = error;
+        }
+      }
+      throw worst ?? new LarderError('upstream-not-found', { target: file.path });
+    },
+  };
+}
+
+/** Where the subjects of a list are announced: as the operator says for the default upstream, else at the list's own. */
+function originsOf({ cache }: EngineRooms, list: Plan): readonly ListOrigin[] {
+  const { registries, origins } = cache;
+  if (!registries || list.origin !== origins[0]) return [{ origin: list.origin }];
+  return origins.flatMap((origin) => {
+    const subjects = new Set(registries.filter((one) => one.origin === origin.name).map(({ subject }) => subject));
+    return subjects.size > 0 ? [{ origin, subjects }] : [];
+  });
+}
+
+/** How many of an origin's servers have an object, by its first byte. Never rejects. */
+async function spread(rooms: EngineRooms, object: Plan): Promise<number> {
+  const { bases } = object.origin;
+  const answers = await Promise.all(
+    bases.map(async (base) => {
+      const skip = new Set(bases.filter((other) => other !== base));
+      const response = await askRange(rooms, object, object.path, 'bytes=0-0', skip).catch(() => undefined);
+      response?.body.destroy();
+      return response?.status === 200 || response?.status === 206;
+    }),
+  );
+  return answers.filter(Boolean).length;
+}
