@@ -79,6 +79,8 @@ export class Hot {
     private readonly now: () => number = Date.now,
     /** Targets in absolute form are answered too: for modules whose clients name the archive. */
     private readonly servesProxied = false,
+    /** Names (lower case) of further request fields that are logged. */
+    private readonly logged?: ReadonlySet<string>,
   ) {
     store.onChange((change) => {
       if (change.module !== moduleName) return;
@@ -91,13 +93,18 @@ export class Hot {
   /** Answers if it can at once. @returns false if the request must go the ordinary way */
   serve(req: IncomingMessage, res: ServerResponse): boolean {
     if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-    const facts = readFacts(req.rawHeaders);
+    const facts = this.read(req.rawHeaders);
     if (!this.isPlain(facts)) return false;
     const now = this.now();
     const ready = this.find(facts, req.url ?? '', now);
     if (!ready) return false;
     this.send(req, res, facts, ready, now);
     return true;
+  }
+
+  /** What a request's fields say. */
+  read(rawHeaders: readonly string[]): RequestFacts {
+    return readFacts(rawHeaders, this.logged);
   }
 
   /** The answer to a plain GET as bytes for the wire. @param facts of a request that `isPlain` @returns undefined if there is none ready */
@@ -107,7 +114,7 @@ export class Hot {
     if (!ready) return undefined;
     const unchanged = isUnchanged(facts, ready);
     const bytes = unchanged ? 0 : ready.prepared.body.length;
-    this.note(address, 'GET', target, unchanged ? 304 : 200, bytes);
+    this.note(address, 'GET', target, unchanged ? 304 : 200, bytes, facts.said);
     return unchanged ? ready.prepared.unchanged(now) : ready.prepared.ok(now);
   }
 
@@ -190,12 +197,13 @@ export class Hot {
         res.end(ready.prepared.body);
       } else res.end();
     }
-    this.note(req.socket.remoteAddress ?? '-', req.method ?? '-', req.url ?? '-', status, bytes);
+    this.note(req.socket.remoteAddress ?? '-', req.method ?? '-', req.url ?? '-', status, bytes, facts.said);
   }
 
-  private note(address: string, method: string, target: string, status: number, bytes: number): void {
+  private note(address: string, method: string, target: string, status: number, bytes: number, said: string | undefined): void {
     this.counters.count('hit', undefined, bytes);
-    this.log.access({ address, method, target, status, bytes, outcome: 'hit', ms: 0 });
+    this.counters.timed(target, 0);
+    this.log.access({ address, method, target, status, bytes, outcome: 'hit', ms: 0, said });
   }
 
   /** Whether nothing about the request needs a decision that is made elsewhere. */

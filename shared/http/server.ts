@@ -4,12 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Module } from '../../caches/module';
+import type { About, Module } from '../../caches/module';
 import type { CacheConfig, Config } from '../config/config';
 import type { Answer, EngineRequest, Outcome } from '../engine/answer';
 import type { Engine } from '../engine/serve';
 import { ERRORS, isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
+import { ownPageAt, sendOwnPage } from './about';
 import type { Archives } from './archives';
 import type { Bases } from './bases';
 import { closeUnanswered, isClosing } from './close-unanswered';
@@ -21,7 +22,7 @@ import { ownAnswerTo, sendOwnAnswer } from './own-answers';
 import type { OwnPageHandler } from './own-pages';
 import type { Passthrough } from './passthrough';
 import { asLarderError, isLeftUnanswered, refuse } from './refuse';
-import { acceptsGzip, acceptsZstd, readFacts, type RequestFacts } from './request-facts';
+import { acceptsGzip, acceptsZstd, type RequestFacts } from './request-facts';
 import { send, type Sent } from './send';
 import { parseTarget, type Target } from './target';
 
@@ -46,6 +47,8 @@ export interface ServerRooms {
   readonly trusted: Nets;
   /** ms since the epoch. */
   readonly now: () => number;
+  /** Facts for the module's pages about this cache, for a client that sees it at a base. @throws Error of the store */
+  readonly about?: (base: string) => Promise<About>;
   /** Answers below OWN_PREFIX. */
   readonly own: OwnPageHandler;
 }
@@ -87,7 +90,7 @@ export class Door {
   }
 
   private async answer(req: IncomingMessage, res: ServerResponse, raw: string): Promise<Done | undefined> {
-    const facts = readFacts(req.rawHeaders);
+    const facts = this.rooms.hot.read(req.rawHeaders);
     const target = parseTarget(raw, this.rooms.archives !== undefined);
     const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
     if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
@@ -96,6 +99,11 @@ export class Door {
       return undefined;
     }
     if (this.answerOurselves(req, res, facts, target, trusted)) return undefined;
+    const page = isForeign(this.rooms, target) ? undefined : ownPageAt(this.rooms.module, req.method, target.path);
+    if (page && this.rooms.about) {
+      const about = await this.rooms.about(baseOf(this.rooms, facts, target, trusted));
+      return { status: 200, bytes: sendOwnPage(req, res, page(about)), outcome: 'hit', detail: 'own' };
+    }
     this.refuseLoop(facts);
     const request: EngineRequest = {
       ...destinationOf(this.rooms, facts, target, trusted),
@@ -187,6 +195,8 @@ export class Door {
 
   private note(req: IncomingMessage, target: string, done: Done, ms: number): void {
     this.rooms.counters.count(done.outcome, done.detail, done.bytes);
+    this.rooms.counters.timed(target, ms);
+    const { said } = this.rooms.hot.read(req.rawHeaders);
     const outcome = done.outcome === 'pass' ? `pass (${done.detail})` : done.outcome;
     this.rooms.log.access({
       address: req.socket.remoteAddress ?? '-',
@@ -196,6 +206,7 @@ export class Door {
       bytes: done.bytes,
       outcome,
       ms,
+      said,
     });
   }
 }

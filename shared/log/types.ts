@@ -20,4 +20,6 @@ export interface AccessLine {
   /** `hit`, `miss`, `stale`, `revalidated`, `pass`, `error`. */
   readonly outcome: string;
   readonly ms: number;
+  /** Fields of the request that its ecosystem wants to see: `name=value …`, printable, without quotes. */
+  readonly said?: string | undefined;
 }

@@ -38,6 +38,8 @@ export interface StoreOptions extends Limits {
 
 /** The store, and what status and metrics ask of it. */
 export interface LarderStore extends Store {
+  /** Calls the listener for each use from now on. */
+  onUse(listener: (key: string) => void): void;
   /** Starts the committer before the first write needs it. */
   warm(): void;
   /** Released files whose promised digest changed, newest first. @throws Error if the ledger cannot be read */
@@ -62,6 +64,7 @@ class DiskStore implements LarderStore {
   private readonly space: Space;
   private readonly listeners: Array<(change: StoreChange) => void> = [];
   private uses = new Set<string>();
+  private useListener: ((key: string) => void) | undefined;
   private readonly timer: NodeJS.Timeout;
   private unreadableSince = 0;
 
@@ -138,7 +141,12 @@ class DiskStore implements LarderStore {
     await this.committer.ask({ op: 'quarantine', integrity });
   }
 
+  onUse(listener: (key: string) => void): void {
+    this.useListener = listener;
+  }
+
   used(key: string): void {
+    this.useListener?.(key);
     this.uses.add(key);
     if (this.uses.size >= USES_AT_ONCE) this.writeUses();
   }

@@ -58,7 +58,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     isConfigured: (base) => configuredBases().has(base),
     onChange: (base, healthy, reason) => (healthy ? log?.info('mirror-back', { base }) : log?.warn('mirror-rests', { base, reason })),
   });
-  const userAgent = `larder/${version()}`;
+  const userAgent = `larder/${programVersion()}`;
   const speeds = options.fastest ? createSpeeds() : undefined;
   const slots = createSlots(SLOTS_PER_HOST);
   const standings = createStandings(config, options.cache);
@@ -164,7 +164,8 @@ function memo<K extends object, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-function version(): string {
+/** Version of this program, as package.json has it. */
+export function programVersion(): string {
   const text = readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8');
   return String((JSON.parse(text) as { version?: unknown }).version ?? '0');
 }
