@@ -5,13 +5,16 @@
  */
 import { statfsSync } from 'node:fs';
 import type { Limits } from './jobs';
-import type { Rows } from './rows';
+import type { Row, Rows } from './rows';
 import type { Writer } from './writer';
 
 const LOW_WATER = 0.95;
 const SLICE_ENTRIES = 200;
 /** Candidates looked at in one step when only their bytes on disk count (shared bytes give nothing back). */
 const FREE_ENTRIES = 2000;
+
+/** Entries whose keys begin with the same kept one, at most. */
+const KEYS_A_START = 8;
 
 /** Bytes still to be removed: counted as entries' sizes, or, for `disk`, as bytes given back to the file system. */
 export interface Need {
@@ -25,6 +28,8 @@ export class Eviction {
     private readonly rows: Rows,
     private readonly writer: Writer,
     private readonly limits: Limits,
+    /** Beginnings of keys that stay, however long they were not used; never throws. */
+    private readonly kept: () => readonly string[] = () => [],
   ) {}
 
   /** Which limits do not hold now. Needs the lock. */
@@ -57,9 +62,19 @@ export class Eviction {
     return (await this.evict({ of: 'disk', bytes }, FREE_ENTRIES)).bytes > 0;
   }
 
+  /** As many as asked, without what stays. */
+  private leastUsed(entries: number, need: Need, kept: readonly string[]): Row[] {
+    if (kept.length === 0) return this.rows.leastUsed(entries, need.module);
+    const isKept = ({ key }: Row): boolean => kept.some((start) => key.startsWith(start));
+    // What stays may well be what was used longest ago: one that begins a key stands for a few (its encodings, its renditions).
+    const rows = this.rows.leastUsed(entries + KEYS_A_START * kept.length, need.module);
+    return rows.filter((row) => !isKept(row)).slice(0, entries);
+  }
+
   private async evict(need: Need, entries: number): Promise<{ removed: number; bytes: number }> {
     const result = { removed: 0, bytes: 0 };
-    for (const row of this.rows.leastUsed(entries, need.module)) {
+    const kept = this.kept();
+    for (const row of this.leastUsed(entries, need, kept)) {
       if (need.bytes <= 0) break;
       // Pins are not counted in the limits, so they go with their document; both come back together.
       if (row.kind === 'document') this.rows.deletePins([row.key]);
