@@ -5,7 +5,7 @@ import { testClock, type TestClock } from '../testing/clock';
 import { ecosystems } from '../testing/ecosystems';
 import { heldFile } from '../testing/held-file';
 import { openHouse, startHouse, type Got, type House, type HouseOptions, type LocalHouse } from '../testing/house';
-import { bytes, flipped } from '../testing/packages';
+import { bytes as anyBytes, flipped } from '../testing/packages';
 import { sendReply } from '../testing/reply';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Handler, type Reply } from '../testing/upstream';
@@ -20,6 +20,7 @@ const SIZES: [string, number][] = [
 ];
 
 describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name, row) => {
+  const { bytes = anyBytes } = row;
   let upstream: FakeUpstream;
   let clock: TestClock;
   const houses: House[] = [];
@@ -193,7 +194,7 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
       await until('the file was sent', () => upstream.active.now === 1);
       promise.release();
       expectWhole(await asked.whole, body);
-      expect((await house.kept(row.file)).pin).toMatch(/^sha/);
+      expect((await house.kept(row.file)).pin).toMatch(/^(?:sha|gittree)/);
     });
   });
 

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { stanza } from './deb';
 import { modules } from '../../caches/index';
 import type { HouseOptions } from './house';
-import { packument, tarballTarget } from './packages';
+import { EXAMPLE, registryArchive, registryTarget, sizedArchive, treeNamed, type TreeArchive } from './julia-storage';
+import { bytes, packument, tarballTarget } from './packages';
 import { packed } from './tarball';
 import type { FakeUpstream, Reply } from './upstream';
 
@@ -35,6 +36,10 @@ export interface Ecosystem {
   /** Where the upstream is asked for what promises the file, and what it answers there. */
   readonly promisePath: string;
   promise(upstream: FakeUpstream, what: Offer): Reply;
+  /** Bytes that can be the file, which are not just any: of this length, others for each seed. */
+  readonly bytes?: (length: number, seed?: string) => Buffer;
+  /** The file's URL says what its bytes must be, so no document does; where it is depends on what is offered. */
+  readonly isNamedByContent?: true;
   /** What a client gets that asks in vain for a document: a status, or a closed connection. */
   readonly failure: 'status' | 'close';
   /** What becomes of a held file when its promise changes (CHANGED_<c> as it is by default). */
@@ -134,5 +139,48 @@ const apt: Ecosystem = {
   revision: (body) => /^Description: (.*)$/m.exec(String(body))?.[1],
 };
 
+const juliaFile = (tree: string): string => `/package/${EXAMPLE}/${tree}`;
+/** Of the body that was offered last. */
+let juliaTree = '0'.repeat(40);
+const julia: Ecosystem = {
+  module: 'julia',
+  document: '/registries.eager',
+  get file() {
+    return juliaFile(juliaTree);
+  },
+  reads: ['/registries.eager'],
+  noDocument: '/registries.conservative',
+  noFile: juliaFile('f'.repeat(40)),
+  documentPath: '/registries.eager',
+  get filePath() {
+    return juliaFile(juliaTree);
+  },
+  // Nothing else promises it.
+  get promisePath() {
+    return juliaFile(juliaTree);
+  },
+  promise: (_upstream, { body }) => ({ body }),
+  bytes: (length, seed) => (length < 4000 ? bytes(length, seed) : sizedArchive(length, seed)),
+  isNamedByContent: true,
+  failure: 'status',
+  changed: 'refuse',
+  house: (...mirrors) => ({ module: 'julia', upstream: mirrors.map(({ url }) => url), env: {} }),
+  offer(upstream, { body, file, document, revision = REVISION }) {
+    juliaTree = treeNamed(body);
+    const registry = registryOf(revision);
+    upstream.on(registryTarget(registry), { body: registry.body });
+    upstream.on(julia.documentPath, { body: `${registryTarget(registry)}\n`, ...document });
+    upstream.on(julia.filePath, { body, ...file });
+  },
+  revision: (body) => [...registries].find(([, registry]) => String(body) === `${registryTarget(registry)}\n`)?.[0],
+};
+
+const registries = new Map<string, TreeArchive>();
+function registryOf(revision: string): TreeArchive {
+  const known = registries.get(revision) ?? registryArchive(revision);
+  registries.set(revision, known);
+  return known;
+}
+
 /** Every ecosystem there is a row of. */
-export const ecosystems: readonly Ecosystem[] = [npm, pip, apt].filter(({ module }) => modules.some(({ name }) => name === module));
+export const ecosystems: readonly Ecosystem[] = [npm, pip, apt, julia].filter(({ module }) => modules.some(({ name }) => name === module));
