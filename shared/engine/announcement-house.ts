@@ -11,7 +11,7 @@ import type { FileDesk } from './file-desk';
 import { isAbsence } from './file-places';
 import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
-import { planTarget, type Plan } from './plan';
+import { planEncoding, planTarget, type Plan } from './plan';
 import { askRange } from './range-pass';
 import type { EngineRooms } from './rooms';
 
@@ -49,8 +49,13 @@ export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodie
       const [first] = rooms.cache.origins;
       const more = file.origin === first ? rooms.cache.origins.slice(1).filter(({ name }) => others.includes(name)) : [];
       if (more.length === 0) return work(file);
-      const plans = [file, ...more.map((origin) => planTarget(rooms.module, rooms.cache, origin, 'GET', file.path))];
-      for (const plan of plans) if (await rooms.store.find(plan.key)) return work(plan);
+      const there = (origin: Origin): Plan =>
+        planEncoding(planTarget(rooms.module, rooms.cache, origin, 'GET', file.path), (coding) => coding === file.encoded?.as.coding);
+      const plans = [file, ...more.map(there)];
+      for (const plan of plans) {
+        const isHeld = (await rooms.store.find(plan.key)) ?? (plan.encoded && (await rooms.store.find(plan.encoded.usual.key)));
+        if (isHeld) return work(plan);
+      }
       let worst: LarderError | undefined;
       for (const plan of plans) {
         try {
