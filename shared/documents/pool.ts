@@ -44,6 +44,7 @@ export function createDocumentPool(options: DocumentPoolOptions): DocumentPool {
     openTree: () => trees.open(),
     render: (job) => documents.run('render', job),
     readRoster: (job) => documents.run('roster', job),
+    checkEssential: (job) => indexes.run('essential', job),
     readIndex: (job) => indexes.run('index', job),
     async close() {
       await Promise.all([documents.close(), indexes.close(), trees.close()]);

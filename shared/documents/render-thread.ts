@@ -84,6 +84,7 @@ export class RenderThread {
 
 /** What came through postMessage as bare byte arrays, as Buffers over the same memory. */
 function withBuffers(result: Result): Result {
+  if (result === undefined) return result;
   if (ArrayBuffer.isView(result)) return asBuffer(result);
   if (!('rendered' in result) || !result.rendered) return result;
   const { identity, gzip, ...rest } = result.rendered;

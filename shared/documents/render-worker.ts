@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Module } from '../../caches/module';
 import { errorText, isLarderError } from '../errors';
+import { runEssentialJob } from './essential-job';
 import { runIndexJob } from './index-job';
 import type { Answer, Job } from './jobs';
 import { runRenderJob } from './render-job';
@@ -29,6 +30,8 @@ async function answerTo(modules: readonly Module[], work: Job): Promise<Sent> {
         return rendered(runRenderJob(modules, work.job));
       case 'roster':
         return [{ result: runRosterJob(modules, work.job) }, []];
+      case 'essential':
+        return [{ result: await runEssentialJob(modules, work.job) }, []];
       case 'index':
         return [{ result: inSharedMemory(await runIndexJob(modules, work.job)) }, []];
     }

@@ -1,5 +1,5 @@
 /** What the rest of the house sees of the documents room: codecs run off the event loop. */
-import type { Roster } from '../../caches/module';
+import type { Announced, Roster } from '../../caches/module';
 import type { Digested } from '../integrity/digest';
 import type { PinList } from '../integrity/pin-list';
 import type { TreeJob } from './trees/tree-threads';
@@ -70,7 +70,21 @@ export interface IndexJob {
   readonly maxBytes: number;
 }
 
+/** Judges an announced object by a member of its archive. */
+export interface EssentialJob {
+  readonly module: string;
+  /** Name of the announcement route. */
+  readonly route: string;
+  readonly announced: Announced;
+  /** The held archive; its SRI is checked while it is read. */
+  readonly source: { readonly file: string; readonly integrity: string };
+  /** Largest member that is read. */
+  readonly maxBytes: number;
+}
+
 export interface DocumentPool {
+  /** @throws LarderError as render; document-invalid if the object is of no use */
+  checkEssential(job: EssentialJob): Promise<void>;
   /** @throws LarderError as render */
   readRoster(job: RosterJob): Promise<Roster>;
   /**

@@ -1,5 +1,5 @@
 /** The rooms that deal with announcements, put together; and where an announced object is, when several upstreams announce. */
-import type { Announced } from '../../caches/module';
+import type { Announced, AnnouncementRoute } from '../../caches/module';
 import type { Origin } from '../config/config';
 import { isLarderError, LarderError } from '../errors';
 import { AnnouncementDesk } from './announcement-desk';
@@ -26,6 +26,8 @@ export interface AnnouncementHouse {
 }
 
 export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodies: HeldBodies, negative: NegativeCache): AnnouncementHouse {
+  /** Objects that were held and are of no use; few, since a list names few. */
+  const useless = new Map<string, LarderError>();
   const watch = new AnnouncementWatch(rooms.log, rooms.now);
   const objectPlan = (origin: Origin, { target }: Announced): Plan => planTarget(rooms.module, rooms.cache, origin, 'GET', target);
   const about = {
@@ -35,10 +37,19 @@ export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodie
     memory: new AnnouncementMemory(rooms),
     origins: (list: Plan) => originsOf(rooms, list),
     spread: (origin: Origin, announced: Announced) => spread(rooms, objectPlan(origin, announced)),
-    hold: async (origin: Origin, announced: Announced): Promise<void> => {
+    hold: async (origin: Origin, announced: Announced, list: Plan): Promise<void> => {
       // Nothing can be held now: the object is fetched, and verified, when it is asked for.
       if (rooms.store.notStoring()) return;
-      await files.ensure(objectPlan(origin, announced));
+      const { key, integrity } = await files.ensure(objectPlan(origin, announced));
+      const known = useless.get(key);
+      if (known) throw known;
+      if (!(list.route as AnnouncementRoute).essential) return;
+      const source = { file: rooms.store.contentPath(integrity), integrity };
+      const job = { module: rooms.module.name, route: list.route.name, announced, source, maxBytes: rooms.config.maxDocumentBytes };
+      await rooms.pool.checkEssential(job).catch((error: unknown) => {
+        if (isLarderError(error) && error.code === 'document-invalid') useless.set(key, error);
+        throw error;
+      });
     },
   };
   const others = (rooms.cache.registries ?? []).map(({ origin }) => origin);

@@ -176,6 +176,27 @@ describe('a new revision', () => {
   });
 });
 
+describe('an object that is of no use to clients', () => {
+  const toml = 'name = "Test"\nuuid = "x"\n\n[packages]\n';
+  it.each<[string, Record<string, string>, string]>([
+    ['a Registry.toml that is no TOML', { 'Registry.toml': 'name = Test [[[\n' }, 'no TOML'],
+    ['a Registry.toml of another registry', { 'Registry.toml': toml }, 'of the registry x'],
+    ['no Registry.toml', { 'README.md': '' }, 'it has no Registry.toml'],
+    ['one below a folder', { 'General/Registry.toml': toml }, 'it has no Registry.toml'],
+  ])('has %s: the one before is shown, although its tree is right', async (_what, content, reason) => {
+    offerRegistry(one, A);
+    const house = await open();
+    await listed(house);
+    const useless = treeArchive(content);
+    offerRegistry(one, useless);
+    for (let times = 0; times < 2; times++) expect(await later(house)).toBe(lineOf(A));
+    expect((await house.appliance.status()).announcements?.[0]?.reason).toContain(reason);
+    expect(house.said('announcement-held-back')).toHaveLength(1);
+    offerRegistry(one, B);
+    expect(await later(house)).toBe(lineOf(B));
+  });
+});
+
 describe('several servers', () => {
   it('are asked each, and what only one of them knows is shown', async () => {
     for (const server of [one, two]) offerRegistry(server, A);

@@ -47,7 +47,8 @@ export async function unpackTree(packed: Packed, limits = UNPACK_LIMITS): Promis
   }
 }
 
-async function* decoded({ pieces }: Packed): AsyncGenerator<Buffer> {
+/** The bytes of the archive itself. @throws Error what is wrong with its compression */
+export async function* decoded({ pieces }: Packed): AsyncGenerator<Buffer> {
   let head: Buffer = Buffer.alloc(0);
   while (head.length < 4) {
     const next = await pieces.next();
