@@ -279,6 +279,8 @@ export interface AnnouncementRoute extends RouteBase {
   /** The member of an object's archive without which it is of no use, and how it is judged: such an object is not shown. Runs in a worker thread. */
   readonly essential?: {
     readonly member: RegExp;
+    /** What it is called, for people. */
+    readonly name: string;
     /** @throws DocumentError */
     check(body: Buffer, announced: Announced): void;
   };

@@ -16,7 +16,7 @@ const list = {
   read: readRegistries,
   write: writeRegistries,
   // Pkg reads it first of all, and cannot do without.
-  essential: { member: /^(?:\.\/)?Registry\.toml$/, check: checkRegistry },
+  essential: { member: /^(?:\.\/)?Registry\.toml$/, name: 'Registry.toml', check: checkRegistry },
 } as const satisfies Partial<AnnouncementRoute>;
 
 const tarball = {

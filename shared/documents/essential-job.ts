@@ -29,7 +29,7 @@ export async function runEssentialJob(modules: readonly Module[], job: Essential
     if (!member)
       throw new LarderError('document-invalid', {
         target,
-        reason: `it has no ${plainName(essential.member)} of ${job.maxBytes} bytes at most`,
+        reason: `it has no ${essential.name} of ${job.maxBytes} bytes at most`,
       });
     essential.check(member, job.announced);
     return undefined;
@@ -42,9 +42,4 @@ export async function runEssentialJob(modules: readonly Module[], job: Essential
 
 async function* piecesOf(held: HeldPieces): AsyncGenerator<Buffer> {
   for (const piece of held) yield await Promise.resolve(piece);
-}
-
-/** The last word of a pattern, for people. */
-function plainName({ source }: RegExp): string {
-  return /([\w\\.]+)\$?$/.exec(source)?.[1]?.replaceAll('\\', '') ?? source;
 }
