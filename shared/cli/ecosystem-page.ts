@@ -123,13 +123,17 @@ function archiveLines(module: Module): string[] {
 }
 
 /** What the cache says itself, and what it rather does not say. */
-function ownAnswerLines({ ownAnswers = {}, routes }: Module): string[] {
+function ownAnswerLines({ ownAnswers = {}, ownPages = {}, fields = [], routes }: Module): string[] {
   const said = Object.entries(ownAnswers).map(
     ([target, { status, reason, leadsTo }]) => `\`${target}\` is answered \`${status} ${reason}\`, and leads to \`${leadsTo}\`.`,
   );
   const closing = routes.filter(({ failure }) => failure === 'close').map(({ name }) => name);
   const unsaid = `Clients take an error status for the end, so where there is no answer to these routes now the connection is closed: ${closing.join(', ')}.`;
-  return [...said, ...(closing.length > 0 ? [unsaid] : [])].flatMap((line) => ['', line]);
+  const pages = Object.keys(ownPages).map((path) => `\`${path}\``);
+  const ofItself = `The cache tells about itself at ${pages.join(', ')}.`;
+  const ofClients = `The access log has of each request, if they were sent: ${fields.map((field) => `\`${field}\``).join(', ')}.`;
+  const more = [...(pages.length > 0 ? [ofItself] : []), ...(fields.length > 0 ? [ofClients] : [])];
+  return [...said, ...more, ...(closing.length > 0 ? [unsaid] : [])].flatMap((line) => ['', line]);
 }
 
 function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {
