@@ -9,6 +9,7 @@
  */
 import type { Params, Rendered, Route } from './routes';
 
+export * from './announcements';
 export * from './routes';
 
 /** An upstream that only the client knows: it stands in the target (apt's archives). */

@@ -1,4 +1,6 @@
 /** The part of the contract that is about routes: what the URLs of an ecosystem mean. Imported by way of module.ts. */
+import type { AnnouncementRoute, DescriptionRoute } from './announcements';
+
 
 /** Named groups of a route's RegExp, exactly as they stood in the target (still escaped); unmatched groups are absent. */
 export type Params = Readonly<Record<string, string>>;
@@ -75,7 +77,8 @@ export class DocumentError extends Error {
   }
 }
 
-interface RouteBase {
+/** What all routes have. */
+export interface RouteBase {
   /** What a client of this protocol survives when there is no answer: a status (default), or nothing, the connection being closed. */
   readonly failure?: 'status' | 'close';
   /** Responses carry a Last-Modified of ours where the upstream gives none: its clients revalidate by nothing else. */
@@ -244,56 +247,6 @@ export interface DocumentRoute extends RouteBase {
   variant?(params: Params, asked: Asked): string;
   /** Value of Vary for its responses, besides Accept-Encoding, e.g. `Accept`. */
   readonly vary?: string;
-}
-
-/** An object that a list announces. */
-export interface Announced {
-  /** What it is a revision of (a registry's UUID): a list shows one revision of each. */
-  readonly subject: string;
-  /** Canonical target of the object: a file whose URL says what its bytes are. */
-  readonly target: string;
-}
-
-/**
- * A list that names the newest revision of each of a few objects (Julia's registries). What several servers list is merged; a new revision
- * becomes visible only when its object is held and verified, and an older one never comes back because one of the servers lags.
- */
-export interface AnnouncementRoute extends RouteBase {
-  readonly kind: 'announcement';
-  /** A list that is older waits for one look at the servers, but not for long; a younger one is served at once. */
-  readonly ttlSeconds: number;
-  readonly contentType: string;
-  /** What a server's list names; lines of unknown kinds are left out. @throws DocumentError if it is no such list */
-  read(body: Buffer): readonly Announced[];
-  /** The list as clients see it. */
-  write(announced: readonly Announced[]): Buffer;
-  /**
-   * Canonical path of the list that this client is led to (302), by its request fields (lower-case names of `Module.fields`). If the
-   * upstream has no such list, this one is served.
-   */
-  prefers?(field: (name: string) => string | undefined): string;
-  /** Canonical path of the list that is asked of an upstream of the operator's (REGISTRIES_<c>) that has none of this name. */
-  otherwise?(params: Params): string;
-  /** Value of Vary where `prefers` is. */
-  readonly vary?: string;
-  /** The member of an object's archive without which it is of no use, and how it is judged: such an object is not shown. Runs in a worker thread. */
-  readonly essential?: {
-    readonly member: RegExp;
-    /** What it is called, for people. */
-    readonly name: string;
-    /** @throws DocumentError */
-    check(body: Buffer, announced: Announced): void;
-  };
-}
-
-/** A small text about a held file, made when it is asked for. */
-export interface DescriptionRoute extends RouteBase {
-  readonly kind: 'description';
-  readonly contentType: string;
-  /** Canonical target of the file: an immutable route whose digest is SHA-256. */
-  file(params: Params): string;
-  /** @param about `url`: where the client gets the file from this cache; `sha256`: hexadecimal */
-  write(params: Params, about: { readonly url: string; readonly sha256: string; readonly size: number }): Buffer;
 }
 
 /** Never stored: login, search, audit, publish. */

@@ -8,7 +8,8 @@ import {
   type Params,
   type Route,
 } from '../module';
-import { laws, survivesMutations } from '../../shared/testing/laws';
+import { laws } from '../../shared/testing/laws';
+import { survivesMutations } from '../../shared/testing/mutations';
 import { parseToml } from '../parsers/toml';
 import { julia } from './julia';
 import { checkRegistry } from './registry-toml';

@@ -94,9 +94,8 @@ export class Hot {
   serve(req: IncomingMessage, res: ServerResponse): boolean {
     if (req.method !== 'GET' && req.method !== 'HEAD') return false;
     const facts = this.read(req.rawHeaders);
-    if (!this.isPlain(facts)) return false;
     const now = this.now();
-    const ready = this.find(facts, req.url ?? '', now);
+    const ready = this.isPlain(facts) ? this.find(facts, req.url ?? '', now) : undefined;
     if (!ready) return false;
     this.send(req, res, facts, ready, now);
     return true;

@@ -3,7 +3,6 @@
  * `laws(module, …)` from its own test with its examples of spellings and documents.
  */
 import fc from 'fast-check';
-import { types } from 'node:util';
 import {
   matchRoute,
   type Asked,
@@ -14,6 +13,7 @@ import {
   type Rendered,
   type Route,
 } from '../../caches/module';
+import { onlyDocumentErrors, survivesMutations } from './mutations';
 import { leadLaws, listLaws, SOME_SHA256 } from './list-laws';
 
 export interface LawTables {
@@ -172,22 +172,11 @@ function documentLaws(module: Module, tables: LawTables, document: LawDocument):
   });
 
   test('whatever becomes of its bytes, there is a result or the document error', () => {
-    fc.assert(
-      fc.property(mutations(body), (mutated) => {
-        for (const variant of variants) onlyDocumentErrors(() => codec.render(mutated, { ...place, variant, base: BASE }));
-        onlyDocumentErrors(() => codec.pins(mutated, place));
-      }),
-      { numRuns: 300 },
-    );
+    survivesMutations(body, (mutated) => {
+      for (const variant of variants) onlyDocumentErrors(() => codec.render(mutated, { ...place, variant, base: BASE }));
+      codec.pins(mutated, place);
+    });
   });
-}
-
-/** Whatever becomes of the bytes of a body, an act on them ends in a result or in the document error. */
-export function survivesMutations(body: Buffer, act: (mutated: Buffer) => unknown): void {
-  fc.assert(
-    fc.property(mutations(body), (mutated) => onlyDocumentErrors(() => act(mutated))),
-    { numRuns: 300 },
-  );
 }
 
 function placeOf(module: Module, { home = HOME }: LawDocument, path: string): DocumentPlace {
@@ -266,44 +255,4 @@ function urlsIn(tables: LawTables, rendered: Rendered | undefined, from: string)
     else expect(url.host).not.toBe(new URL(BASE).host);
   }
   return absolute;
-}
-
-/** Cut off, a range removed or doubled, or bytes that mean something put in. */
-function mutations(body: Buffer): fc.Arbitrary<Buffer> {
-  const offset = fc.nat(body.length);
-  const piece = fc.constantFrom(
-    '{',
-    '}',
-    '[',
-    ']',
-    '"',
-    ',',
-    ':',
-    '\\',
-    '\\u0000',
-    '<',
-    '>',
-    '\n',
-    '\0',
-    '"__proto__":1,',
-    'null',
-    '{}',
-    '-',
-    '\xff',
-  );
-  return fc.oneof(
-    offset.map((end) => body.subarray(0, end)),
-    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at), body.subarray(at + length)])),
-    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at + length), body.subarray(at)])),
-    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at)])),
-    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at + 1)])),
-  );
-}
-
-function onlyDocumentErrors(act: () => unknown): void {
-  try {
-    act();
-  } catch (error) {
-    if (!types.isNativeError(error) || (error as NodeJS.ErrnoException).code !== 'document-invalid') throw error;
-  }
 }
