@@ -29,7 +29,14 @@ module.exports = {
       severity: 'error',
       from: { path: '^caches/([^/]+)/', pathNot: TESTS },
       to: {
-        pathNot: ['^caches/module\\.ts$', '^caches/parsers/', '^caches/$1/', '^node_modules/(?:@types/)?semver/', '^node_modules/smol-toml/', '^(?:node:)?buffer$'],
+        pathNot: [
+          '^caches/module\\.ts$',
+          '^caches/parsers/',
+          '^caches/$1/',
+          '^node_modules/(?:@types/)?semver/',
+          '^node_modules/smol-toml/',
+          '^(?:node:)?buffer$',
+        ],
       },
     },
     {

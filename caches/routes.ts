@@ -1,7 +1,6 @@
 /** The part of the contract that is about routes: what the URLs of an ecosystem mean. Imported by way of module.ts. */
 import type { AnnouncementRoute, DescriptionRoute } from './announcements';
 
-
 /** Named groups of a route's RegExp, exactly as they stood in the target (still escaped); unmatched groups are absent. */
 export type Params = Readonly<Record<string, string>>;
 
