@@ -20,7 +20,7 @@ interface ListToShow {
 }
 
 export class AnnouncementDesk {
-  private readonly flights = new Map<string, Promise<RenewedList>>();
+  private readonly flights = new Map<string, { readonly result: Promise<RenewedList>; readonly began: number }>();
 
   constructor(
     private readonly about: RenewalOfLists,
@@ -91,13 +91,15 @@ export class AnnouncementDesk {
     if (verdict.do === 'serve') return { shown: held, outcome: 'hit' };
     const stale = (detail: string): ListToShow => ({ shown: held, outcome: 'stale', detail });
     const usable = mayServeStale(held.entry, rooms.config, rooms.now());
-    if (usable && originDown(rooms, list)) {
-      this.about.watch.failed(list, 'no server can be reached', held.entry.checkedAt);
+    const isDown = this.about.origins(list).every(({ origin }) => originDown(rooms, { ...list, origin }));
+    if (usable && isDown) {
+      for (const { origin } of this.about.origins(list))
+        this.about.watch.failed(list, origin.name, 'no server can be reached', held.entry.checkedAt);
       return stale('upstream-down');
     }
     const look = this.look(list);
     try {
-      const result = usable ? await within(look, rooms.config.timeouts.staleWaitMs) : await look;
+      const result = usable ? await within(look, this.patienceMs(list)) : await look;
       if (result) return result;
       look.catch(() => undefined);
       return stale('upstream-slow');
@@ -112,25 +114,27 @@ export class AnnouncementDesk {
   private look(list: Plan): Promise<ListToShow> {
     let flight = this.flights.get(list.key);
     if (!flight) {
-      flight = this.lookOnce(list).finally(() => this.flights.delete(list.key));
+      flight = { result: this.lookOnce(list).finally(() => this.flights.delete(list.key)), began: performance.now() };
       this.flights.set(list.key, flight);
     }
-    return flight;
+    return flight.result;
+  }
+
+  /** How long the look that is under way is still waited for: a large object may take minutes, and nobody waits anew for it. */
+  private patienceMs(list: Plan): number {
+    const elapsed = performance.now() - (this.flights.get(list.key)?.began ?? performance.now());
+    return Math.max(0, this.about.rooms.config.timeouts.staleWaitMs - elapsed);
   }
 
   private async lookOnce(list: Plan): Promise<RenewedList> {
-    const { rooms, lists, watch } = this.about;
+    const { rooms, lists } = this.about;
     if (rooms.config.offline) throw new LarderError('offline', { target: list.path });
     this.negative.check(list.key);
     try {
       return await renewList(this.about, list);
     } catch (error) {
       this.negative.learn(list.key, error);
-      const held = await lists.current(list);
-      if (held) {
-        watch.failed(list, errorText(error), held.entry.checkedAt);
-        rooms.log.warn('revalidation-failed', { key: list.key, reason: errorText(error) });
-      }
+      if (await lists.current(list)) rooms.log.warn('revalidation-failed', { key: list.key, reason: errorText(error) });
       throw error;
     }
   }

@@ -48,9 +48,9 @@ interface Chosen {
 export async function renewList(about: RenewalOfLists, list: Plan): Promise<RenewedList> {
   const { rooms, lists, watch } = about;
   const words = await askServers(rooms, list, about.origins(list));
-  tellTrouble(about, list, words);
-  if (!words.some((word) => 'listed' in word)) throw worstWord(list, words);
   const held = await lists.current(list);
+  tellWho(about, list, words, held);
+  if (!words.some((word) => 'listed' in word)) throw worstWord(list, words);
   const subjects = subjectsOf(about.origins(list), words, held);
   const chosen = await Promise.all(subjects.map((subject) => choose(about, list, subject, words, held)));
   const inVain = [...chosen.flatMap((one) => one.inVain), ...missing(about.origins(list), list, subjects)];
@@ -61,7 +61,6 @@ export async function renewList(about: RenewalOfLists, list: Plan): Promise<Rene
   if (announced.length === 0 && first) throw first.error;
   const shown = await showAll(about, list, held, announced, words);
   await keepRevisions(about, list, chosen);
-  watch.renewed(list);
   return shown;
 }
 
@@ -190,11 +189,17 @@ async function keepRevisions({ memory, rooms }: RenewalOfLists, list: Plan, chos
   await memory.keep(list, [list.key, ...objects]);
 }
 
-/** One line for each server that failed although others did not. */
-function tellTrouble({ rooms }: RenewalOfLists, list: Plan, words: readonly Word[]): void {
-  if (!words.some((word) => 'listed' in word)) return;
-  for (const word of words)
+/** Tells the watch of which origins nobody could say anything, and the log which single servers failed. */
+function tellWho({ rooms, watch, origins }: RenewalOfLists, list: Plan, words: readonly Word[], held: ShownList | undefined): void {
+  for (const { origin } of origins(list)) {
+    const own = words.filter((word) => word.origin === origin);
+    const [failed] = own.flatMap((word) => ('error' in word ? [word.error] : []));
+    if (own.some((word) => 'listed' in word)) watch.renewed(list, origin.name);
+    else if (failed && held) watch.failed(list, origin.name, errorText(failed), held.entry.checkedAt);
+  }
+  for (const word of words) {
     if ('error' in word) rooms.log.debug('list-server-failed', { list: list.path, base: word.base, reason: errorText(word.error) });
+  }
 }
 
 /** What the operator wants to see and nobody lists. */

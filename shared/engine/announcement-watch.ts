@@ -34,16 +34,19 @@ export class AnnouncementWatch {
     private readonly now: () => number,
   ) {}
 
-  renewed(list: Plan): void {
+  /** By the servers of an origin. */
+  renewed(list: Plan, origin: string): void {
     this.confirmedAt = this.now();
-    this.failing.delete(list.key);
+    this.failing.delete(`${list.key}|${origin}`);
   }
 
-  /** @param confirmedAt when it was renewed last, if it ever was */
-  failed(list: Plan, reason: string, confirmedAt: number | undefined): void {
-    const since = this.failing.get(list.key)?.since ?? confirmedAt ?? this.now();
-    this.failing.set(list.key, { ...nameOf(list), what: 'the list is not renewed', reason, since });
-    if (this.isOverdue(since)) this.complain('error', 'announcement-overdue', list.key, { ...nameOf(list), reason, since: iso(since) });
+  /** No server of an origin could say anything. @param confirmedAt when the list was renewed last, if it ever was */
+  failed(list: Plan, origin: string, reason: string, confirmedAt: number | undefined): void {
+    const id = `${list.key}|${origin}`;
+    const name = { list: list.path, origin };
+    const since = this.failing.get(id)?.since ?? confirmedAt ?? this.now();
+    this.failing.set(id, { ...name, what: 'the list is not renewed', reason, since });
+    if (this.isOverdue(since)) this.complain('error', 'announcement-overdue', id, { ...name, reason, since: iso(since) });
   }
 
   cannotBeHad(list: Plan, target: string, reason: string): void {

@@ -426,9 +426,23 @@ describe('watching', () => {
     await later(house, 15 * MINUTE);
     expect(house.said('announcement-overdue')).toHaveLength(1);
     const [trouble] = (await house.appliance.status()).announcements ?? [];
-    expect(trouble).toMatchObject({ list: LIST, what: 'the list is not renewed' });
+    expect(trouble).toMatchObject({ list: LIST, origin: 'registry', what: 'the list is not renewed' });
     offerRegistry(one, B);
     expect(await later(house, 5 * MINUTE)).toBe(lineOf(B));
     expect((await house.appliance.status()).announcements).toBeUndefined();
+  });
+
+  it('one of two upstreams that fails: the other one is renewed, and somebody is told of the first', async () => {
+    const secret = registryArchive('secret', PRIVATE);
+    offerRegistry(one, A);
+    offerRegistry(two, secret, { uuid: PRIVATE });
+    const house = await open({ env: { UPSTREAM_julia_corp: two.url, REGISTRIES_julia: `${GENERAL} ${PRIVATE}@corp` } });
+    expect(await listed(house)).toBe(lineOf(A) + lineOf(secret, PRIVATE));
+    two.on(LIST, { status: 500 });
+    offerRegistry(one, B);
+    await later(house, 25 * MINUTE);
+    await later(house, 25 * MINUTE);
+    expect(await listed(house)).toBe([lineOf(B), lineOf(secret, PRIVATE)].sort().join(''));
+    expect((await house.appliance.status()).announcements).toEqual([expect.objectContaining({ list: LIST, origin: 'corp' })]);
   });
 });
