@@ -9,6 +9,7 @@ import { ask } from '../testing/ask';
 import { until } from '../testing/until';
 import { Counters } from './counters';
 import { Nets } from './nets';
+import { readFacts } from './request-facts';
 import { Door, type ServerRooms } from './server';
 
 let server: Server;
@@ -41,7 +42,7 @@ beforeEach(async () => {
         return Promise.resolve(next?.());
       },
     },
-    hot: { serve: () => false, keep: () => undefined, version: 0 },
+    hot: { serve: () => false, read: (raw: readonly string[]) => readFacts(raw), keep: () => undefined, version: 0 },
     bases: { of: () => 'http://localhost', accepts: () => true },
     counters,
     log: { access: (line: never) => void access.push(line), error: () => undefined, warn: () => undefined },
