@@ -30,7 +30,11 @@ export async function makeJuliaRoot(folder: string): Promise<JuliaRoot> {
     const options = ['--variant=minbase', `--keyring=${KEYRING}`, '--include=julia,curl,git,ca-certificates'];
     const env = { PATH: process.env['PATH'], HOME: folder, LANG: 'C.UTF-8' };
     // What it mounts for itself is gone with it, however it ends.
-    await runWell(['unshare', '--mount', 'debootstrap', ...options, RELEASE, root, archive?.base ?? ''], { cwd: folder, env, timeoutMs: MAKE_MS });
+    await runWell(['unshare', '--mount', 'debootstrap', ...options, RELEASE, root, archive?.base ?? ''], {
+      cwd: folder,
+      env,
+      timeoutMs: MAKE_MS,
+    });
   }
   return {
     // Its /proc and /dev are mounted in a namespace that ends with it; the network is this machine's.
