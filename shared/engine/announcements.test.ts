@@ -31,7 +31,9 @@ afterEach(async () => {
 });
 
 async function open(options: Partial<HouseOptions> = {}, servers: readonly FakeUpstream[] = [one]): Promise<LocalHouse> {
-  const house = await openHouse({ module: 'julia', upstream: servers.map(({ url }) => url), now: clock.now, ...options });
+  // However busy this machine is, a list that is out of date waits for the look.
+  const env = { STALE_WAIT: '60s', ...options.env };
+  const house = await openHouse({ module: 'julia', upstream: servers.map(({ url }) => url), now: clock.now, ...options, env });
   houses.push(house);
   return house;
 }

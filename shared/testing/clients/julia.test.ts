@@ -42,7 +42,8 @@ afterAll(async () => {
 }, TIMEOUT_MS);
 
 async function open(servers: readonly FakeUpstream[]): Promise<LocalHouse> {
-  const env = { UPSTREAM_julia_corp: servers.map(({ url }) => url).join(' ') };
+  // However busy this machine is, a list that is out of date waits for the new one.
+  const env = { STALE_WAIT: '60s', UPSTREAM_julia_corp: servers.map(({ url }) => url).join(' ') };
   const made = await openHouse({ module: 'julia', upstream: servers.map(({ url }) => url), now: clock.now, env });
   opened.push(made);
   return made;
