@@ -319,6 +319,9 @@ describe('which registries', () => {
     const env = { UPSTREAM_julia_corp: two.url, UPSTREAM_julia_corp_AUTH: 's3cret', REGISTRIES_julia: `${GENERAL} ${PRIVATE}@corp` };
     const house = await open({ env });
     expect(await listed(house)).toBe(both);
+    // What it says of another registry than its own is not even tried.
+    expect((await house.appliance.status()).announcements).toBeUndefined();
+    expect([one.count(registryTarget(B)), two.count(registryTarget(B))]).toEqual([0, 0]);
     expect((await house.get(registryTarget(secret, PRIVATE))).body.equals(secret.body)).toBe(true);
     expect((await house.get(`/package/${EXAMPLE}/${tree}`)).body.equals(body)).toBe(true);
     expect(one.requests.every(({ headers }) => headers.authorization === undefined)).toBe(true);
