@@ -102,7 +102,7 @@ export class Door {
     const page = isForeign(this.rooms, target) ? undefined : ownPageAt(this.rooms.module, req.method, target.path);
     if (page && this.rooms.about) {
       const about = await this.rooms.about(baseOf(this.rooms, facts, target, trusted));
-      return { status: 200, bytes: sendOwnPage(req, res, page(about)), outcome: 'hit', detail: 'own' };
+      return { status: 200, bytes: sendOwnPage(req, res, page(about)), outcome: 'own' };
     }
     this.refuseLoop(facts);
     const request: EngineRequest = {
@@ -194,7 +194,8 @@ export class Door {
   }
 
   private note(req: IncomingMessage, target: string, done: Done, ms: number): void {
-    this.rooms.counters.count(done.outcome, done.detail, done.bytes);
+    // A page about the cache itself is no use of it.
+    if (done.outcome !== 'own') this.rooms.counters.count(done.outcome, done.detail, done.bytes);
     this.rooms.counters.timed(target, ms);
     const { said } = this.rooms.hot.read(req.rawHeaders);
     const outcome = done.outcome === 'pass' ? `pass (${done.detail})` : done.outcome;
