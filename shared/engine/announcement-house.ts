@@ -2,6 +2,7 @@
 import type { Announced, AnnouncementRoute } from '../../caches/module';
 import type { Origin } from '../config/config';
 import { isLarderError, LarderError } from '../errors';
+import type { Entry } from '../store/entry';
 import { AnnouncementDesk } from './announcement-desk';
 import { AnnouncementLists } from './announcement-lists';
 import { AnnouncementMemory } from './announcement-memory';
@@ -40,16 +41,21 @@ export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodie
     hold: async (origin: Origin, announced: Announced, list: Plan): Promise<void> => {
       // Nothing can be held now: the object is fetched, and verified, when it is asked for.
       if (rooms.store.notStoring()) return;
-      const { key, integrity } = await files.ensure(objectPlan(origin, announced));
-      const known = useless.get(key);
+      const object = objectPlan(origin, announced);
+      const known = useless.get(object.key);
       if (known) throw known;
-      if (!(list.route as AnnouncementRoute).essential) return;
-      const source = { file: rooms.store.contentPath(integrity), integrity };
-      const job = { module: rooms.module.name, route: list.route.name, announced, source, maxBytes: rooms.config.maxDocumentBytes };
-      await rooms.pool.checkEssential(job).catch((error: unknown) => {
-        if (isLarderError(error) && error.code === 'document-invalid') useless.set(key, error);
-        throw error;
-      });
+      for (let attempt = 1; ; attempt++) {
+        const entry = await files.ensure(object);
+        try {
+          return await checkEssential(rooms, list, announced, entry);
+        } catch (error) {
+          if (!isLarderError(error)) throw error;
+          if (error.code === 'document-invalid') useless.set(object.key, error);
+          if (attempt > 1 || (error.code !== 'integrity' && error.code !== 'held-unreadable')) throw error;
+          // What was held is damaged, or gone: it is fetched anew.
+          await bodies.unread(entry, error).catch(() => undefined);
+        }
+      }
     },
   };
   const others = (rooms.cache.registries ?? []).map(({ origin }) => origin);
@@ -79,6 +85,13 @@ export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodie
       throw worst ?? new LarderError('upstream-not-found', { target: file.path });
     },
   };
+}
+
+/** @throws LarderError document-invalid: clients can make nothing of it; integrity | held-unreadable: what is held is damaged, or gone */
+async function checkEssential({ pool, store, config, module }: EngineRooms, list: Plan, announced: Announced, entry: Entry): Promise<void> {
+  if (!(list.route as AnnouncementRoute).essential) return;
+  const source = { file: store.contentPath(entry.integrity), integrity: entry.integrity };
+  await pool.checkEssential({ module: module.name, route: list.route.name, announced, source, maxBytes: config.maxDocumentBytes });
 }
 
 /** Where the subjects of a list are announced: as the operator says for the default upstream, else at the list's own. */
