@@ -71,6 +71,13 @@ module.exports = {
       to: { path: '^shared/(?:http|cli|main\\.ts)' },
     },
     {
+      name: 'rfc9111-is-pure',
+      comment: 'the policy of an HTTP cache is read beside its RFC, and nothing else',
+      severity: 'error',
+      from: { path: '^shared/rfc9111/', pathNot: TESTS },
+      to: { pathNot: '^shared/rfc9111/' },
+    },
+    {
       name: 'config-and-log-are-leaves',
       comment: 'everybody imports these, so they import nobody',
       severity: 'error',

@@ -1,0 +1,88 @@
+/** What a 304 or a HEAD says of stored responses: RFC 9111 §4.3.4, §4.3.5. */
+import { couldBeChosen } from './choose';
+import { deltaSeconds, requestDirectives } from './directives';
+import { firstOf, linesOf, without } from './field-lines';
+import { dateMs, timeOf } from './freshness';
+import { RULES, type CacheRequest, type Fields, type ReceivedResponse, type Rules, type StoredResponse } from './message';
+import { updated } from './record';
+import { storable } from './storable';
+import { entityTag, isSameStrongly, isSameWeakly, strongDate } from './validators';
+
+/** A stored response and what it becomes. */
+export interface Update {
+  readonly before: StoredResponse;
+  /** To answer this request with. */
+  readonly after: StoredResponse;
+  /** `update`: store `after`; `leave`: store nothing of this exchange; `remove`: it may no longer be stored (such as a new no-store). */
+  readonly store: 'update' | 'leave' | 'remove';
+}
+
+/**
+ * RFC 9111 §4.3.4. One deviation: a 304 without validator also updates a response that has one, if it is the only one there, for then the
+ * server can have meant no other (RFC 9110 §15.4.5 has it send the ETag; not all do).
+ * @param request the client's @param stored those of its URL
+ * @returns empty: it is of nothing that is held; ask without conditions
+ */
+export function freshened(
+  request: CacheRequest,
+  stored: readonly StoredResponse[],
+  notModified: ReceivedResponse,
+  rules: Rules = RULES,
+): readonly Update[] {
+  const couldBe = stored.filter((one) => couldBeChosen(request, one));
+  return identified(couldBe, notModified).map((before) => updateOf(request, before, notModified, rules));
+}
+
+function identified(stored: readonly StoredResponse[], { fields, responseTimeMs }: ReceivedResponse): readonly StoredResponse[] {
+  const tag = entityTag(fields);
+  if (tag !== undefined && !tag.startsWith('W/')) {
+    return stored.filter((one) => isSameStrongly(tag, entityTag(one.fields) ?? ''));
+  }
+  const message = { fields, responseTimeMs };
+  const modified = timeOf(message, 'last-modified');
+  // A date that could have been shared by two revisions, or a weak tag, finds the most recent alone.
+  if (tag === undefined && strongDate(message) !== undefined) return stored.filter((one) => timeOf(one, 'last-modified') === modified);
+  if (tag === undefined && modified === undefined) return stored.length === 1 ? stored : [];
+  const matching = stored.filter((one) => {
+    const held = entityTag(one.fields);
+    return tag === undefined ? timeOf(one, 'last-modified') === modified : held !== undefined && isSameWeakly(tag, held);
+  });
+  return matching.sort((one, other) => dateMs(other) - dateMs(one)).slice(0, 1);
+}
+
+/**
+ * RFC 9111 §4.3.5, of a 200: where validators and length are those of the stored response, its fields are updated; otherwise it is stale.
+ * @param stored those of the request's URL
+ */
+export function headUpdates(
+  request: CacheRequest,
+  stored: readonly StoredResponse[],
+  head: ReceivedResponse,
+  rules: Rules = RULES,
+): readonly Update[] {
+  if (head.status !== 200) return [];
+  return stored
+    .filter((one) => one.method === 'GET' && couldBeChosen(request, one))
+    .map((before) => {
+      if (isAsHead(before, head)) return updateOf(request, before, head, rules);
+      return { before, after: { ...before, invalid: true }, store: 'update' };
+    });
+}
+
+function isAsHead(stored: StoredResponse, head: ReceivedResponse): boolean {
+  const isSame = ['etag', 'last-modified'].every((name) => {
+    const value = firstOf(head.fields, name);
+    return value === undefined || value === firstOf(stored.fields, name);
+  });
+  const [length] = linesOf(head.fields, 'content-length');
+  return isSame && stored.status === 200 && (length === undefined || deltaSeconds(length) === stored.length);
+}
+
+function updateOf(request: CacheRequest, before: StoredResponse, newer: ReceivedResponse, rules: Rules): Update {
+  const after = updated(request, before, newer, rules);
+  if (requestDirectives(request.fields).noStore) return { before, after, store: 'leave' };
+  // The newer response may forbid what the older one allowed; if only the request does, the older one stays as it is.
+  const isStorable = (fields: Fields): boolean => storable({ ...request, method: before.method, fields }, after, rules).store;
+  if (!isStorable(without(request.fields, new Set(['authorization'])))) return { before, after, store: 'remove' };
+  return { before, after, store: isStorable(request.fields) ? 'update' : 'leave' };
+}
