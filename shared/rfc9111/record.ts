@@ -20,7 +20,7 @@ export function toStored(request: CacheRequest, response: ReceivedResponse, rule
       fields,
       requestTimeMs: response.requestTimeMs,
       responseTimeMs: response.responseTimeMs,
-      selecting: selectingFields(request, response.fields) ?? {},
+      selecting: selectingFields(request, response.fields),
       trailers: response.trailers,
       length,
     },
@@ -62,7 +62,7 @@ export function updated(request: CacheRequest, stored: StoredResponse, newer: Re
   const fields = updatedFields(stored.fields, newer, rules);
   const { requestTimeMs, responseTimeMs } = newer;
   const { invalid: _, ...kept } = stored;
-  return { ...kept, fields, requestTimeMs, responseTimeMs, selecting: selectingFields(request, fields) ?? stored.selecting };
+  return { ...kept, fields, requestTimeMs, responseTimeMs, selecting: selectingFields(request, fields) };
 }
 
 /** With Content-Length and without Content-Range, as the 200 would have been (RFC 9110 §15.3.7.3). */

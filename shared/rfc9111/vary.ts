@@ -27,10 +27,13 @@ export function varyNames(fields: Fields): readonly string[] | '*' {
   return names.every((name) => name !== '*' && isToken(name)) ? [...new Set(names)].sort() : '*';
 }
 
-/** The request's values of the fields that the response varies by. @returns undefined for Vary: * */
-export function selectingFields(request: CacheRequest, response: Fields): Readonly<Record<string, string | null>> | undefined {
+/** What no request has: no field's name has a space. */
+const NEVER = { 'vary *': 'never' };
+
+/** The request's values of the fields that the response varies by; for Vary: * such that no request matches (RFC 9111 §4.1). */
+export function selectingFields(request: CacheRequest, response: Fields): Readonly<Record<string, string | null>> {
   const names = varyNames(response);
-  return names === '*' ? undefined : Object.fromEntries(names.map((name) => [name, normalised(request.fields, name)]));
+  return names === '*' ? NEVER : Object.fromEntries(names.map((name) => [name, normalised(request.fields, name)]));
 }
 
 /** Do the request's fields match those of the request that was answered (RFC 9111 §4.1)? */
