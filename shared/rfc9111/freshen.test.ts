@@ -117,6 +117,15 @@ describe('RFC 9111 §4.3.4: which stored responses a 304 updates', () => {
     const dated = stored(modified(-100));
     expect(before([dated, stored(modified(-99)), stored()], notModified(modified(-100)))).toEqual([dated]);
     expect(before([dated], notModified(modified(-50)))).toEqual([]);
+    const twice = [stored(modified(-100), 'X: 1'), stored(modified(-100), 'X: 2')];
+    expect(before(twice, notModified(modified(-100)))).toEqual(twice);
+  });
+
+  it('a strong date finds what was weakened on the way, not what has another tag', () => {
+    const weakened = stored('ETag: W/"a"', modified(-100));
+    expect(before([weakened, b], notModified('ETag: "a"', modified(-100)))).toEqual([weakened]);
+    expect(before([stored(modified(-100))], notModified('ETag: "a"', modified(-100))).length).toBe(1);
+    expect(before([stored('ETag: W/"a"', modified(0))], notModified('ETag: "a"', modified(0)))).toEqual([]);
   });
 
   it('of those with the same weak validator the most recent', () => {

@@ -35,17 +35,23 @@ export function freshened(
 
 function identified(stored: readonly StoredResponse[], { fields, responseTimeMs }: ReceivedResponse): readonly StoredResponse[] {
   const tag = entityTag(fields);
-  if (tag !== undefined && !tag.startsWith('W/')) {
-    return stored.filter((one) => isSameStrongly(tag, entityTag(one.fields) ?? ''));
-  }
-  const message = { fields, responseTimeMs };
-  const modified = timeOf(message, 'last-modified');
-  // A date that could have been shared by two revisions, or a weak tag, finds the most recent alone.
-  if (tag === undefined && strongDate(message) !== undefined) return stored.filter((one) => timeOf(one, 'last-modified') === modified);
+  const hasStrongTag = tag !== undefined && !tag.startsWith('W/');
+  const modified = timeOf({ fields, responseTimeMs }, 'last-modified');
+  const isOfDate = (one: StoredResponse): boolean => modified !== undefined && timeOf(one, 'last-modified') === modified;
+  // How strong a date is depends on when the stored response was sent (RFC 9110 §8.8.2.2); it says nothing against a tag.
+  const isSame = (one: StoredResponse): boolean => {
+    const held = entityTag(one.fields);
+    if (hasStrongTag && held !== undefined && isSameStrongly(tag, held)) return true;
+    const isContradicted = tag !== undefined && held !== undefined && !isSameWeakly(tag, held);
+    return isOfDate(one) && strongDate(one) !== undefined && !isContradicted;
+  };
+  const same = stored.filter(isSame);
+  if (hasStrongTag || same.length > 0) return same;
   if (tag === undefined && modified === undefined) return stored.length === 1 ? stored : [];
+  // What two revisions may share finds the most recent alone.
   const matching = stored.filter((one) => {
     const held = entityTag(one.fields);
-    return tag === undefined ? timeOf(one, 'last-modified') === modified : held !== undefined && isSameWeakly(tag, held);
+    return tag === undefined || held === undefined ? isOfDate(one) : isSameWeakly(tag, held);
   });
   return matching.sort((one, other) => dateMs(other) - dateMs(one)).slice(0, 1);
 }

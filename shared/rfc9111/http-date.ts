@@ -47,7 +47,8 @@ function timeOf(groups: Readonly<Record<string, string>>, nowMs: number): number
   const at = (full: number): number | undefined => {
     const date = new Date(0);
     date.setUTCFullYear(full, month, day);
-    if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return undefined;
+    // A day that the month has not leads into another one.
+    if (date.getUTCMonth() !== month) return undefined;
     return date.getTime() + ((hour * 60 + minute) * 60 + second) * 1000;
   };
   if (year.length === 4) return at(Number(year));

@@ -112,7 +112,8 @@ describe('RFC 9111 §5.2.1: request directives', () => {
     expect(use(withControl('max-age=60'), 1, 'Cache-Control: no-cache')).toBe('validate');
     expect(use(withControl('max-age=60'), 1, 'Pragma: no-cache')).toBe('validate');
     expect(use(withControl('max-age=60'), 1, 'Pragma: no-cache', 'Cache-Control: max-stale')).toBe('fresh');
-    expect(reuse(get('Cache-Control: no-cache'), withControl('max-age=60'), NOW)).toMatchObject({ fwd: 'request' });
+    expect(reuse(get('Cache-Control: no-cache'), withControl('max-age=60'), NOW + 59_000)).toMatchObject({ fwd: 'request' });
+    expect(reuse(get('Cache-Control: no-cache'), withControl('max-age=60'), NOW + 60_000)).toMatchObject({ fwd: 'stale' });
   });
 
   it('no-store does not apply to what is stored already (§5.2.1.5)', () => {
