@@ -165,6 +165,15 @@ describe('RFC 9111 §4.3.4: which stored responses a 304 updates', () => {
     }
   });
 
+  it('§3.5: what was for one who is authorised is removed when it no longer allows to be shared', () => {
+    const held = toStored(get('Authorization: x'), response(200, 'ETag: "a"', 'Cache-Control: public, max-age=5'));
+    expect(held.isAuthorised).toBe(true);
+    expect(freshened(get(), [held], notModified('ETag: "a"'))[0]).toMatchObject({ store: 'update', after: { isAuthorised: true } });
+    expect(freshened(get(), [held], notModified('ETag: "a"', 'Cache-Control: max-age=5'))[0]?.store).toBe('remove');
+    const shared = freshened(get('Authorization: x'), [a], notModified('ETag: "a"', 'Cache-Control: public'))[0]?.after;
+    expect(shared?.isAuthorised).toBe(true);
+  });
+
   it('§3, §5.2.1.5: nothing is stored of the answer to a request that forbids it', () => {
     expect(freshened(get('Cache-Control: no-store'), [a], notModified('ETag: "a"'))[0]?.store).toBe('leave');
     expect(freshened(get('Authorization: x'), [a], notModified('ETag: "a"'))[0]?.store).toBe('leave');

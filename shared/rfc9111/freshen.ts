@@ -89,6 +89,7 @@ function updateOf(request: CacheRequest, before: StoredResponse, newer: Received
   if (requestDirectives(request.fields).noStore) return { before, after, store: 'leave' };
   // The newer response may forbid what the older one allowed; if only the request does, the older one stays as it is.
   const isStorable = (fields: Fields): boolean => storable({ ...request, method: before.method, fields }, after, rules).store;
-  if (!isStorable(without(request.fields, new Set(['authorization'])))) return { before, after, store: 'remove' };
+  const fields = without(request.fields, new Set(['authorization']));
+  if (!isStorable(before.isAuthorised === true ? [...fields, ['Authorization', '']] : fields)) return { before, after, store: 'remove' };
   return { before, after, store: isStorable(request.fields) ? 'update' : 'leave' };
 }

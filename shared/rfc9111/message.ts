@@ -50,6 +50,8 @@ export interface StoredResponse {
   readonly length?: number | undefined;
   /** What of the content is held, ascending, apart; absent: all of it (RFC 9111 §3.3). */
   readonly held?: readonly ByteRange[] | undefined;
+  /** Something of it was the answer to a request with Authorization: it is shared only as long as it says that it may be (RFC 9111 §3.5). */
+  readonly isAuthorised?: boolean | undefined;
   /** Must be validated before its next use, whatever its lifetime (RFC 9111 §4.3.5, §4.4). */
   readonly invalid?: boolean | undefined;
 }

@@ -1,6 +1,6 @@
 /** The record of a stored response: made of what came, whole or in parts, and updated by what came later. RFC 9111 §3.1 to §3.4. */
 import { contentRange, joined } from './byte-ranges';
-import { firstOf, without } from './field-lines';
+import { firstOf, linesOf, without } from './field-lines';
 import { RULES, type ByteRange, type CacheRequest, type Fields, type ReceivedResponse, type Rules, type StoredResponse } from './message';
 import { fieldsToStore, updatedFields } from './stored-fields';
 import { isSameContent } from './validators';
@@ -23,6 +23,7 @@ export function toStored(request: CacheRequest, response: ReceivedResponse, rule
       selecting: selectingFields(request, response.fields),
       trailers: response.trailers,
       length,
+      isAuthorised: isAuthorised(request),
     },
     part === undefined ? undefined : [part.range],
   );
@@ -62,7 +63,9 @@ export function updated(request: CacheRequest, stored: StoredResponse, newer: Re
   const fields = updatedFields(stored.fields, newer, rules);
   const { requestTimeMs, responseTimeMs } = newer;
   const { invalid: _, ...kept } = stored;
-  return { ...kept, fields, requestTimeMs, responseTimeMs, selecting: selectingFields(request, fields) };
+  const times = { requestTimeMs, responseTimeMs };
+  const selecting = selectingFields(request, fields);
+  return { ...kept, ...times, fields, selecting, isAuthorised: stored.isAuthorised ?? isAuthorised(request) };
 }
 
 /** With Content-Length and without Content-Range, as the 200 would have been (RFC 9110 §15.3.7.3). */
@@ -73,6 +76,11 @@ function withHeld(stored: StoredResponse, ranges: readonly ByteRange[] | undefin
   const bare = without(stored.fields, new Set(ranges === undefined ? ['content-range'] : ['content-range', 'content-length']));
   const fields: Fields = ranges === undefined || stored.length === undefined ? bare : [...bare, ['Content-Length', String(stored.length)]];
   return isWhole ? { ...rest, fields } : { ...rest, fields, held };
+}
+
+/** @returns undefined rather than false: nothing to write down */
+function isAuthorised(request: CacheRequest): true | undefined {
+  return linesOf(request.fields, 'authorization').length > 0 ? true : undefined;
 }
 
 function contentLength(fields: Fields): number | undefined {
