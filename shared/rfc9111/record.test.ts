@@ -190,6 +190,7 @@ describe('RFC 9111 §3.4, RFC 9110 §15.3.7.3: combining', () => {
     for (const range of ['9-5/10', '5-9/9', '5-9', '*/10', '-5/10'])
       expect(join(heldPart('0-4/10', TAG), part(range, TAG))).toBeUndefined();
     expect(join(heldPart('0-4/10', TAG), received(206, NOW, TAG, 'Content-Range: items 5-9/10'))).toBeUndefined();
+    expect(join(heldPart('0-4/10', TAG), part('5-9/10', TAG, 'Content-Range: bytes 5-9/10'))).toBeUndefined();
     expect(join(heldPart('0-4/10', TAG), received(200, NOW, TAG))).toBeUndefined();
     expect(join(heldPart('0-4/10', TAG), part('5-9/10', TAG, 'Content-Type: multipart/byteranges; boundary=x'))).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 /** Which fields of a response are stored, and how later responses update them: RFC 9111 §3.1, §3.2. */
 import { responseDirectives } from './directives';
-import { firstOf, isToken, linesOf, membersOf, without } from './field-lines';
+import { firstOf, linesOf, membersOf, without } from './field-lines';
 import { httpDate, imfDate } from './http-date';
 import type { Fields, ReceivedResponse, Rules } from './message';
 
@@ -42,7 +42,7 @@ export function withDate({ fields, responseTimeMs }: Pick<ReceivedResponse, 'fie
 export function fieldsToStore(response: Pick<ReceivedResponse, 'fields' | 'responseTimeMs'>, rules: Rules): Fields {
   const { noCacheFields, privateFields } = responseDirectives(response.fields, rules).directives;
   const fields = withDate({ fields: endToEnd(response.fields), responseTimeMs: response.responseTimeMs });
-  return without(fields, new Set([...noCacheFields, ...privateFields].filter((name) => isToken(name) && name !== 'date')));
+  return without(fields, new Set([...noCacheFields, ...privateFields]));
 }
 
 /**
