@@ -13,6 +13,7 @@ import { asMiss, mayAskNext, Miss, noted, statusFailure, worst } from './failove
 import { createHealth } from './health';
 import { asTargetRefusal, createHops, discard } from './hops';
 import { candidatesFor, homeOf, homesOf, type Address, type Candidate, type Home } from './mirrors';
+import { createRelay } from './relay';
 import { createSlots } from './slots';
 import { createStandings } from './standing';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from './types';
@@ -59,6 +60,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const slots = createSlots(SLOTS_PER_HOST);
   const standings = createStandings(config, options.cache);
   const hops = createHops({ config, check, agents, watch, slots, standings, userAgent, via: `1.1 larder-${viaToken}` });
+  const relay = createRelay({ config, check, agents, watch, standings, health, homes, userAgent, via: `1.1 larder-${viaToken}` });
   const connect = createConnector({ check, agents, standings, userAgent, connectMs: config.timeouts.connectMs });
   const cacheOf = (origin: Origin): string => (caches.find((each) => each.origins.includes(origin)) ?? options.cache)?.name ?? '<cache>';
 
@@ -123,6 +125,15 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         }
       }
       throw worst(misses) ?? noMirrorLeft(own, request.origin);
+    },
+    async relay(request) {
+      if (homes(request.origin).length === 0) throw new LarderError('not-configured', { cache: cacheOf(request.origin) });
+      try {
+        return await relay(request);
+      } catch (error) {
+        if (isLarderError(error) && error.code === 'loop') throw new LarderError('loop', { cache: cacheOf(request.origin), ...error.facts });
+        throw error;
+      }
     },
     connect,
     health() {
