@@ -57,6 +57,8 @@ export interface Module {
   /** purl type with which the package-URL library is asked for the default upstream; absent: none, or `defaultUpstream`. */
   readonly purlType?: string;
   readonly routes: readonly Route[];
+  /** What stands before the names of named upstreams in targets, with a slash before it: `/mirror` of `/mirror/<name>/…`; absent: nothing. */
+  readonly mounts?: string;
   /**
    * Targets (canonical) that belong to a package name, for `make purge p=`: documents, and all that begin with `prefix` ('': none).
    * `anywhere` matches the others, which no prefix is common to; for it all that is held is looked through. @throws never
@@ -87,6 +89,11 @@ export interface Module {
   address?(base: string, path: string): string;
 }
 
+/** What stands between the base and the target of a named upstream: `/corp`, `/mirror/corp`. */
+export function mountOf({ mounts = '' }: Pick<Module, 'mounts'>, originName: string): string {
+  return `${mounts}/${originName}`;
+}
+
 /** The first route whose methods and RegExp match. @returns undefined if none does (404, or 405 if `otherMethods`) */
 export function matchRoute(
   module: Module,
@@ -98,7 +105,7 @@ export function matchRoute(
     const found = route.target.exec(target);
     if (!found) continue;
     const methods = route.methods ?? ['GET', 'HEAD'];
-    if (methods.includes(method)) {
+    if (route.kind === 'mirrored' || methods.includes(method)) {
       const params: Record<string, string> = {};
       for (const [name, value] of Object.entries(found.groups ?? {})) if (value !== undefined) params[name] = value;
       return { route, params };

@@ -233,4 +233,17 @@ export interface PassthroughRoute extends RouteBase {
   stales?(params: Params): readonly string[];
 }
 
-export type Route = ImmutableRoute | DocumentRoute | RosterRoute | ListedRoute | PassthroughRoute;
+/**
+ * Any resource of an origin, cached by what its own responses say, to the letter of RFC 9111. Nothing is known of it beforehand, so nothing
+ * judges or rewrites it. Asked with any method; which ones are sent on is the operator's to say (METHODS_<c>).
+ */
+export interface MirroredRoute extends RouteBase {
+  readonly kind: 'mirrored';
+  /**
+   * `signed`: the URL itself is a credential, so nothing of it is ever kept; `listing`: it changes whenever something else does, so it is kept
+   * only as long as the response itself says; `plain`: all else.
+   */
+  policy(params: Params): 'plain' | 'listing' | 'signed';
+}
+
+export type Route = ImmutableRoute | DocumentRoute | RosterRoute | ListedRoute | PassthroughRoute | MirroredRoute;

@@ -31,6 +31,11 @@ const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])
     'Passed on',
     'Sent on to the upstream (of mirrors to the first) and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.',
   ],
+  [
+    'mirrored',
+    'Mirrored',
+    'Kept, reused and confirmed as its responses say (RFC 9111). URLs that are credentials themselves (signed ones) are never kept, listings only for as long as they say themselves.',
+  ],
 ];
 const COLUMNS: Readonly<Record<Route['kind'], readonly [string, string]>> = {
   immutable: ['Judged by', 'Digest'],
@@ -38,6 +43,7 @@ const COLUMNS: Readonly<Record<Route['kind'], readonly [string, string]>> = {
   roster: ['Fresh for', 'Signature'],
   listed: ['Judged by', 'Promises itself'],
   passthrough: ['Methods', 'Credentials'],
+  mirrored: ['Methods', 'Fresh for'],
 };
 /** A host for examples where clients name it, and the ways in which they may: a module has those that its `archive` reads. */
 const HOST = 'archive.example';
@@ -80,11 +86,11 @@ function clientLines(module: Module, base: string): string[] {
   return module.clients(base).flatMap(({ client, on, off }) => [`- ${plain(client)}: \`${on}\``, `  - take it back: \`${off}\``]);
 }
 
-function furtherOrigins({ name, archive }: Module): string {
+function furtherOrigins({ name, archive, mounts = '' }: Module): string {
   const setting = `UPSTREAM_${name}_<name>`;
   return archive
     ? `Their targets are those below an archive's host; \`/<name>/\` stands for the archive that \`${setting}\` names.`
-    : `Further registries (\`${setting}\`) have the same routes below \`/<name>/\`.`;
+    : `Further registries (\`${setting}\`) have the same routes below \`${mounts}/<name>/\`.`;
 }
 
 /** How clients name the archive, and what that comes to in the store: one thing, whatever it is called. */
@@ -151,6 +157,8 @@ function facts(route: Route): [string, string] {
       return ['the roster, or the digest in its URL', route.index ? 'by some of them' : ''];
     case 'passthrough':
       return [(route.methods ?? ['GET', 'HEAD']).join(' '), route.needsCredentials === true ? 'needed' : ''];
+    case 'mirrored':
+      return ['GET HEAD; others if METHODS says so', 'what the response says'];
   }
 }
 

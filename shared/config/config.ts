@@ -10,6 +10,12 @@ export interface Origin {
   readonly operatorNamed: boolean;
   /** Names of suites that this machine itself takes from it, if it was read from this machine's own sources. */
   readonly suites?: readonly string[];
+  /** Mirrored ones: every method is sent on, not only GET and HEAD. */
+  readonly allMethods?: true;
+  /** Mirrored ones: lifetime of responses that name none themselves, in seconds. */
+  readonly ttlSeconds?: number;
+  /** Mirrored ones: most bytes that may be held of it, if limited by itself. */
+  readonly sizeBytes?: number;
   /** Value of the Authorization header for it, from UPSTREAM_<c>_AUTH_FILE. Secret. */
   readonly authorization?: string;
 }

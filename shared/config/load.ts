@@ -65,7 +65,11 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
   return {
     caches: caches.map((cache) => {
       const limit = reader.read('CACHE_SIZE_<c>', cache.name);
-      return limit === undefined ? cache : { ...cache, sizeBytes: inBytes(limit, disk) };
+      const origins = cache.origins.map((origin, index) => {
+        const own = index > 0 ? reader.read('CACHE_SIZE_<c>_<name>', cache.name, origin.name) : undefined;
+        return own === undefined ? origin : { ...origin, sizeBytes: inBytes(own, disk) };
+      });
+      return { ...cache, origins, ...(limit === undefined ? {} : { sizeBytes: inBytes(limit, disk) }) };
     }),
     cacheDir,
     stateDir: folder('STATE_DIR') ?? xdgFolder(env, 'XDG_STATE_HOME', '.local/state'),
@@ -102,7 +106,9 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   const cache = module.name;
   const own = reader.read('UPSTREAM_<c>', cache);
   const clientAuth = reader.read('CLIENT_AUTH_<c>', cache) ?? 'strip';
-  if (clientAuth === 'forward' && !own?.length) {
+  const named = namedOrigins(reader, module, input);
+  // A mirror has no default upstream that credentials could go to by mistake.
+  if (clientAuth === 'forward' && !own?.length && !(isMirror(module) && named.length > 0)) {
     reader.refuse(`CLIENT_AUTH_${cache}`, 'forward', `credentials are only passed on to a registry of your own: set UPSTREAM_${cache} too`);
   }
   const ttlSeconds = reader.read('TTL_<c>', cache);
@@ -111,7 +117,7 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   return {
     name: cache,
     port: reader.read('PORT_<c>', cache) ?? module.defaultPort,
-    origins: [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input)],
+    origins: [defaultOrigin(reader, module, own), ...named],
     ...(ttlSeconds !== undefined && { ttlSeconds }),
     clientAuth,
     ...(publicUrl && { publicUrl }),
@@ -122,7 +128,9 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
 
 function defaultOrigin(reader: SettingReader, module: Module, own: readonly string[] | undefined): Origin {
   const authorization = reader.read('UPSTREAM_<c>_AUTH', module.name);
-  if (own?.length) return { name: REGISTRY, bases: own, operatorNamed: true, ...(authorization && { authorization }) };
+  if (own?.length) {
+    return { name: REGISTRY, bases: own, operatorNamed: true, ...(authorization && { authorization }), ...mirrored(reader, module) };
+  }
   if (authorization) {
     reader.refuse(`UPSTREAM_${module.name}_AUTH`, undefined, `it goes with an upstream of your own: set UPSTREAM_${module.name} too`);
   }
@@ -150,8 +158,22 @@ function namedOrigins(reader: SettingReader, module: Module, input: ConfigInput)
     if (isReserved(name)) reader.refuse(variable, bases?.join(' '), `the name ${name} is a word of the cache's own URLs; take another`);
     if (!bases?.length) reader.refuse(`${variable}_AUTH`, undefined, `it goes with ${variable}, which is not set`);
     const authorization = reader.read('UPSTREAM_<c>_<name>_AUTH', module.name, name);
-    return { name, bases: bases ?? [], operatorNamed: true, ...(authorization && { authorization }) };
+    const auth = authorization === undefined ? {} : { authorization };
+    return { name, bases: bases ?? [], operatorNamed: true, ...auth, ...mirrored(reader, module, name) };
   });
+}
+
+function isMirror({ routes }: Module): boolean {
+  return routes.some(({ kind }) => kind === 'mirrored');
+}
+
+/** What only origins of mirrored routes have; what is not said of a named one is as for the cache. */
+function mirrored(reader: SettingReader, module: Module, name?: string): Pick<Origin, 'allMethods' | 'ttlSeconds'> {
+  if (!isMirror(module)) return {};
+  const cache = module.name;
+  const methods = (name === undefined ? undefined : reader.read('METHODS_<c>_<name>', cache, name)) ?? reader.read('METHODS_<c>', cache);
+  const ttlSeconds = (name === undefined ? undefined : reader.read('TTL_<c>_<name>', cache, name)) ?? reader.read('TTL_<c>', cache);
+  return { ...(methods === 'all' ? { allMethods: true } : {}), ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
 }
 
 function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: Config, input: ConfigInput): CacheConfig {

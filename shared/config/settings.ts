@@ -15,7 +15,7 @@ export interface Setting<T> {
   /** Never printed. */
   readonly secret?: true;
   /** Only caches whose module has this part have the setting. */
-  readonly needs?: 'archive' | 'machineSources';
+  readonly needs?: 'archive' | 'machineSources' | 'mirrored';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -25,6 +25,7 @@ function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string,
 /** Whether a cache of this module has the setting. */
 export function isSettingOf(name: SettingName, module: Module): boolean {
   const { needs } = SETTINGS[name] as Setting<unknown>;
+  if (needs === 'mirrored') return module.routes.some(({ kind }) => kind === 'mirrored');
   return needs === undefined || module[needs] !== undefined;
 }
 
@@ -80,6 +81,19 @@ export const SETTINGS = {
     'The same for a named upstream; UPSTREAM_<c>_<name>_AUTH_FILE too.',
     true,
   ),
+  'METHODS_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.choice('read', 'all'),
+      'read',
+      'Which methods are sent on: read means GET and HEAD; all every other one too, never stored, making stale what they change.',
+    ),
+    needs: 'mirrored',
+  },
+  'METHODS_<c>_<name>': {
+    ...setting('Upstreams', kinds.choice('read', 'all'), 'METHODS_<c>', 'The same for a named upstream.'),
+    needs: 'mirrored',
+  },
   '<C>_HOSTS': {
     ...setting(
       'Upstreams',
@@ -137,6 +151,10 @@ export const SETTINGS = {
     'Most that all caches together may hold; what was not used longest goes first.',
   ),
   'CACHE_SIZE_<c>': setting('Storage', kinds.size, '', 'Most that one cache may hold.'),
+  'CACHE_SIZE_<c>_<name>': {
+    ...setting('Storage', kinds.size, '', 'Most that may be held of one named upstream.'),
+    needs: 'mirrored',
+  },
   MIN_FREE: setting('Storage', kinds.size, '5% of the disk, between 1GB and 20GB', 'Free space below which nothing new is stored.'),
 
   'TTL_<c>': setting(
@@ -145,6 +163,15 @@ export const SETTINGS = {
     'as its kind needs',
     'How long every index of the cache is served without asking the upstream.',
   ),
+  'TTL_<c>_<name>': {
+    ...setting(
+      'Freshness',
+      kinds.duration,
+      'TTL_<c>, else a tenth of the time since the last change, at most a day',
+      'How long a response of this upstream that names no lifetime itself is served without asking. One that names a lifetime has that one.',
+    ),
+    needs: 'mirrored',
+  },
   NEGATIVE_TTL: setting('Freshness', kinds.duration, '30s', 'How long "not found" (404, 410) is remembered.'),
   STALE_MAX: setting('Freshness', kinds.duration, 'no limit', 'Longest age of an index that is still served while the upstream fails.'),
   STALE_WAIT: setting('Freshness', kinds.duration, '2s', 'How long a client waits for the upstream before it gets the index that is held.'),

@@ -1,5 +1,5 @@
 /** Request → plan, pure: which route, which origin, which key. Nothing here touches the network, the disk or the clock. */
-import { matchRoute, type Module, type Params, type Route } from '../../caches/module';
+import { matchRoute, mountOf, type Module, type Params, type Route } from '../../caches/module';
 import type { CacheConfig, Origin } from '../config/config';
 import { LarderError } from '../errors';
 
@@ -31,7 +31,7 @@ export function keyPrefix(moduleName: string, originName: string): string {
  */
 export function planRequest(module: Module, cache: CacheConfig, method: string, target: string, archive?: Origin): Plan {
   if (archive) return planTarget(module, cache, archive, method, target);
-  const { origin, mount } = originOf(cache, target);
+  const { origin, mount } = originOf(module, cache, target);
   return planTarget(module, cache, origin, method, target.slice(mount.length) || '/');
 }
 
@@ -42,9 +42,11 @@ export function planTarget(module: Module, cache: CacheConfig, origin: Origin, m
     if (found.otherMethods.length > 0) throw new LarderError('method-not-allowed', { method, allowed: found.otherMethods.join(', ') });
     throw new LarderError('not-found', { target });
   }
+  // Where names have a place of their own, the rest of the paths may well be nobody's.
+  if (origin.bases.length === 0 && module.mounts !== undefined && cache.origins.length > 1) throw new LarderError('not-found', { target });
   if (origin.bases.length === 0) throw new LarderError('not-configured', { cache: cache.name });
   const path = found.route.path(found.params);
-  const mount = origin === cache.origins[0] ? '' : `/${origin.name}`;
+  const mount = origin === cache.origins[0] ? '' : mountOf(module, origin.name);
   return { route: found.route, params: found.params, origin, path, key: keyPrefix(module.name, origin.name) + path, mount };
 }
 
@@ -54,10 +56,10 @@ export function planPinningDocument(module: Module, cache: CacheConfig, plan: Pl
   return planTarget(module, cache, plan.origin, 'GET', plan.route.pinnedBy(plan.params));
 }
 
-function originOf(cache: CacheConfig, target: string): { origin: Origin; mount: string } {
+function originOf(module: Module, cache: CacheConfig, target: string): { origin: Origin; mount: string } {
   const [first, ...named] = cache.origins;
   for (const origin of named) {
-    const mount = `/${origin.name}`;
+    const mount = mountOf(module, origin.name);
     if (target === mount || target.startsWith(`${mount}/`)) return { origin, mount };
   }
   if (!first) throw new LarderError('not-configured', { cache: cache.name });
