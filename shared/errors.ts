@@ -98,6 +98,12 @@ export const ERRORS = {
     text: 'the request asks for {target} only if it is held (Cache-Control: only-if-cached), and it is not',
     remedy: '',
   },
+  unconfirmed: {
+    status: 504,
+    level: 'info',
+    text: '{target} is held, but must not be used before the upstream has confirmed it, and that failed: {reason}',
+    remedy: '',
+  },
   'not-configured': { status: 503, level: 'info', text: 'this cache has no upstream', remedy: 'set UPSTREAM_{cache}' },
   overloaded: { status: 503, level: 'warn', text: '{what}', remedy: '' },
   precondition: { status: 412, level: 'info', text: 'a precondition of the request does not hold', remedy: '' },

@@ -14,6 +14,7 @@ import { FileDesk } from './file-desk';
 import { FileHosts } from './file-hosts';
 import { judge, lifetimeSeconds } from './freshness';
 import { HeldBodies } from './held-body';
+import { MirrorDesk } from './mirror/mirror-desk';
 import { misplaced } from './misplaced';
 import { NegativeCache } from './negative';
 import { keyPrefix, planPinningDocument, planRequest, planTarget, type Plan } from './plan';
@@ -44,6 +45,8 @@ export class Engine {
   private readonly renditions: Renditions;
   private readonly sources: PrivateSources;
   private readonly rosterHouse: RosterHouse | undefined;
+  /** For modules whose routes are mirrored; then it alone answers. */
+  readonly mirror: MirrorDesk | undefined;
 
   /** @param rosters what it takes to deal with rosters; only for modules that have some */
   constructor(
@@ -58,13 +61,14 @@ export class Engine {
     const absences = new Absences(rooms, this.documents);
     this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative, hosts, absences);
     this.renditions = new Renditions(rooms, this.bodies, absences);
+    this.mirror = rooms.module.routes.some(({ kind }) => kind === 'mirrored') ? new MirrorDesk(rooms, this.bodies) : undefined;
     const hasRosters = rosters && rooms.module.routes.some((route) => route.kind === 'roster');
     this.rosterHouse = hasRosters ? openRosterHouse(rooms, rosters, this.files, this.bodies, this.negative) : undefined;
   }
 
   /** Downloads under way: a cache with some is not idle. */
   get underWay(): number {
-    return this.documents.underWay + this.files.underWay + (this.rosterHouse?.rosters.underWay ?? 0);
+    return this.documents.underWay + this.files.underWay + (this.rosterHouse?.rosters.underWay ?? 0) + (this.mirror?.underWay ?? 0);
   }
 
   /** What this process showed a client's address of a folder's rosters: sister processes ask. */
@@ -133,6 +137,10 @@ export class Engine {
   /** What would be done with a target, for people who wonder. Asks nobody. @throws LarderError */
   async why(target: string, archive?: Origin): Promise<Record<string, unknown>> {
     const plan = planRequest(this.rooms.module, this.rooms.cache, 'GET', target, archive);
+    if (plan.route.kind === 'mirrored') {
+      const about = { target: plan.path, route: plan.route.name, kind: plan.route.kind, origin: plan.origin.name, key: plan.key, pin: null };
+      return { ...about, ...(await this.mirror?.why(plan)) };
+    }
     return why({ rooms: this.rooms, documents: this.documents, house: this.rosterHouse }, plan);
   }
 
@@ -140,6 +148,7 @@ export class Engine {
   async close(): Promise<void> {
     await this.files.close();
     await this.documents.close();
+    await this.mirror?.close();
   }
 
   /** A write went through: what it changed is asked again before the next answer. Never rejects. */

@@ -23,6 +23,7 @@ import type { Passthrough } from './passthrough';
 import { asLarderError, isLeftUnanswered, refuse } from './refuse';
 import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
 import { send, type Sent } from './send';
+import { MirrorDoor } from './mirror-door';
 import { parseTarget, type Target } from './target';
 
 /** Paths below it are the cache's own, on every cache. */
@@ -50,7 +51,7 @@ export interface ServerRooms {
   readonly own: OwnPageHandler;
 }
 
-interface Done {
+export interface Done {
   readonly status: number;
   readonly bytes: number;
   readonly outcome: string;
@@ -64,7 +65,11 @@ export class Door {
   /** The newest response of a connection that was not at once complete. */
   private readonly newest = new WeakMap<Socket, ServerResponse>();
 
-  constructor(private readonly rooms: ServerRooms) {}
+  private readonly mirrorDoor: MirrorDoor;
+
+  constructor(private readonly rooms: ServerRooms) {
+    this.mirrorDoor = new MirrorDoor(rooms);
+  }
 
   readonly handle = (req: IncomingMessage, res: ServerResponse): void => {
     if (this.rooms.hot.serve(req, res) || isClosing(req.socket)) return;
@@ -97,6 +102,8 @@ export class Door {
     }
     if (this.answerOurselves(req, res, facts, target, trusted)) return undefined;
     this.refuseLoop(facts);
+    const { mirror } = this.rooms.engine;
+    if (mirror) return this.mirrorDoor.serve(req, res, destinationOf(this.rooms, facts, { ...target, path: target.raw }, trusted), mirror);
     const request: EngineRequest = {
       ...destinationOf(this.rooms, facts, target, trusted),
       method: req.method ?? 'GET',

@@ -1,0 +1,135 @@
+/** Keeps what may be kept, while it streams: whole responses, and parts that are joined to what is held. */
+import { errorText } from '../../errors';
+import type { Digested } from '../../integrity/digest';
+import * as policy from '../../rfc9111/cache-policy';
+import type { ReceivedResponse, StoredResponse } from '../../rfc9111/message';
+import type { RelayedResponse } from '../../upstream/types';
+import type { HeldBodies } from '../held-body';
+import type { EngineRooms } from '../rooms';
+import type { SpoolHandle } from '../spooling';
+import { fieldOf } from './fields';
+import { Intake } from './intake';
+import { heldBytes, join, MOST_JOINED_BYTES } from './merge';
+import type { Held, Shelf } from './shelf';
+import type { MirrorRequest } from './types';
+
+export interface Kept {
+  readonly intake: Intake;
+  readonly stored: StoredResponse;
+  /** Not a part of it only. */
+  readonly isWhole: boolean;
+}
+
+export class Keeper {
+  private readonly arriving = new Map<string, Set<Intake>>();
+
+  constructor(
+    private readonly rooms: EngineRooms,
+    private readonly shelf: Shelf,
+    private readonly bodies: HeldBodies,
+  ) {}
+
+  /** Responses that are arriving. */
+  get underWay(): number {
+    return this.arriving.size;
+  }
+
+  /** @param found what is held already @returns undefined if it is a part of which nothing can be made */
+  async take(request: MirrorRequest, received: ReceivedResponse, response: RelayedResponse, found: Held | undefined): Promise<Kept | undefined> {
+    const isPart = received.status === 206;
+    const part = isPart ? policy.contentRange(received) : undefined;
+    if (isPart && !part) return undefined;
+    // A whole that is held is worth more than a part; what differs from it shows when it is confirmed.
+    if (isPart && found && !found.stored.held) return undefined;
+    const stored = policy.toStored(request, received);
+    const { spools, log } = this.rooms;
+    const { plan } = request;
+    const spool = await spools.open(plan.key);
+    const length = fieldOf(received.fields, 'content-length');
+    const intake: Intake = new Intake({
+      key: plan.key,
+      source: response.body,
+      total: length === undefined ? undefined : Number(length),
+      spool,
+      keep: (digested, whole) =>
+        (isPart ? this.keepPart(request, received, stored, digested, spool, whole) : this.keepWhole(request, stored, digested, spool, whole)).catch(
+          (error: unknown) => {
+            log.warn('not-storing', { key: plan.key, reason: errorText(error) });
+            return undefined;
+          },
+        ),
+      onTrouble: (error) => log.warn('not-storing', { key: plan.key, reason: errorText(error) }),
+    });
+    this.note(plan.key, intake);
+    return { intake, stored, isWhole: !isPart };
+  }
+
+  /** What is arriving of a URL was made before it changed: it is not kept. */
+  doom(key: string): void {
+    for (const intake of this.arriving.get(key) ?? []) intake.doom();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.arriving.values()].flatMap((intakes) => [...intakes].map((intake) => intake.stop())));
+  }
+
+  private note(key: string, intake: Intake): void {
+    const intakes = this.arriving.get(key) ?? new Set();
+    this.arriving.set(key, intakes.add(intake));
+    void intake.settled.then(() => {
+      intakes.delete(intake);
+      if (intakes.size === 0) this.arriving.delete(key);
+    });
+  }
+
+  private async keepWhole(
+    request: MirrorRequest,
+    stored: StoredResponse,
+    digested: Digested,
+    spool: SpoolHandle,
+    whole: boolean,
+  ): Promise<Held | undefined> {
+    const record = whole ? { ...stored, length: digested.size } : policy.cutShort(stored, digested.size);
+    if (!record) return undefined;
+    if (!whole && (await this.others(request, record)).some((other) => !other.stored.held)) return undefined;
+    return this.shelf.keep(request.plan, request, record, digested, (key, entry) => spool.commit(key, entry));
+  }
+
+  /** Joins a part to what is held of the same bytes; else it is held by itself. */
+  private async keepPart(
+    request: MirrorRequest,
+    received: ReceivedResponse,
+    stored: StoredResponse,
+    digested: Digested,
+    spool: SpoolHandle,
+    whole: boolean,
+  ): Promise<Held | undefined> {
+    const part = policy.contentRange(received);
+    if (!whole || !part || digested.size !== part.range.last - part.range.first + 1) return undefined;
+    const { plan } = request;
+    const [before] = await this.others(request, stored);
+    const after = before && policy.combine(before.stored, received);
+    if (!before || !after) return this.shelf.keep(plan, request, stored, digested, (key, entry) => spool.commit(key, entry));
+    if ((heldBytes(after) ?? Infinity) > MOST_JOINED_BYTES || spool.file === undefined) return undefined;
+    const target = await this.rooms.spools.open(plan.key);
+    if (target.file === undefined) return undefined;
+    const bytes = await this.bodies.open(before.entry);
+    try {
+      const all = await join({ before: before.stored, bytes, part: part.range, partFile: spool.file, after, into: target.file });
+      const held = await this.shelf.keep(plan, request, after, all, (key, entry) => target.commit(key, entry));
+      await spool.abandon(0, false);
+      return held;
+    } catch (error) {
+      await target.abandon(0, false);
+      throw error;
+    } finally {
+      bytes.close();
+    }
+  }
+
+  /** What is held now that the request would have selected. */
+  private async others(request: MirrorRequest, stored: StoredResponse): Promise<readonly Held[]> {
+    const held = await this.shelf.find(request, request.plan.key);
+    return held.filter((each) => each.stored.method === stored.method && policy.selects(request, each.stored));
+  }
+}

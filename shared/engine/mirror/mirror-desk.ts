@@ -1,0 +1,230 @@
+/**
+ * A mirror of any HTTP origin, as a shared cache (RFC 9111). What may be kept and sent is decided by shared/rfc9111, which knows neither
+ * store nor network; here is what follows from it: looking, asking, joining who asks for the same, keeping, forgetting.
+ */
+import type { MirroredRoute } from '../../../caches/module';
+import { isLarderError, LarderError } from '../../errors';
+import * as policy from '../../rfc9111/cache-policy';
+import { RULES, type CacheRequest, type Rules, type StoredResponse } from '../../rfc9111/message';
+import type { HeldBodies } from '../held-body';
+import type { Plan } from '../plan';
+import type { EngineRooms } from '../rooms';
+import { fieldOf, without } from './fields';
+import type { Intake } from './intake';
+import { Keeper } from './keeper';
+import { ownAnswer } from './others';
+import { Reception, type Asking, type Reason } from './reception';
+import { Responder } from './responder';
+import { Shelf, type Held } from './shelf';
+import type { MirrorAnswer, MirrorRequest } from './types';
+
+/** What the first of several clients found out, as far as it is of use to the others. */
+interface Decision {
+  readonly intake?: Intake;
+  readonly stored?: StoredResponse;
+}
+
+/** How long it is remembered that a URL's responses cannot be shared, so that nobody waits to learn it again. */
+const UNSHARED_MS = 10_000;
+const MOST_UNSHARED = 1000;
+/** Times that held bytes may turn out damaged within one request. */
+const MOST_DAMAGES = 2;
+/** Fields with which a request is about more than the resource as it is: such a one waits for nobody's answer. */
+const PARTICULAR = [
+  'range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+  'authorization',
+  'cache-control',
+  'pragma',
+  'expect',
+];
+
+export class MirrorDesk {
+  private readonly shelf: Shelf;
+  private readonly keeper: Keeper;
+  private readonly reception: Reception;
+  private readonly responder: Responder;
+  private readonly flights = new Map<string, Promise<Decision>>();
+  private readonly unshared = new Map<string, number>();
+  private readonly confirming = new Set<string>();
+
+  constructor(
+    private readonly rooms: EngineRooms,
+    bodies: HeldBodies,
+  ) {
+    this.shelf = new Shelf(rooms);
+    this.responder = new Responder(rooms, bodies);
+    this.keeper = new Keeper(rooms, this.shelf, bodies);
+    this.reception = new Reception(rooms, this.shelf, this.keeper, this.responder, (request) => this.rulesFor(request));
+  }
+
+  /** Responses that are being kept: a cache with some is not idle. */
+  get underWay(): number {
+    return this.keeper.underWay + this.confirming.size;
+  }
+
+  /** @throws LarderError */
+  async answer(request: MirrorRequest): Promise<MirrorAnswer> {
+    const { method, plan } = request;
+    if (method === 'GET' || method === 'HEAD') {
+      if (policyOf(plan) === 'signed') return this.ask(request, { fwd: 'bypass', keeps: false });
+      return this.read(request);
+    }
+    if (plan.origin.allMethods !== true) throw new LarderError('method-not-allowed', { method, allowed: 'GET, HEAD' });
+    return ownAnswer(request) ?? this.ask(request, { fwd: 'method', keeps: false });
+  }
+
+  /** What would be done with a GET of a target, for people who wonder. Asks nobody. */
+  async why(plan: Plan): Promise<Record<string, unknown>> {
+    const entry = await this.rooms.store.find(plan.key);
+    const request: CacheRequest = { method: 'GET', url: plan.path, fields: [] };
+    const verdict = entry?.response && policy.reuse(request, entry.response, this.rooms.now(), this.rulesFor({ plan }));
+    return { verdict: verdict ? { do: verdict.use, ...verdict } : { do: 'fetch' }, entry: entry ?? null };
+  }
+
+  /** Stops what is under way; nothing of it is kept. */
+  async close(): Promise<void> {
+    await this.keeper.close();
+  }
+
+  private rulesFor({ plan }: { readonly plan: Plan }): Rules {
+    const { staleMaxSeconds } = this.rooms.config;
+    const staleMax = staleMaxSeconds === undefined ? {} : { staleMaxMs: staleMaxSeconds * 1000 };
+    // Nothing tells for how long a list of things stays true but the list itself.
+    if (policyOf(plan) === 'listing') return { ...RULES, heuristicShare: 0, heuristicMaxMs: 0, ...staleMax };
+    const { ttlSeconds } = plan.origin;
+    return { ...RULES, ...staleMax, ...(ttlSeconds === undefined ? {} : { lifetimeMs: ttlSeconds * 1000 }) };
+  }
+
+  private async read(request: MirrorRequest): Promise<MirrorAnswer> {
+    const { key } = request.plan;
+    let mayWait = request.method === 'GET' && isPlain(request);
+    for (let damages = 0; ;) {
+      const held = await this.shelf.find(request, key);
+      const { chosen, miss } = policy.choose(
+        request,
+        held.map(({ stored }) => stored),
+      );
+      const found = held.find(({ stored }) => stored === chosen);
+      try {
+        const answer = found && (await this.fromShelf(request, found));
+        if (answer) return answer;
+        if (policy.wantsOnlyStored(request)) throw new LarderError('only-if-cached', { target: request.plan.path });
+        const flight = mayWait && !this.isUnshared(key) ? this.flights.get(key) : undefined;
+        if (!flight) return await this.ask(request, { ...this.reasonFor(request, found, miss), held, keeps: true }, mayWait);
+        mayWait = false;
+        const joined = await this.join(request, await flight);
+        if (joined) return joined;
+      } catch (error) {
+        // The bytes are gone, or were damaged and quarantined: once more, without them.
+        if (!isLarderError(error) || error.code !== 'integrity' || damages++ === MOST_DAMAGES) throw error;
+      }
+    }
+  }
+
+  /** @returns undefined if the origin must be asked. @throws LarderError only-if-cached */
+  private async fromShelf(request: MirrorRequest, found: Held): Promise<MirrorAnswer | undefined> {
+    const verdict = policy.reuse(request, found.stored, this.rooms.now(), this.rulesFor(request));
+    if (verdict.use === 'gateway-timeout') throw new LarderError('only-if-cached', { target: request.plan.path });
+    if (verdict.use === 'validate') return undefined;
+    const answer = policy.answerOf(request, found.stored);
+    if (answer.status === 'forward') return undefined;
+    if (verdict.use === 'stale-while-revalidate') this.confirmBehind(request);
+    const isFresh = verdict.use === 'fresh';
+    return this.responder.fromHeld(request, found, answer, {
+      outcome: isFresh ? 'hit' : 'stale',
+      member: { hit: true, ttlMs: verdict.lifetimeMs - verdict.ageMs, ...(isFresh ? {} : { detail: verdict.use }) },
+    });
+  }
+
+  private reasonFor(request: MirrorRequest, found: Held | undefined, miss: 'uri-miss' | 'vary-miss' | 'method' | undefined): Reason {
+    if (!found) return { fwd: miss === 'vary-miss' ? miss : 'uri-miss' };
+    const answer = policy.answerOf(request, found.stored);
+    if (answer.status === 'forward') return { fwd: answer.missing ? 'partial' : 'request', found };
+    const { fwd } = policy.reuse(request, found.stored, this.rooms.now(), this.rulesFor(request));
+    return { fwd, found, validates: true };
+  }
+
+  /** @param shares whether others may wait for what comes of it */
+  private async ask(request: MirrorRequest, asking: Asking, shares = false): Promise<MirrorAnswer> {
+    const { key } = request.plan;
+    if (!shares || this.flights.has(key)) return this.reception.ask(request, asking);
+    let decide!: (decision: Decision) => void;
+    const flight = new Promise<Decision>((resolve) => (decide = resolve));
+    this.flights.set(key, flight);
+    let arriving: Intake | undefined;
+    const onIntake = (intake: Intake, stored: StoredResponse): void => decide({ intake: (arriving = intake), stored });
+    try {
+      // Who waits for it must not lose it because the first client leaves.
+      const answer = await this.reception.ask({ ...request, signal: new AbortController().signal }, { ...asking, onIntake });
+      if (!arriving && answer.outcome !== 'revalidated' && answer.outcome !== 'stale') this.leaveUnshared(key);
+      return answer;
+    } finally {
+      decide({});
+      const over = (): void => void this.flights.delete(key);
+      if (arriving) void arriving.settled.then(over);
+      else over();
+    }
+  }
+
+  private async join(request: MirrorRequest, { intake, stored }: Decision): Promise<MirrorAnswer | undefined> {
+    if (!intake?.joinable || !stored || !policy.selects(request, stored)) return undefined;
+    if (policy.reuse(request, stored, this.rooms.now(), this.rulesFor(request)).use !== 'fresh') {
+      this.leaveUnshared(request.plan.key);
+      return undefined;
+    }
+    return this.responder.fromIntake(request, intake, stored, { outcome: 'miss', member: { fwd: 'uri-miss', collapsed: true } });
+  }
+
+  /** Sends the client on with what is held, and asks behind his back, once for all (RFC 5861 §3). */
+  private confirmBehind(request: MirrorRequest): void {
+    const { key } = request.plan;
+    if (this.confirming.has(key)) return;
+    this.confirming.add(key);
+    const { body: _body, onInformation: _tell, ...rest } = request;
+    const plain: MirrorRequest = {
+      ...rest,
+      method: 'GET',
+      fields: without(request.fields, ...PARTICULAR),
+      signal: new AbortController().signal,
+    };
+    void this.confirm(plain)
+      .catch((error: unknown) => this.rooms.log.info('not-confirmed', { key, reason: String(error) }))
+      .finally(() => this.confirming.delete(key));
+  }
+
+  private async confirm(request: MirrorRequest): Promise<void> {
+    const held = await this.shelf.find(request, request.plan.key);
+    const { chosen, miss } = policy.choose(
+      request,
+      held.map(({ stored }) => stored),
+    );
+    const found = held.find(({ stored }) => stored === chosen);
+    const answer = await this.reception.ask(request, { ...this.reasonFor(request, found, miss), held, keeps: true });
+    answer.body?.close();
+  }
+
+  private leaveUnshared(key: string): void {
+    if (this.unshared.size >= MOST_UNSHARED) this.unshared.clear();
+    this.unshared.set(key, this.rooms.now() + UNSHARED_MS);
+  }
+
+  private isUnshared(key: string): boolean {
+    const until = this.unshared.get(key);
+    if (until === undefined || until > this.rooms.now()) return until !== undefined;
+    this.unshared.delete(key);
+    return false;
+  }
+}
+
+function policyOf({ route, params }: Plan): ReturnType<MirroredRoute['policy']> {
+  return (route as MirroredRoute).policy(params);
+}
+
+function isPlain({ fields, body }: MirrorRequest): boolean {
+  return body === undefined && PARTICULAR.every((name) => fieldOf(fields, name) === undefined);
+}

@@ -1,0 +1,199 @@
+/** Asks the origin, and does with what comes back as the policy says: update, keep, join, forget, pass on, or do without it. */
+import { isLarderError, LarderError } from '../../errors';
+import * as policy from '../../rfc9111/cache-policy';
+import type { ReceivedResponse, Rules, StoredResponse } from '../../rfc9111/message';
+import type { RelayedResponse } from '../../upstream/types';
+import { planTarget } from '../plan';
+import type { EngineRooms } from '../rooms';
+import { fieldOf, flatOf, forOrigin, pairsOf, without } from './fields';
+import type { Intake } from './intake';
+import type { Keeper } from './keeper';
+import { pathBelow } from './locations';
+import { countedDown } from './others';
+import type { About, Responder } from './responder';
+import type { Held, Shelf } from './shelf';
+import type { MirrorAnswer, MirrorRequest } from './types';
+
+type Forwarded = NonNullable<About['member']['fwd']>;
+
+/** Why the origin is asked. */
+export interface Reason {
+  readonly fwd: Forwarded;
+  /** What is held and would be chosen. */
+  readonly found?: Held;
+  /** It is asked whether what is held is still right; else what is held does not matter to it. */
+  readonly validates?: true;
+}
+
+export interface Asking extends Reason {
+  /** What is held of the URL, as far as the request selects it. */
+  readonly held?: readonly Held[];
+  /** The answer may be kept, if it allows that. */
+  readonly keeps: boolean;
+  /** It is being kept: others may read along. */
+  onIntake?(intake: Intake, stored: StoredResponse): void;
+}
+
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'];
+/** What describes a body: of a GET or HEAD none is sent on, what a client calls one could be taken for the next request (RFC 9112 §11.2). */
+const BODY = ['content-length', 'transfer-encoding', 'content-type', 'content-encoding', 'expect'];
+
+export class Reception {
+  constructor(
+    private readonly rooms: EngineRooms,
+    private readonly shelf: Shelf,
+    private readonly keeper: Keeper,
+    private readonly responder: Responder,
+    private readonly rulesFor: (request: MirrorRequest) => Rules,
+  ) {}
+
+  /** @throws LarderError */
+  async ask(request: MirrorRequest, asking: Asking): Promise<MirrorAnswer> {
+    const { found } = asking;
+    const requestTimeMs = this.rooms.now();
+    let response: RelayedResponse;
+    try {
+      if (this.rooms.config.offline) throw new LarderError(found ? 'offline' : 'offline-pass', { target: request.plan.path });
+      response = await this.relay(request, asking);
+    } catch (error) {
+      return this.without(request, asking, {}, error);
+    }
+    const { status, reason } = response;
+    const received = { status, reason, fields: pairsOf(response.fields), requestTimeMs, responseTimeMs: this.rooms.now() };
+    try {
+      return await this.receive(request, asking, received, response);
+    } catch (error) {
+      response.body.destroy();
+      throw error;
+    }
+  }
+
+  private relay(request: MirrorRequest, { found, validates }: Asking): Promise<RelayedResponse> {
+    const { method, plan, path, signal, body, onInformation } = request;
+    const isRead = method === 'GET' || method === 'HEAD';
+    const wanted = validates && found ? policy.validationFields(request, [found.stored]) : policy.forwardedFields(request);
+    const strips = this.rooms.cache.clientAuth === 'strip';
+    const fields = countedDown(method, forOrigin(isRead ? without(wanted, ...BODY) : wanted, strips));
+    return this.rooms.upstream.relay({
+      origin: plan.origin,
+      path,
+      method,
+      fields: flatOf(fields),
+      signal,
+      ...(body && !isRead ? { body } : {}),
+      onInformation: (status, raw) => onInformation?.(status, pairsOf(raw)),
+    });
+  }
+
+  private async receive(
+    request: MirrorRequest,
+    asking: Asking,
+    received: ReceivedResponse,
+    response: RelayedResponse,
+  ): Promise<MirrorAnswer> {
+    const { found, validates, keeps, fwd } = asking;
+    const { status } = received;
+    if (status === 304) return this.notModified(request, asking, received, response);
+    if (status >= 500 && found && validates) {
+      const { send } = policy.onFailure(request, found.stored, this.rooms.now(), { status }, this.rulesFor(request));
+      if (send !== 'failure') {
+        response.body.destroy();
+        const cause = new LarderError('upstream-failed', { host: request.plan.origin.name, reason: `status ${status}` });
+        return this.without(request, asking, { status }, cause);
+      }
+    }
+    if (request.method === 'GET' && status === 206 && fieldOf(request.fields, 'range') === undefined) {
+      throw new LarderError('upstream-failed', { host: request.plan.origin.name, reason: 'it sends a part (206) of what was asked for whole' });
+    }
+    const about: About = { outcome: keeps ? 'miss' : 'pass', member: { fwd, fwdStatus: status } };
+    if (keeps && request.method === 'GET') {
+      const { store, why } = policy.storable(request, received, this.rulesFor(request));
+      const kept = store ? await this.keeper.take(request, received, response, found) : undefined;
+      if (kept) {
+        if (kept.isWhole) asking.onIntake?.(kept.intake, kept.stored);
+        const stored = { ...about, member: { ...about.member, stored: true } };
+        return this.responder.fromIntake(request, kept.intake, kept.stored, stored, { received, response });
+      }
+      if (found && validates && (status === 200 || status === 404 || status === 410)) await this.shelf.drop(found);
+      return this.responder.passed(request, received, response, { ...about, member: { ...about.member, detail: why } });
+    }
+    if (request.method === 'HEAD') await this.learnOfHead(asking, received);
+    else if (request.method !== 'GET') await this.forget(request, received);
+    return this.responder.passed(request, received, response, about);
+  }
+
+  private async notModified(
+    request: MirrorRequest,
+    asking: Asking,
+    received: ReceivedResponse,
+    response: RelayedResponse,
+  ): Promise<MirrorAnswer> {
+    const { found, validates, fwd } = asking;
+    const [update] = found && validates ? policy.freshened([found.stored], received) : [];
+    if (found && update) {
+      response.body.resume();
+      const now = (await this.shelf.amend(found, update.after)) ?? { entry: found.entry, stored: update.after };
+      return this.responder.fromHeld(request, now, policy.clientAsked(request, update.after), {
+        outcome: 'revalidated',
+        validated: true,
+        member: { fwd, fwdStatus: 304 },
+      });
+    }
+    const isConditional = CONDITIONS.some((name) => fieldOf(request.fields, name) !== undefined);
+    if (validates) {
+      // It speaks of something else than what is held: what is held is of no use.
+      response.body.resume();
+      const { validates: _not, found: _nothing, ...rest } = asking;
+      return this.ask(request, rest);
+    }
+    if (isConditional) return this.responder.passed(request, received, response, { outcome: 'pass', member: { fwd, fwdStatus: 304 } });
+    throw new LarderError('upstream-failed', { host: request.plan.origin.name, reason: 'it answers 304 to a request without a condition' });
+  }
+
+  /** The origin did not answer, or not to the point: what is held, if it may be sent. @throws LarderError */
+  private async without(
+    request: MirrorRequest,
+    { found, validates, fwd }: Asking,
+    failure: { readonly status?: number },
+    error: unknown,
+  ): Promise<MirrorAnswer> {
+    if (!found || !validates || !isLarderError(error) || request.signal.aborted) throw error;
+    const rules = this.rulesFor(request);
+    const { send, why } = policy.onFailure(request, found.stored, this.rooms.now(), failure, rules);
+    if (send === 'failure') throw error;
+    if (send === 'gateway-timeout') throw new LarderError('unconfirmed', { target: request.plan.path, reason: error.message }, error);
+    const answer = policy.answerOf(request, found.stored);
+    if (answer.status === 'forward') throw error;
+    const { status } = failure;
+    const member = { fwd, detail: why, ...(status === undefined ? {} : { fwdStatus: status }) };
+    return this.responder.fromHeld(request, found, answer, { outcome: 'stale', member });
+  }
+
+  private async learnOfHead({ held = [] }: Asking, received: ReceivedResponse): Promise<void> {
+    const updates = policy.headUpdates(
+      held.map(({ stored }) => stored),
+      received,
+    );
+    for (const { before, after } of updates) {
+      const found = held.find(({ stored }) => stored === before);
+      if (found) await this.shelf.amend(found, after);
+    }
+  }
+
+  /** An unsafe request went through: what it may have changed is forgotten, also what is still arriving (RFC 9111 §4.4). */
+  private async forget(request: MirrorRequest, received: ReceivedResponse): Promise<void> {
+    const { module, cache } = this.rooms;
+    const { origin } = request.plan;
+    const keys = new Set<string>();
+    for (const url of policy.invalidated(request, received)) {
+      const path = pathBelow(url, origin.bases);
+      if (path !== undefined) keys.add(planTarget(module, cache, origin, 'GET', path).key);
+    }
+    for (const key of keys) {
+      this.keeper.doom(key);
+      await this.shelf
+        .invalidate(key)
+        .catch((error: unknown) => this.rooms.log.warn('not-storing', { key, reason: String(error) }));
+    }
+  }
+}
