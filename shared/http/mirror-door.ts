@@ -48,7 +48,7 @@ export class MirrorDoor {
     const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
     return {
       method,
-      url: (plan.origin.bases[0] ?? '') + path,
+      url: (plan.origin.bases[0] ?? '') + plan.path,
       fields: pairsOf(req.rawHeaders),
       plan,
       path,
@@ -73,4 +73,11 @@ function inform(req: IncomingMessage, res: ServerResponse, status: number, field
   res.socket?.write(`HTTP/1.1 ${status} \r\n${lines.join('')}\r\n`, 'latin1');
 }
 
-const PER_CONNECTION: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'upgrade', 'trailer']);
+const PER_CONNECTION: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+  'upgrade',
+  'trailer',
+]);

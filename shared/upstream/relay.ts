@@ -186,7 +186,12 @@ async function exchangeRaw({ config, agents, watch }: RelayOptions, asking: Aski
   }
 }
 
-function raw({ request, url, release }: Asking, made: ClientRequest, response: IncomingMessage, watch: IdleWatch): Omit<RelayedResponse, 'base'> {
+function raw(
+  { request, url, release }: Asking,
+  made: ClientRequest,
+  response: IncomingMessage,
+  watch: IdleWatch,
+): Omit<RelayedResponse, 'base'> {
   const { signal } = request;
   const done = (): void => {
     signal?.removeEventListener('abort', abort);

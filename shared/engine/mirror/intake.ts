@@ -50,6 +50,11 @@ export class Intake {
     return !this.doomed && this.failure === undefined && this.body.joinable;
   }
 
+  /** All of it has come; it may not be held yet. */
+  get isComplete(): boolean {
+    return this.complete;
+  }
+
   /** It is not to be kept or shared any more: the URL was changed meanwhile. */
   doom(): void {
     this.doomed = true;
@@ -117,7 +122,8 @@ export class Intake {
     }
     this.body.notify();
     const isInFile = (await this.body.flushed()) && spool.file !== undefined;
-    const held = isInFile && !this.doomed && (this.complete || this.body.received > 0) ? await keep(this.digester.finish(), this.complete) : undefined;
+    const held =
+      isInFile && !this.doomed && (this.complete || this.body.received > 0) ? await keep(this.digester.finish(), this.complete) : undefined;
     if (!held) await spool.abandon(0, false);
     return held;
   }
@@ -133,7 +139,9 @@ export class Intake {
       });
       source.once('error', reject);
       source.once('end', resolve);
-      source.once('close', () => reject(source.errored ?? new LarderError('upstream-failed', { host: '-', reason: 'the connection was closed' })));
+      source.once('close', () =>
+        reject(source.errored ?? new LarderError('upstream-failed', { host: '-', reason: 'the connection was closed' })),
+      );
     });
   }
 

@@ -7,7 +7,7 @@ import type { RelayedResponse } from '../../upstream/types';
 import type { HeldBodies } from '../held-body';
 import type { EngineRooms } from '../rooms';
 import type { SpoolHandle } from '../spooling';
-import { fieldOf } from './fields';
+import { fieldOf, pairsOf } from './fields';
 import { Intake } from './intake';
 import { heldBytes, join, MOST_JOINED_BYTES } from './merge';
 import type { Held, Shelf } from './shelf';
@@ -21,7 +21,7 @@ export interface Kept {
 }
 
 export class Keeper {
-  private readonly arriving = new Map<string, Set<Intake>>();
+  private readonly arriving = new Map<string, Set<Kept>>();
 
   constructor(
     private readonly rooms: EngineRooms,
@@ -35,7 +35,12 @@ export class Keeper {
   }
 
   /** @param found what is held already @returns undefined if it is a part of which nothing can be made */
-  async take(request: MirrorRequest, received: ReceivedResponse, response: RelayedResponse, found: Held | undefined): Promise<Kept | undefined> {
+  async take(
+    request: MirrorRequest,
+    received: ReceivedResponse,
+    response: RelayedResponse,
+    found: Held | undefined,
+  ): Promise<Kept | undefined> {
     const isPart = received.status === 206;
     const part = isPart ? policy.contentRange(received) : undefined;
     if (isPart && !part) return undefined;
@@ -52,34 +57,48 @@ export class Keeper {
       total: length === undefined ? undefined : Number(length),
       spool,
       keep: (digested, whole) =>
-        (isPart ? this.keepPart(request, received, stored, digested, spool, whole) : this.keepWhole(request, stored, digested, spool, whole)).catch(
-          (error: unknown) => {
-            log.warn('not-storing', { key: plan.key, reason: errorText(error) });
-            return undefined;
-          },
-        ),
+        (isPart
+          ? this.keepPart(request, received, stored, digested, spool, whole)
+          : this.keepWhole(request, { ...stored, ...trailersOf(response) }, digested, spool, whole)
+        ).catch((error: unknown) => {
+          log.warn('not-storing', { key: plan.key, reason: errorText(error) });
+          return undefined;
+        }),
       onTrouble: (error) => log.warn('not-storing', { key: plan.key, reason: errorText(error) }),
     });
-    this.note(plan.key, intake);
-    return { intake, stored, isWhole: !isPart };
+    return this.note(plan.key, { intake, stored, isWhole: !isPart });
   }
 
   /** What is arriving of a URL was made before it changed: it is not kept. */
   doom(key: string): void {
-    for (const intake of this.arriving.get(key) ?? []) intake.doom();
+    for (const { intake } of this.arriving.get(key) ?? []) intake.doom();
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.arriving.values()].flatMap((intakes) => [...intakes].map((intake) => intake.stop())));
+    await Promise.all([...this.arriving.values()].flatMap((all) => [...all].map(({ intake }) => intake.stop())));
   }
 
-  private note(key: string, intake: Intake): void {
-    const intakes = this.arriving.get(key) ?? new Set();
-    this.arriving.set(key, intakes.add(intake));
-    void intake.settled.then(() => {
-      intakes.delete(intake);
-      if (intakes.size === 0) this.arriving.delete(key);
+  /**
+   * Whole responses of a URL that are arriving, or have come and are about to be held: as good as held ones for whoever may have them. Parts
+   * are no use before they are held, so those that have come are waited for.
+   */
+  async arrivingOf(key: string): Promise<readonly Kept[]> {
+    for (;;) {
+      const all = [...(this.arriving.get(key) ?? [])];
+      const part = all.find(({ isWhole, intake }) => !isWhole && intake.isComplete);
+      if (!part) return all.filter(({ isWhole, intake }) => isWhole && intake.joinable);
+      await part.intake.settled;
+    }
+  }
+
+  private note(key: string, kept: Kept): Kept {
+    const all = this.arriving.get(key) ?? new Set();
+    this.arriving.set(key, all.add(kept));
+    void kept.intake.settled.then(() => {
+      all.delete(kept);
+      if (all.size === 0 && this.arriving.get(key) === all) this.arriving.delete(key);
     });
+    return kept;
   }
 
   private async keepWhole(
@@ -89,7 +108,7 @@ export class Keeper {
     spool: SpoolHandle,
     whole: boolean,
   ): Promise<Held | undefined> {
-    const record = whole ? { ...stored, length: digested.size } : policy.cutShort(stored, digested.size);
+    const record = whole ? policy.completed(stored, digested.size) : policy.cutShort(stored, digested.size);
     if (!record) return undefined;
     if (!whole && (await this.others(request, record)).some((other) => !other.stored.held)) return undefined;
     return this.shelf.keep(request.plan, request, record, digested, (key, entry) => spool.commit(key, entry));
@@ -108,7 +127,7 @@ export class Keeper {
     if (!whole || !part || digested.size !== part.range.last - part.range.first + 1) return undefined;
     const { plan } = request;
     const [before] = await this.others(request, stored);
-    const after = before && policy.combine(before.stored, received);
+    const after = before && policy.combine(request, before.stored, received);
     if (!before || !after) return this.shelf.keep(plan, request, stored, digested, (key, entry) => spool.commit(key, entry));
     if ((heldBytes(after) ?? Infinity) > MOST_JOINED_BYTES || spool.file === undefined) return undefined;
     const target = await this.rooms.spools.open(plan.key);
@@ -132,4 +151,9 @@ export class Keeper {
     const held = await this.shelf.find(request, request.plan.key);
     return held.filter((each) => each.stored.method === stored.method && policy.selects(request, each.stored));
   }
+}
+
+function trailersOf(response: RelayedResponse): Pick<StoredResponse, 'trailers'> {
+  const trailers = pairsOf(response.trailers());
+  return trailers.length > 0 ? { trailers } : {};
 }

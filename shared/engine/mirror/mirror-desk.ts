@@ -5,24 +5,17 @@
 import type { MirroredRoute } from '../../../caches/module';
 import { isLarderError, LarderError } from '../../errors';
 import * as policy from '../../rfc9111/cache-policy';
-import { RULES, type CacheRequest, type Rules, type StoredResponse } from '../../rfc9111/message';
+import { RULES, type CacheRequest, type Rules } from '../../rfc9111/message';
 import type { HeldBodies } from '../held-body';
 import type { Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
 import { fieldOf, without } from './fields';
-import type { Intake } from './intake';
-import { Keeper } from './keeper';
+import { Keeper, type Kept } from './keeper';
 import { ownAnswer } from './others';
 import { Reception, type Asking, type Reason } from './reception';
 import { Responder } from './responder';
 import { Shelf, type Held } from './shelf';
 import type { MirrorAnswer, MirrorRequest } from './types';
-
-/** What the first of several clients found out, as far as it is of use to the others. */
-interface Decision {
-  readonly intake?: Intake;
-  readonly stored?: StoredResponse;
-}
 
 /** How long it is remembered that a URL's responses cannot be shared, so that nobody waits to learn it again. */
 const UNSHARED_MS = 10_000;
@@ -48,7 +41,7 @@ export class MirrorDesk {
   private readonly keeper: Keeper;
   private readonly reception: Reception;
   private readonly responder: Responder;
-  private readonly flights = new Map<string, Promise<Decision>>();
+  private readonly flights = new Map<string, Promise<Kept | undefined>>();
   private readonly unshared = new Map<string, number>();
   private readonly confirming = new Set<string>();
 
@@ -83,7 +76,7 @@ export class MirrorDesk {
     const entry = await this.rooms.store.find(plan.key);
     const request: CacheRequest = { method: 'GET', url: plan.path, fields: [] };
     const verdict = entry?.response && policy.reuse(request, entry.response, this.rooms.now(), this.rulesFor({ plan }));
-    return { verdict: verdict ? { do: verdict.use, ...verdict } : { do: 'fetch' }, entry: entry ?? null };
+    return { verdict: verdict ? { do: verdict.use, ...verdict } : { do: 'fetch' }, entry: entry ?? null, arriving: this.underWay };
   }
 
   /** Stops what is under way; nothing of it is kept. */
@@ -104,20 +97,28 @@ export class MirrorDesk {
     const { key } = request.plan;
     let mayWait = request.method === 'GET' && isPlain(request);
     for (let damages = 0; ;) {
+      const arriving = await this.keeper.arrivingOf(key);
       const held = await this.shelf.find(request, key);
       const { chosen, miss } = policy.choose(
         request,
-        held.map(({ stored }) => stored),
+        [...held, ...arriving].map(({ stored }) => stored),
       );
       const found = held.find(({ stored }) => stored === chosen);
+      const coming = arriving.find(({ stored }) => stored === chosen);
       try {
-        const answer = found && (await this.fromShelf(request, found));
+        const answer = found ? await this.fromShelf(request, found) : coming && (await this.join(request, coming));
         if (answer) return answer;
+        if (coming?.intake.isComplete === true) {
+          // Whatever is to be asked about it can be asked when it is held.
+          await coming.intake.settled;
+          continue;
+        }
         if (policy.wantsOnlyStored(request)) throw new LarderError('only-if-cached', { target: request.plan.path });
         const flight = mayWait && !this.isUnshared(key) ? this.flights.get(key) : undefined;
         if (!flight) return await this.ask(request, { ...this.reasonFor(request, found, miss), held, keeps: true }, mayWait);
         mayWait = false;
-        const joined = await this.join(request, await flight);
+        const decided = await flight;
+        const joined = decided && (await this.join(request, decided, true));
         if (joined) return joined;
       } catch (error) {
         // The bytes are gone, or were damaged and quarantined: once more, without them.
@@ -153,31 +154,35 @@ export class MirrorDesk {
   private async ask(request: MirrorRequest, asking: Asking, shares = false): Promise<MirrorAnswer> {
     const { key } = request.plan;
     if (!shares || this.flights.has(key)) return this.reception.ask(request, asking);
-    let decide!: (decision: Decision) => void;
-    const flight = new Promise<Decision>((resolve) => (decide = resolve));
-    this.flights.set(key, flight);
-    let arriving: Intake | undefined;
-    const onIntake = (intake: Intake, stored: StoredResponse): void => decide({ intake: (arriving = intake), stored });
+    let decide!: (kept: Kept | undefined) => void;
+    this.flights.set(key, new Promise((resolve) => (decide = resolve)));
+    let kept: Kept | undefined;
     try {
       // Who waits for it must not lose it because the first client leaves.
-      const answer = await this.reception.ask({ ...request, signal: new AbortController().signal }, { ...asking, onIntake });
-      if (!arriving && answer.outcome !== 'revalidated' && answer.outcome !== 'stale') this.leaveUnshared(key);
+      const signal = new AbortController().signal;
+      const answer = await this.reception.ask({ ...request, signal }, { ...asking, onKept: (each) => (kept = each) });
+      if (!kept && answer.outcome !== 'revalidated' && answer.outcome !== 'stale') this.leaveUnshared(key);
       return answer;
     } finally {
-      decide({});
-      const over = (): void => void this.flights.delete(key);
-      if (arriving) void arriving.settled.then(over);
-      else over();
+      this.flights.delete(key);
+      decide(kept);
     }
   }
 
-  private async join(request: MirrorRequest, { intake, stored }: Decision): Promise<MirrorAnswer | undefined> {
-    if (!intake?.joinable || !stored || !policy.selects(request, stored)) return undefined;
-    if (policy.reuse(request, stored, this.rooms.now(), this.rulesFor(request)).use !== 'fresh') {
-      this.leaveUnshared(request.plan.key);
+  /** Reads along with what is arriving, if it may be reused. @param waited for it: then it is known to be of no use to others */
+  private async join(request: MirrorRequest, { intake, stored }: Kept, waited = false): Promise<MirrorAnswer | undefined> {
+    if (!intake.joinable || !policy.selects(request, stored)) return undefined;
+    const { use, lifetimeMs, ageMs } = policy.reuse(request, stored, this.rooms.now(), this.rulesFor(request));
+    if (use !== 'fresh') {
+      if (waited) this.leaveUnshared(request.plan.key);
       return undefined;
     }
-    return this.responder.fromIntake(request, intake, stored, { outcome: 'miss', member: { fwd: 'uri-miss', collapsed: true } });
+    if (policy.answerOf(request, stored).status === 'forward') return undefined;
+    const ttlMs = lifetimeMs - ageMs;
+    const about = intake.isComplete
+      ? ({ outcome: 'hit', member: { hit: true, ttlMs } } as const)
+      : ({ outcome: 'miss', member: { fwd: 'uri-miss', collapsed: true, ttlMs } } as const);
+    return this.responder.fromIntake(request, intake, stored, about);
   }
 
   /** Sends the client on with what is held, and asks behind his back, once for all (RFC 5861 §3). */
@@ -204,7 +209,11 @@ export class MirrorDesk {
       held.map(({ stored }) => stored),
     );
     const found = held.find(({ stored }) => stored === chosen);
-    const answer = await this.reception.ask(request, { ...this.reasonFor(request, found, miss), held, keeps: true });
+    let kept: Kept | undefined;
+    const asking = { ...this.reasonFor(request, found, miss), held, keeps: true, onKept: (each: Kept) => (kept = each) };
+    const answer = await this.reception.ask(request, asking);
+    // What is kept goes on without a reader; until it is held, the next one would begin it anew.
+    if (kept) await kept.intake.settled;
     answer.body?.close();
   }
 

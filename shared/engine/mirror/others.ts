@@ -9,14 +9,29 @@ const UNTOLD = ['authorization', 'cookie', 'cookie2', 'proxy-authorization'];
 
 /** The final recipient's answer, if the request is to go no further. */
 export function ownAnswer(request: MirrorRequest): MirrorAnswer | undefined {
-  if ((request.method !== 'TRACE' && request.method !== 'OPTIONS') || fieldOf(request.fields, 'max-forwards')?.trim() !== '0') return undefined;
+  if ((request.method !== 'TRACE' && request.method !== 'OPTIONS') || fieldOf(request.fields, 'max-forwards')?.trim() !== '0')
+    return undefined;
   const about = { status: 200, outcome: 'pass', detail: 'max-forwards' } as const;
   if (request.method === 'OPTIONS')
-    return { ...about, fields: [['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE'], ['Content-Length', '0']] };
+    return {
+      ...about,
+      fields: [
+        ['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE'],
+        ['Content-Length', '0'],
+      ],
+    };
   const lines = without(request.fields, ...UNTOLD).map(([name, value]) => `${name}: ${value}\r\n`);
   const text = `TRACE ${new URL(request.here).pathname.replace(/\/$/, '')}${request.path} HTTP/${request.httpVersion}\r\n${lines.join('')}\r\n`;
   const body = Buffer.from(text, 'latin1');
-  return { ...about, fields: [['Content-Type', 'message/http'], ['Cache-Control', 'no-store'], ['Content-Length', String(body.length)]], body: memorySource(body) };
+  return {
+    ...about,
+    fields: [
+      ['Content-Type', 'message/http'],
+      ['Cache-Control', 'no-store'],
+      ['Content-Length', String(body.length)],
+    ],
+    body: memorySource(body),
+  };
 }
 
 /** The fields with Max-Forwards counted down, where it means something. */

@@ -1,13 +1,12 @@
 /** Asks the origin, and does with what comes back as the policy says: update, keep, join, forget, pass on, or do without it. */
-import { isLarderError, LarderError } from '../../errors';
+import { errorText, isLarderError, LarderError } from '../../errors';
 import * as policy from '../../rfc9111/cache-policy';
-import type { ReceivedResponse, Rules, StoredResponse } from '../../rfc9111/message';
+import type { ReceivedResponse, Rules } from '../../rfc9111/message';
 import type { RelayedResponse } from '../../upstream/types';
 import { planTarget } from '../plan';
 import type { EngineRooms } from '../rooms';
 import { fieldOf, flatOf, forOrigin, pairsOf, without } from './fields';
-import type { Intake } from './intake';
-import type { Keeper } from './keeper';
+import type { Keeper, Kept } from './keeper';
 import { pathBelow } from './locations';
 import { countedDown } from './others';
 import type { About, Responder } from './responder';
@@ -31,7 +30,7 @@ export interface Asking extends Reason {
   /** The answer may be kept, if it allows that. */
   readonly keeps: boolean;
   /** It is being kept: others may read along. */
-  onIntake?(intake: Intake, stored: StoredResponse): void;
+  onKept?(kept: Kept): void;
 }
 
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'];
@@ -103,21 +102,24 @@ export class Reception {
       }
     }
     if (request.method === 'GET' && status === 206 && fieldOf(request.fields, 'range') === undefined) {
-      throw new LarderError('upstream-failed', { host: request.plan.origin.name, reason: 'it sends a part (206) of what was asked for whole' });
+      throw new LarderError('upstream-failed', {
+        host: request.plan.origin.name,
+        reason: 'it sends a part (206) of what was asked for whole',
+      });
     }
     const about: About = { outcome: keeps ? 'miss' : 'pass', member: { fwd, fwdStatus: status } };
     if (keeps && request.method === 'GET') {
       const { store, why } = policy.storable(request, received, this.rulesFor(request));
       const kept = store ? await this.keeper.take(request, received, response, found) : undefined;
       if (kept) {
-        if (kept.isWhole) asking.onIntake?.(kept.intake, kept.stored);
+        if (kept.isWhole) asking.onKept?.(kept);
         const stored = { ...about, member: { ...about.member, stored: true } };
         return this.responder.fromIntake(request, kept.intake, kept.stored, stored, { received, response });
       }
       if (found && validates && (status === 200 || status === 404 || status === 410)) await this.shelf.drop(found);
       return this.responder.passed(request, received, response, { ...about, member: { ...about.member, detail: why } });
     }
-    if (request.method === 'HEAD') await this.learnOfHead(asking, received);
+    if (request.method === 'HEAD') await this.learnOfHead(request, asking, received);
     else if (request.method !== 'GET') await this.forget(request, received);
     return this.responder.passed(request, received, response, about);
   }
@@ -129,15 +131,18 @@ export class Reception {
     response: RelayedResponse,
   ): Promise<MirrorAnswer> {
     const { found, validates, fwd } = asking;
-    const [update] = found && validates ? policy.freshened([found.stored], received) : [];
+    const [update] = found && validates ? policy.freshened(request, [found.stored], received, this.rulesFor(request)) : [];
     if (found && update) {
       response.body.resume();
-      const now = (await this.shelf.amend(found, update.after)) ?? { entry: found.entry, stored: update.after };
-      return this.responder.fromHeld(request, now, policy.clientAsked(request, update.after), {
+      const now = await this.updated(found, update);
+      const answer = await this.responder.fromHeld(request, now, policy.answerOf(request, now.stored), {
         outcome: 'revalidated',
         validated: true,
         member: { fwd, fwdStatus: 304 },
       });
+      // Its bytes are on their way, or open.
+      if (update.store === 'remove') await this.shelf.drop(found);
+      return answer;
     }
     const isConditional = CONDITIONS.some((name) => fieldOf(request.fields, name) !== undefined);
     if (validates) {
@@ -169,15 +174,29 @@ export class Reception {
     return this.responder.fromHeld(request, found, answer, { outcome: 'stale', member });
   }
 
-  private async learnOfHead({ held = [] }: Asking, received: ReceivedResponse): Promise<void> {
+  private async learnOfHead(request: MirrorRequest, { held = [] }: Asking, received: ReceivedResponse): Promise<void> {
     const updates = policy.headUpdates(
+      request,
       held.map(({ stored }) => stored),
       received,
+      this.rulesFor(request),
     );
-    for (const { before, after } of updates) {
-      const found = held.find(({ stored }) => stored === before);
-      if (found) await this.shelf.amend(found, after);
+    for (const update of updates) {
+      const found = held.find(({ stored }) => stored === update.before);
+      if (found && update.store === 'remove') await this.shelf.drop(found);
+      else if (found) await this.updated(found, update);
     }
+  }
+
+  /** Writes down what changed. @returns what is to be sent now, whatever becomes of it in the store */
+  private async updated(found: Held, { after, store }: policy.Update): Promise<Held> {
+    const now = { entry: found.entry, stored: after };
+    try {
+      if (store === 'update') return (await this.shelf.amend(found, after)) ?? now;
+    } catch (error) {
+      this.rooms.log.warn('not-storing', { key: found.entry.key, reason: errorText(error) });
+    }
+    return now;
   }
 
   /** An unsafe request went through: what it may have changed is forgotten, also what is still arriving (RFC 9111 §4.4). */
@@ -191,9 +210,7 @@ export class Reception {
     }
     for (const key of keys) {
       this.keeper.doom(key);
-      await this.shelf
-        .invalidate(key)
-        .catch((error: unknown) => this.rooms.log.warn('not-storing', { key, reason: String(error) }));
+      await this.shelf.invalidate(key).catch((error: unknown) => this.rooms.log.warn('not-storing', { key, reason: String(error) }));
     }
   }
 }

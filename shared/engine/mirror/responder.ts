@@ -87,7 +87,8 @@ export class Responder {
     const shown = answer.status === 'forward' ? ({ status: 'stored' } as const) : answer;
     const fields = policy.outgoingFields(stored, shown, { nowMs, validated, ...(boundary === undefined ? {} : { boundary }) });
     const status = shown.status === 'stored' ? stored.status : shown.status;
-    const message = { status, reason: shown.status === 'stored' ? stored.reason : undefined, fields, about };
+    const isAll = shown.status === 'stored';
+    const message = { status, reason: isAll ? stored.reason : undefined, fields, about, trailers: isAll ? stored.trailers : undefined };
     const hasContent = request.method !== 'HEAD' && !EMPTY.has(status) && status !== 416;
     if (!hasContent) return this.finish(request, message);
     const source = await open();
@@ -108,15 +109,18 @@ export class Responder {
       readonly body?: BodySource;
       readonly about: About;
       readonly response?: RelayedResponse;
+      readonly trailers?: Fields | undefined;
     },
   ): MirrorAnswer {
-    const { status, reason, body, about, response } = message;
+    const { status, reason, body, about, response, trailers } = message;
     const { plan, url, here } = request;
     let fields = relocated(message.fields, { bases: plan.origin.bases, asked: url, here });
     fields = policy.withVia(fields, response?.httpVersion ?? '1.1', 'larder');
     fields = policy.withCacheStatus(fields, { cache: 'Larder', ...about.member });
     fields = [...without(fields, 'x-cache'), ['X-Cache', about.outcome]];
-    if (body) fields = [...without(fields, 'content-length'), ...(body.size === undefined ? [] : [['Content-Length', String(body.size)] as const])];
+    // Trailers need chunks, and these no length.
+    const size = trailers ? undefined : body?.size;
+    if (body) fields = [...without(fields, 'content-length'), ...(size === undefined ? [] : [['Content-Length', String(size)] as const])];
     else if (EMPTY.has(status) && status !== 304) fields = without(fields, 'content-length');
     else if (status === 416) fields = [...without(fields, 'content-length'), ['Content-Length', '0']];
     const detail = about.member.detail ?? about.member.fwd;
@@ -127,7 +131,7 @@ export class Responder {
       outcome: about.outcome,
       ...(body ? { body } : {}),
       ...(detail === undefined ? {} : { detail }),
-      ...(response && body?.size === undefined ? { trailers: () => pairsOf(response.trailers()) } : {}),
+      ...(body && size === undefined ? { trailers: () => trailers ?? pairsOf(response?.trailers() ?? []) } : {}),
     };
   }
 }

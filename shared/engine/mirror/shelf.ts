@@ -26,11 +26,11 @@ export class Shelf {
   async find(request: CacheRequest, key: string): Promise<readonly Held[]> {
     const { store } = this.rooms;
     const entry = await store.find(key);
-    if (!entry?.variesBy) return heldOf(entry);
+    if (!entry?.variesBy) return heldOf(entry, request.url);
     store.used(key);
     const keys = entry.variesBy.map((names) => variantKey(key, selectingOf(request, names)));
     const found = await Promise.all(keys.map((each) => store.find(each)));
-    return found.flatMap(heldOf);
+    return found.flatMap((each) => heldOf(each, request.url));
   }
 
   /** Keeps a response. The bytes are in `commit`'s hands. @returns undefined if it was not stored */
@@ -65,12 +65,13 @@ export class Shelf {
       const nothing = { integrity: `sha256-${createHash('sha256').digest('base64')}`, size: 0, chunks: '' };
       await store.commit(key, { ...about, storedAt: stored.responseTimeMs, variesBy, ...nothing }, { buffer: NO_BYTES });
     }
-    return heldOf(held)[0];
+    return heldOf(held, stored.url)[0];
   }
 
   /** Writes down what changed of a response whose bytes stay. @returns undefined if other bytes are held by now */
   async amend({ entry }: Held, after: StoredResponse): Promise<Held | undefined> {
-    return heldOf(await this.rooms.store.amend(entry.key, entry.integrity, { response: after, checkedAt: after.responseTimeMs }))[0];
+    const amended = await this.rooms.store.amend(entry.key, entry.integrity, { response: after, checkedAt: after.responseTimeMs });
+    return heldOf(amended, after.url)[0];
   }
 
   /** Forgets one response. */
@@ -87,8 +88,9 @@ export class Shelf {
   }
 }
 
-function heldOf(entry: Entry | undefined): Held[] {
-  return entry?.response ? [{ entry, stored: entry.response }] : [];
+/** The key says what it is of; the URL changes with the mirror that is asked first. */
+function heldOf(entry: Entry | undefined, url: string): Held[] {
+  return entry?.response ? [{ entry, stored: { ...entry.response, url } }] : [];
 }
 
 /** No target has a space in it. */
