@@ -1,7 +1,7 @@
 /** Puts the rooms of one cache together and takes them apart again; main.ts runs it, tests run several in one process. */
 import { randomBytes } from 'node:crypto';
 import type { Module } from '../caches/module';
-import type { CacheConfig, Config } from './config/config';
+import { sizeByPrefix, type CacheConfig, type Config } from './config/config';
 import { ledgerFile } from './config/files';
 import { startWarnings } from './config/warnings';
 import { createDocumentPool } from './documents/pool';
@@ -22,6 +22,7 @@ import { ownPages } from './http/own-pages';
 import { Passthrough } from './http/passthrough';
 import { Door } from './http/server';
 import { Tunnels } from './http/tunnels';
+import { Upgrades } from './http/upgrades';
 import { sistersOf } from './http/sisters';
 import { parseTarget } from './http/target';
 import { createVerifier } from './integrity/signature';
@@ -77,6 +78,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     modules: config.caches.map((one) => one.name),
     sizeBytes: config.sizeBytes,
     sizeByModule: Object.fromEntries(config.caches.flatMap((one) => (one.sizeBytes === undefined ? [] : [[one.name, one.sizeBytes]]))),
+    sizeByPrefix: sizeByPrefix(config),
     minFreeBytes: config.minFreeBytes,
     log,
   });
@@ -170,6 +172,9 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       log,
       viaToken: instance,
     });
+  const upgrades =
+    engine.mirror &&
+    new Upgrades({ ...rooms, offline: config.offline, wayTo: (origin, path, signal) => upstream.wayTo(origin, path, signal) });
   try {
     listening = await listen(door, hot, {
       addresses: config.listen,
@@ -177,6 +182,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       clients: new Nets(config.clientNets),
       connectRefusal: module.forwardProxy?.connectRefusal ?? 'this cache does not tunnel',
       tunnels,
+      upgrades,
       patience: options.patience,
     });
   } catch (error) {

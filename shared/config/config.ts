@@ -86,6 +86,14 @@ export interface Config {
   readonly logFormat: 'text' | 'json';
 }
 
+/** What single origins may hold, by the prefix of their keys (`<module>|<origin>|`), in bytes. */
+export function sizeByPrefix({ caches }: Config): Record<string, number> {
+  const limits = caches.flatMap(({ name, origins }) =>
+    origins.flatMap((origin) => (origin.sizeBytes === undefined ? [] : [[`${name}|${origin.name}|`, origin.sizeBytes] as const])),
+  );
+  return Object.fromEntries(limits);
+}
+
 export interface Timeouts {
   /** TCP and TLS connect, ms. */
   readonly connectMs: number;

@@ -86,6 +86,12 @@ export class Door {
       });
   };
 
+  /** For a request that waits for 100 before its body: whoever streams it on lets the origin say so (RFC 9110 §10.1.1). */
+  readonly handleExpecting = (req: IncomingMessage, res: ServerResponse): void => {
+    if (!this.rooms.engine.mirror) res.writeContinue();
+    this.handle(req, res);
+  };
+
   /** Whether something is still to be sent over a connection. */
   isAnswering(socket: Socket): boolean {
     return this.newest.get(socket)?.writableFinished === false;

@@ -4,7 +4,7 @@
  * what is held, others fill the disk, and emptying the cache for them would cost everything and gain little.
  */
 import { statfsSync } from 'node:fs';
-import type { Limits } from './jobs';
+import { moduleOf, type Limits } from './jobs';
 import type { Rows } from './rows';
 import type { Writer } from './writer';
 
@@ -17,10 +17,24 @@ const FREE_ENTRIES = 2000;
 export interface Need {
   readonly of: 'total' | 'module' | 'disk';
   readonly module?: string;
+  /** Only keys that begin so; `of` is `module` then. */
+  readonly prefix?: string;
   bytes: number;
 }
 
+/** What was found below a prefix, and how much its module had then: it is added up again only if the limit may be passed. */
+interface Measured {
+  readonly bytes: number;
+  readonly moduleBytes: number;
+  looks: number;
+}
+
+/** Other origins of the module may have lost what this one gained: looked at now and then all the same. */
+const MOST_LOOKS = 256;
+
 export class Eviction {
+  private readonly measured = new Map<string, Measured>();
+
   constructor(
     private readonly rows: Rows,
     private readonly writer: Writer,
@@ -36,6 +50,11 @@ export class Eviction {
       held += bytes;
       const limit = this.limits.sizeByModule[module];
       if (limit !== undefined && bytes > limit) needs.push({ of: 'module', module, bytes: bytes - limit * LOW_WATER });
+    }
+    for (const [prefix, limit] of Object.entries(this.limits.sizeByPrefix ?? {})) {
+      const moduleBytes = totals.find(({ module }) => module === moduleOf(prefix))?.bytes ?? 0;
+      const bytes = this.bytesBelow(prefix, limit, moduleBytes);
+      if (bytes > limit) needs.push({ of: 'module', prefix, bytes: bytes - limit * LOW_WATER });
     }
     if (held > this.limits.sizeBytes) needs.push({ of: 'total', bytes: held - this.limits.sizeBytes * LOW_WATER });
     const shortage = this.limits.minFreeBytes - freeBytes(this.writer.root);
@@ -57,9 +76,18 @@ export class Eviction {
     return (await this.evict({ of: 'disk', bytes }, FREE_ENTRIES)).bytes > 0;
   }
 
+  private bytesBelow(prefix: string, limit: number, moduleBytes: number): number {
+    const last = this.measured.get(prefix);
+    if (last && last.bytes + moduleBytes - last.moduleBytes <= limit && ++last.looks < MOST_LOOKS) return last.bytes;
+    const bytes = this.rows.bytesBelow(prefix);
+    this.measured.set(prefix, { bytes, moduleBytes, looks: 0 });
+    return bytes;
+  }
+
   private async evict(need: Need, entries: number): Promise<{ removed: number; bytes: number }> {
     const result = { removed: 0, bytes: 0 };
-    for (const row of this.rows.leastUsed(entries, need.module)) {
+    const rows = need.prefix === undefined ? this.rows.leastUsed(entries, need.module) : this.rows.leastUsedBelow(entries, need.prefix);
+    for (const row of rows) {
       if (need.bytes <= 0) break;
       // Pins are not counted in the limits, so they go with their document; both come back together.
       if (row.kind === 'document') this.rows.deletePins([row.key]);

@@ -96,6 +96,8 @@ export interface CommitterData {
 export interface Limits {
   readonly sizeBytes: number;
   readonly sizeByModule: Readonly<Record<string, number>>;
+  /** Of what a prefix of keys (`http|nightlies|`) is common to. */
+  readonly sizeByPrefix?: Readonly<Record<string, number>>;
   readonly minFreeBytes: number;
 }
 

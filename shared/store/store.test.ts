@@ -250,6 +250,20 @@ describe('limits', () => {
     await expectSound(held.entries + 5);
   });
 
+  it('keeps the limit of one origin without touching another of its module', async () => {
+    const small = fixture.store({ sizeByPrefix: { 'http|nightlies|': 20_000 } });
+    for (let count = 0; count < 5; count++) {
+      for (const origin of ['nightlies', 'releases']) {
+        const body = randomBody(10_000);
+        await small.commit(`http|${origin}|/${count}`, record(body, { module: 'http' }), { buffer: body });
+      }
+    }
+    await small.gc();
+    const left = async (origin: string): Promise<number> => (await small.keys(`http|${origin}|`)).length;
+    expect([1, 2]).toContain(await left('nightlies'));
+    expect(await left('releases')).toBe(5);
+  });
+
   it('stores nothing new below the reserve, and does not empty the cache for it', async () => {
     await put('npm|registry|/a');
     const poor = fixture.store({ minFreeBytes: 1e18 });

@@ -66,7 +66,7 @@ class DiskStore implements LarderStore {
   private unreadableSince = 0;
 
   constructor(private readonly options: StoreOptions) {
-    const { cacheDir, ledgerFile, modules, log, sizeBytes, sizeByModule, minFreeBytes } = options;
+    const { cacheDir, ledgerFile, modules, log, sizeBytes, sizeByModule, sizeByPrefix = {}, minFreeBytes } = options;
     try {
       mkdirSync(cacheDir, { recursive: true });
     } catch (error) {
@@ -76,7 +76,7 @@ class DiskStore implements LarderStore {
     this.epochs = new EpochReader(cacheDir, modules, ownBumps);
     this.pinEpochs = new EpochReader(cacheDir, modules, ownBumps);
     this.committer = new CommitterClient(
-      { cacheDir, ledgerFile, modules, limits: { sizeBytes, sizeByModule, minFreeBytes }, ownBumps },
+      { cacheDir, ledgerFile, modules, limits: { sizeBytes, sizeByModule, sizeByPrefix, minFreeBytes }, ownBumps },
       (changes) => this.tell(changes),
       (notice) => this.report(notice),
     );

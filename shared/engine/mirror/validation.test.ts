@@ -16,7 +16,8 @@ describe('a mirror confirms what it holds', () => {
   function conditional(path: string, fields: Record<string, string>, more: Record<string, string> = {}, body = 'body'): void {
     stage.origin.on(`/base${path}`, (request, response) => {
       const { headers } = request;
-      const isSame = headers['if-none-match']?.includes(fields['ETag'] ?? '-') ?? headers['if-modified-since'] === fields['Last-Modified'];
+      const isSame =
+        headers['if-none-match']?.includes(fields['ETag'] ?? '-') ?? headers['if-modified-since'] === (fields['Last-Modified'] ?? '-');
       const date = { Date: new Date(stage.clock.now()).toUTCString() };
       if (isSame) response.writeHead(304, { ...date, ...fields, ...more }).end();
       else response.writeHead(200, { ...date, ...fields }).end(request.method === 'HEAD' ? undefined : body);
