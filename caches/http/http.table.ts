@@ -69,9 +69,11 @@ export const table: readonly MirroredRoute[] = [
     kind: 'mirrored',
     name: 'resource',
     purpose: 'anything that the origin has',
-    target: /^(?<path>\/[^?]*)(?<query>\?.*)?$/,
+    // Visible ASCII; no segment of dots, also behind an escaped slash; no escaped NUL, line break or backslash.
+    target:
+      /^(?<path>\/(?!(?:\.|%2e){1,2}(?:\/|%2f|\?|$))(?:(?:\/|%2f)(?!(?:\.|%2e){1,2}(?:\/|%2f|\?|$))|%(?!00|0[ad]|2f|5c)|[!"$&-.0->@-[\]-~])*)(?<query>\?[!-~]*)?$/i,
     examples: ['/releases/1.2/tool.tar.gz', '/bucket/?list-type=2&prefix=nightly/', '/a%20b/c%2Bd?x=%7e'],
-    path: ({ path = '/', query = '' }) => canonical(path + query),
+    path: ({ path = '/', query = '' }) => canonical(query === '?' ? path : path + query),
     policy,
   },
 ];

@@ -79,12 +79,12 @@ export class Keeper {
   }
 
   /**
-   * Whole responses of a URL that are arriving, or have come and are about to be held: as good as held ones for whoever may have them. Parts
+   * Whole responses of a URL, newest first, that are arriving, or have come and are about to be held: as good as held ones for whoever may have them. Parts
    * are no use before they are held, so those that have come are waited for.
    */
   async arrivingOf(key: string): Promise<readonly Kept[]> {
     for (;;) {
-      const all = [...(this.arriving.get(key) ?? [])];
+      const all = [...(this.arriving.get(key) ?? [])].reverse();
       const part = all.find(({ isWhole, intake }) => !isWhole && intake.isComplete);
       if (!part) return all.filter(({ isWhole, intake }) => isWhole && intake.joinable);
       await part.intake.settled;

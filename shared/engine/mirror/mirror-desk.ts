@@ -99,9 +99,10 @@ export class MirrorDesk {
     for (let damages = 0; ;) {
       const arriving = await this.keeper.arrivingOf(key);
       const held = await this.shelf.find(request, key);
+      // Of two of one moment the first is taken: what has just come.
       const { chosen, miss } = policy.choose(
         request,
-        [...held, ...arriving].map(({ stored }) => stored),
+        [...arriving, ...held].map(({ stored }) => stored),
       );
       const found = held.find(({ stored }) => stored === chosen);
       const coming = arriving.find(({ stored }) => stored === chosen);
