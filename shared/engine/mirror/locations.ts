@@ -47,9 +47,10 @@ function addressHere(value: string, { bases, asked, here }: Places): string {
 function cookieHere(value: string, { bases, here }: Places): string {
   const [pair = '', ...attributes] = value.split(';');
   const kept = attributes.flatMap((attribute) => {
-    const [, name = '', path = ''] = /^\s*([^=\s]*)\s*=?(.*)$/s.exec(attribute) ?? [];
-    if (name.toLowerCase() === 'domain') return [];
-    if (name.toLowerCase() !== 'path' || !path.startsWith('/')) return [attribute];
+    const [name = '', ...rest] = attribute.split('=');
+    const path = rest.join('=').trim();
+    if (name.trim().toLowerCase() === 'domain') return [];
+    if (name.trim().toLowerCase() !== 'path' || !path.startsWith('/')) return [attribute];
     const { origin } = new URL(bases[0] ?? here);
     return [` Path=${new URL(here).pathname.replace(/\/$/, '')}${pathBelow(origin + path, bases) ?? '/'}`];
   });
