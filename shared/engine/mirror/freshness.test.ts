@@ -255,6 +255,24 @@ describe('a mirror keeps and reuses responses', () => {
       expect(await held('/b')).toBe(true);
     });
 
+    it('also what was asked for before, and comes after', async () => {
+      let release!: () => void;
+      const told = new Promise<void>((resolve) => (release = resolve));
+      stage.origin.on('/base/a', async (request, response) => {
+        if (request.method === 'POST') return void response.end();
+        await told;
+        response.writeHead(200, { 'Cache-Control': 'max-age=600' }).end('old');
+      });
+      const reading = stage.get('/a');
+      await until('it is asked for', () => stage.asked('/a').length === 1);
+      await stage.get('/a', {}, { method: 'POST', body: 'x' });
+      release();
+      expect(String((await reading).body)).toBe('old');
+      await stage.idle();
+      stage.says('/a', { 'Cache-Control': 'max-age=600' }, 'new');
+      expect(String((await stage.get('/a')).body)).toBe('new');
+    });
+
     it('every variant of it', async () => {
       stage.says('/a', { 'Cache-Control': 'max-age=600', Vary: 'Accept-Language' });
       for (const language of ['de', 'fr']) await stage.get('/a', { 'accept-language': language });

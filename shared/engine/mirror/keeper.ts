@@ -20,8 +20,16 @@ export interface Kept {
   readonly isWhole: boolean;
 }
 
+/** URLs of which it is remembered when they were written to. */
+const MOST_WRITTEN = 10_000;
+
 export class Keeper {
   private readonly arriving = new Map<string, Set<Kept>>();
+  /** Counts what was written through this cache: whatever was asked before a write may be from before it. */
+  private writes = 0;
+  private readonly writtenAt = new Map<string, number>();
+  /** What was asked before this counts as outdated, whatever it is of. */
+  private forgotten = -1;
 
   constructor(
     private readonly rooms: EngineRooms,
@@ -34,18 +42,36 @@ export class Keeper {
     return this.arriving.size;
   }
 
-  /** @param found what is held already @returns undefined if it is a part of which nothing can be made */
+  /** A point in the order of reads and writes. */
+  get moment(): number {
+    return this.writes;
+  }
+
+  /** Whether a URL was written to after a moment. */
+  isOutdated(key: string, moment: number): boolean {
+    return moment <= this.forgotten || (this.writtenAt.get(key) ?? -1) > moment;
+  }
+
+  /**
+   * @param known what is held already, and the moment at which it was asked
+   * @returns undefined if it is not to be kept: a part of which nothing can be made, or outdated
+   */
   async take(
     request: MirrorRequest,
     received: ReceivedResponse,
     response: RelayedResponse,
-    found: Held | undefined,
+    { found, begun }: { readonly found: Held | undefined; readonly begun: number },
   ): Promise<Kept | undefined> {
     const isPart = received.status === 206;
     const part = isPart ? policy.contentRange(received) : undefined;
     if (isPart && !part) return undefined;
-    // A whole that is held is worth more than a part; what differs from it shows when it is confirmed.
-    if (isPart && found && !found.stored.held) return undefined;
+    if (this.isOutdated(request.plan.key, begun)) return undefined;
+    if (isPart && found && !found.stored.held) {
+      // A whole that is held is worth more than a part; if it is of other bytes, it has to be confirmed.
+      const [is, was] = [policy.strongValidator(received), policy.strongValidator(found.stored)];
+      if (is !== undefined && is !== was) await this.shelf.amend(found, { ...found.stored, invalid: true });
+      return undefined;
+    }
     const stored = policy.toStored(request, received);
     const { spools, log } = this.rooms;
     const { plan } = request;
@@ -72,6 +98,11 @@ export class Keeper {
   /** What is arriving of a URL was made before it changed: it is not kept. */
   doom(key: string): void {
     for (const { intake } of this.arriving.get(key) ?? []) intake.doom();
+    if (this.writtenAt.size >= MOST_WRITTEN) {
+      this.writtenAt.clear();
+      this.forgotten = this.writes;
+    }
+    this.writtenAt.set(key, ++this.writes);
   }
 
   async close(): Promise<void> {
@@ -109,7 +140,8 @@ export class Keeper {
     whole: boolean,
   ): Promise<Held | undefined> {
     const record = whole ? policy.completed(stored, digested.size) : policy.cutShort(stored, digested.size);
-    if (!record) return undefined;
+    // Without a strong validator nothing could ever be joined to it.
+    if (!record || (!whole && policy.strongValidator(record) === undefined)) return undefined;
     if (!whole && (await this.others(request, record)).some((other) => !other.stored.held)) return undefined;
     return this.shelf.keep(request.plan, request, record, digested, (key, entry) => spool.commit(key, entry));
   }

@@ -64,6 +64,7 @@ export class MirrorDesk {
   async answer(request: MirrorRequest): Promise<MirrorAnswer> {
     const { method, plan } = request;
     if (method === 'GET' || method === 'HEAD') {
+      if (policyOf(plan) === 'signed' && policy.wantsOnlyStored(request)) throw new LarderError('only-if-cached', { target: plan.path });
       if (policyOf(plan) === 'signed') return this.ask(request, { fwd: 'bypass', keeps: false });
       return this.read(request);
     }
@@ -116,7 +117,12 @@ export class MirrorDesk {
         }
         if (policy.wantsOnlyStored(request)) throw new LarderError('only-if-cached', { target: request.plan.path });
         const flight = mayWait && !this.isUnshared(key) ? this.flights.get(key) : undefined;
-        if (!flight) return await this.ask(request, { ...this.reasonFor(request, found, miss), held, keeps: true }, mayWait);
+        if (!flight)
+          return await this.ask(
+            request,
+            { ...this.reasonFor(request, found, held.varies ? 'vary-miss' : miss), held, keeps: true },
+            mayWait,
+          );
         mayWait = false;
         const decided = await flight;
         const joined = decided && (await this.join(request, decided, true));

@@ -33,6 +33,11 @@ export interface Asking extends Reason {
   onKept?(kept: Kept): void;
 }
 
+/** With the keeper's moment at which it was asked. */
+interface Begun extends Asking {
+  readonly begun: number;
+}
+
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'];
 /** What describes a body: of a GET or HEAD none is sent on, what a client calls one could be taken for the next request (RFC 9112 §11.2). */
 const BODY = ['content-length', 'transfer-encoding', 'content-type', 'content-encoding', 'expect'];
@@ -50,6 +55,7 @@ export class Reception {
   async ask(request: MirrorRequest, asking: Asking): Promise<MirrorAnswer> {
     const { found } = asking;
     const requestTimeMs = this.rooms.now();
+    const begun = this.keeper.moment;
     let response: RelayedResponse;
     try {
       if (this.rooms.config.offline) throw new LarderError(found ? 'offline' : 'offline-pass', { target: request.plan.path });
@@ -60,7 +66,7 @@ export class Reception {
     const { status, reason } = response;
     const received = { status, reason, fields: pairsOf(response.fields), requestTimeMs, responseTimeMs: this.rooms.now() };
     try {
-      return await this.receive(request, asking, received, response);
+      return await this.receive(request, { ...asking, begun }, received, response);
     } catch (error) {
       response.body.destroy();
       throw error;
@@ -86,11 +92,11 @@ export class Reception {
 
   private async receive(
     request: MirrorRequest,
-    asking: Asking,
+    asking: Begun,
     received: ReceivedResponse,
     response: RelayedResponse,
   ): Promise<MirrorAnswer> {
-    const { found, validates, keeps, fwd } = asking;
+    const { found, validates, keeps, fwd, begun } = asking;
     const { status } = received;
     if (status === 304) return this.notModified(request, asking, received, response);
     if (status >= 500 && found && validates) {
@@ -110,11 +116,13 @@ export class Reception {
     const about: About = { outcome: keeps ? 'miss' : 'pass', member: { fwd, fwdStatus: status } };
     if (keeps && request.method === 'GET') {
       const { store, why } = policy.storable(request, received, this.rulesFor(request));
-      const kept = store ? await this.keeper.take(request, received, response, found) : undefined;
+      const kept = store ? await this.keeper.take(request, received, response, { found, begun }) : undefined;
       if (kept) {
         if (kept.isWhole) asking.onKept?.(kept);
         const stored = { ...about, member: { ...about.member, stored: true } };
-        return this.responder.fromIntake(request, kept.intake, kept.stored, stored, { received, response });
+        // Only where the cache asked with conditions of its own are the client's still to be judged.
+        if (!validates || kept.stored.held) return this.responder.arriving(request, kept.intake, received, response, stored);
+        return this.responder.fromIntake(request, kept.intake, kept.stored, { ...stored, validated: true });
       }
       if (found && validates && (status === 200 || status === 404 || status === 410)) await this.shelf.drop(found);
       return this.responder.passed(request, received, response, { ...about, member: { ...about.member, detail: why } });
@@ -126,22 +134,22 @@ export class Reception {
 
   private async notModified(
     request: MirrorRequest,
-    asking: Asking,
+    asking: Begun,
     received: ReceivedResponse,
     response: RelayedResponse,
   ): Promise<MirrorAnswer> {
-    const { found, validates, fwd } = asking;
+    const { found, validates, fwd, begun } = asking;
     const [update] = found && validates ? policy.freshened(request, [found.stored], received, this.rulesFor(request)) : [];
     if (found && update) {
       response.body.resume();
-      const now = await this.updated(found, update);
+      const now = await this.updated(request, found, update, begun);
       const answer = await this.responder.fromHeld(request, now, policy.answerOf(request, now.stored), {
         outcome: 'revalidated',
         validated: true,
         member: { fwd, fwdStatus: 304 },
       });
       // Its bytes are on their way, or open.
-      if (update.store === 'remove') await this.shelf.drop(found);
+      if (isToGo(update)) await this.shelf.drop(found);
       return answer;
     }
     const isConditional = CONDITIONS.some((name) => fieldOf(request.fields, name) !== undefined);
@@ -174,7 +182,8 @@ export class Reception {
     return this.responder.fromHeld(request, found, answer, { outcome: 'stale', member });
   }
 
-  private async learnOfHead(request: MirrorRequest, { held = [] }: Asking, received: ReceivedResponse): Promise<void> {
+  private async learnOfHead(request: MirrorRequest, asking: Begun, received: ReceivedResponse): Promise<void> {
+    const { held = [] } = asking;
     const updates = policy.headUpdates(
       request,
       held.map(({ stored }) => stored),
@@ -183,16 +192,18 @@ export class Reception {
     );
     for (const update of updates) {
       const found = held.find(({ stored }) => stored === update.before);
-      if (found && update.store === 'remove') await this.shelf.drop(found);
-      else if (found) await this.updated(found, update);
+      if (found && isToGo(update)) await this.shelf.drop(found);
+      else if (found) await this.updated(request, found, update, asking.begun);
     }
   }
 
   /** Writes down what changed. @returns what is to be sent now, whatever becomes of it in the store */
-  private async updated(found: Held, { after, store }: policy.Update): Promise<Held> {
+  private async updated({ plan }: MirrorRequest, found: Held, update: policy.Update, begun: number): Promise<Held> {
+    const { after } = update;
     const now = { entry: found.entry, stored: after };
     try {
-      if (store === 'update') return (await this.shelf.amend(found, after)) ?? now;
+      const isToStay = update.store === 'update' && !isToGo(update) && !this.keeper.isOutdated(plan.key, begun);
+      if (isToStay) return (await this.shelf.amend(found, after)) ?? now;
     } catch (error) {
       this.rooms.log.warn('not-storing', { key: found.entry.key, reason: errorText(error) });
     }
@@ -213,4 +224,10 @@ export class Reception {
       await this.shelf.invalidate(key).catch((error: unknown) => this.rooms.log.warn('not-storing', { key, reason: String(error) }));
     }
   }
+}
+
+/** Whether it cannot stay where it is: it may not be kept any more, or others select it from now on. */
+function isToGo({ before, after, store }: policy.Update): boolean {
+  const [was, is] = [before, after].map(({ selecting }) => Object.keys(selecting).sort().join());
+  return store === 'remove' || (store === 'update' && was !== is);
 }

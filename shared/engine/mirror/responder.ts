@@ -42,23 +42,16 @@ export class Responder {
     return this.made(request, stored, answer, about, open);
   }
 
-  /** Of a response that is arriving. @param received what came with it, if it came for this request */
-  async fromIntake(
-    request: MirrorRequest,
-    intake: Intake,
-    stored: StoredResponse,
-    about: About,
-    relayed?: { readonly received: ReceivedResponse; readonly response: RelayedResponse },
-  ): Promise<MirrorAnswer> {
-    const judged = policy.answerOf(request, stored);
-    // Whatever conditions only the origin may judge, it has judged.
-    const answer = judged.status === 'forward' ? ({ status: 'stored' } as const) : judged;
-    if (!relayed || answer.status !== 'stored') {
-      return this.made(request, stored, answer, relayed ? { ...about, validated: true } : about, () => intake.reader());
-    }
-    const { received, response } = relayed;
-    const body = intake.reader();
-    return this.finish(request, { ...received, fields: policy.passedFields(received), body, about, response });
+  /** Of a response that is arriving, for a client that reads along or whose own conditions were not sent on. */
+  fromIntake(request: MirrorRequest, intake: Intake, stored: StoredResponse, about: About): Promise<MirrorAnswer> {
+    return this.made(request, stored, policy.answerOf(request, stored), about, () => intake.reader());
+  }
+
+  /** As it came, while it is kept: what the client asked of it, the origin has judged (RFC 9111 §4.3.2). */
+  arriving(request: MirrorRequest, intake: Intake, received: ReceivedResponse, response: RelayedResponse, about: About): MirrorAnswer {
+    const fields = policy.passedFields(received);
+    if (EMPTY.has(received.status)) return this.finish(request, { ...received, fields, about });
+    return this.finish(request, { ...received, fields, body: intake.reader(), about, response });
   }
 
   /** What is not kept, as it came. */
@@ -96,8 +89,8 @@ export class Responder {
     if (!only) return this.finish(request, { ...message, body: source });
     const place = (part: typeof only): typeof only => placeOf(part, stored.held);
     if (boundary === undefined) return this.finish(request, { ...message, body: joined(source, [place(only)]) });
-    const about2 = { boundary, contentType: fieldOf(stored.fields, 'content-type'), length: stored.length ?? 0 };
-    return this.finish(request, { ...message, body: joined(source, multipart(parts, about2, place)) });
+    const whole = { boundary, contentType: fieldOf(stored.fields, 'content-type'), length: stored.length };
+    return this.finish(request, { ...message, body: joined(source, multipart(parts, whole, place)) });
   }
 
   private finish(

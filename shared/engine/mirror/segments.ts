@@ -50,12 +50,15 @@ export function placeOf({ first, last }: ByteRange, held: readonly ByteRange[] |
 /** RFC 9110 §14.6: each part with its own head. @param place where in the source the bytes of the representation are */
 export function multipart(
   parts: readonly ByteRange[],
-  about: { readonly boundary: string; readonly contentType: string | undefined; readonly length: number },
+  about: { readonly boundary: string; readonly contentType: string | undefined; readonly length: number | undefined },
   place: (part: ByteRange) => ByteRange,
 ): readonly Segment[] {
   const type = about.contentType === undefined ? '' : `Content-Type: ${about.contentType}\r\n`;
   const segments = parts.flatMap((part): Segment[] => [
-    Buffer.from(`\r\n--${about.boundary}\r\n${type}Content-Range: bytes ${part.first}-${part.last}/${about.length}\r\n\r\n`, 'latin1'),
+    Buffer.from(
+      `\r\n--${about.boundary}\r\n${type}Content-Range: bytes ${part.first}-${part.last}/${about.length ?? '*'}\r\n\r\n`,
+      'latin1',
+    ),
     place(part),
   ]);
   return [...segments, Buffer.from(`\r\n--${about.boundary}--\r\n`, 'latin1')];

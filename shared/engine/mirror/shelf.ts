@@ -15,6 +15,9 @@ export interface Held {
   readonly stored: StoredResponse;
 }
 
+/** `varies`: there are others, which the request does not select. */
+export type Found = readonly Held[] & { readonly varies?: boolean };
+
 /** Lists of fields that a URL's responses may vary by at a time; with more, the oldest one's responses are not found any more. */
 const MOST_LISTS = 4;
 const NO_BYTES = Buffer.alloc(0);
@@ -23,14 +26,17 @@ export class Shelf {
   constructor(private readonly rooms: EngineRooms) {}
 
   /** Every response that the request may select; as many as there are lists, at most. */
-  async find(request: CacheRequest, key: string): Promise<readonly Held[]> {
+  async find(request: CacheRequest, key: string): Promise<Found> {
     const { store } = this.rooms;
     const entry = await store.find(key);
     if (!entry?.variesBy) return heldOf(entry, request.url);
     store.used(key);
     const keys = entry.variesBy.map((names) => variantKey(key, selectingOf(request, names)));
     const found = await Promise.all(keys.map((each) => store.find(each)));
-    return found.flatMap((each) => heldOf(each, request.url));
+    return Object.assign(
+      found.flatMap((each) => heldOf(each, request.url)),
+      { varies: true },
+    );
   }
 
   /** Keeps a response. The bytes are in `commit`'s hands. @returns undefined if it was not stored */

@@ -143,6 +143,12 @@ describe('a mirror confirms what it holds', () => {
       ]);
     });
 
+    it('of what is not held the origin judges them, also where it does not', async () => {
+      stage.says('/b', { ETag: '"b"', 'Cache-Control': 'max-age=10' });
+      const got = await stage.get('/b', { 'if-none-match': '"b"' });
+      expect([got.status, String(got.body)]).toEqual([200, 'body']);
+    });
+
     it('of what is not held they go to the origin as they are, and its 304 comes back', async () => {
       conditional('/b', { ETag: '"b"', 'Cache-Control': 'max-age=10' });
       const got = await stage.get('/b', { 'if-none-match': '"b"' });
@@ -258,6 +264,23 @@ describe('a mirror confirms what it holds', () => {
       for (const headers of [{ 'x-a': '1' }, { 'x-b': '1' }] as Record<string, string>[])
         bodies.push(String((await stage.get('/a', headers)).body));
       expect([bodies, stage.asked('/a').length]).toEqual([['by a', 'by b'], 2]);
+    });
+
+    it('RFC 9211 §2.2: that there are others is said', async () => {
+      stage.says('/a', vary('X-A'));
+      await hold('/a', { 'x-a': '1' });
+      expect((await stage.get('/a', { 'x-a': '2' })).headers['cache-status']).toContain('fwd=vary-miss');
+    });
+
+    it('a 304 with another Vary: nothing is chosen by fields that it does not name', async () => {
+      const fields = { ETag: '"1"', 'Cache-Control': 'max-age=10' };
+      conditional('/a', { ...fields, Vary: 'X-A' }, { Vary: 'X-B' });
+      await hold('/a', { 'x-a': '1', 'x-b': '1' });
+      stage.pass(20);
+      expect((await stage.get('/a', { 'x-a': '1', 'x-b': '1' })).headers['x-cache']).toBe('revalidated');
+      const before = stage.asked('/a').length;
+      await stage.get('/a', { 'x-a': '1', 'x-b': '2' });
+      expect(stage.asked('/a')).toHaveLength(before + 1);
     });
 
     it('each is confirmed by its own tag', async () => {
