@@ -39,3 +39,17 @@ const CREDENTIALS = ['authorization', 'cookie', 'cookie2'];
 export function forOrigin(fields: Fields, strips: boolean): Fields {
   return without(fields, ...ABOUT_US, ...(strips ? CREDENTIALS : []));
 }
+
+/** Fields with which a request is about more than the resource as it is: such a one waits for nobody's answer. */
+export const PARTICULAR = [
+  'range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+  'authorization',
+  'cache-control',
+  'pragma',
+  'expect',
+];

@@ -16,18 +16,26 @@ interface Reader extends Follower {
 }
 
 export interface IntakeOptions {
-  readonly key: string;
   readonly source: Readable;
+  /** What is had already of the body's beginning: it is copied before anything else. Closed by the intake. */
+  readonly before?: { readonly bytes: BodySource; readonly length: number };
   /** Length that the response says it has, if it does. */
   readonly total: number | undefined;
   readonly spool: SpoolHandle;
   /** All bytes are in the spool file; `whole` false: the first ones only. @returns what is held now, or undefined if nothing was kept. Never rejects */
   keep(digested: Digested, whole: boolean): Promise<Held | undefined>;
+  /** The body broke off after so many bytes: what goes on from there, if it can be had. */
+  resume?(bytes: number): Promise<Readable | undefined>;
   /** The spool file cannot be written any more. */
   onTrouble(error: unknown): void;
 }
 
 const NOTHING = Buffer.alloc(0);
+/** Times in a row that a body may break off. */
+const MOST_FAILURES = 5;
+/** What must have come since the last time for it to be forgotten. */
+const PROGRESS_BYTES = 1024 * 1024;
+const PAUSE_MS = 200;
 
 export class Intake {
   /** Resolves when it is held, or will not be. Never rejects. */
@@ -37,9 +45,13 @@ export class Intake {
   private readonly readers = new Set<Reader>();
   private complete = false;
   private doomed = false;
+  /** Nobody wants it any more. */
+  private abandoned = false;
+  private source: Readable;
   private failure: LarderError | undefined;
 
   constructor(private readonly options: IntakeOptions) {
+    this.source = options.source;
     this.body = new GrowingBody(options.spool.file, (error) => options.onTrouble(error));
     this.body.onStalled = (follower) => this.leaveBehind(follower as Reader);
     this.settled = this.receive().finally(() => void this.release());
@@ -63,7 +75,8 @@ export class Intake {
   /** Ends it at once; what came is not kept. */
   async stop(): Promise<void> {
     this.doom();
-    this.options.source.destroy(new LarderError('overloaded', { what: 'the cache is being stopped' }));
+    this.abandoned = true;
+    this.source.destroy(new LarderError('overloaded', { what: 'the cache is being stopped' }));
     await this.settled;
   }
 
@@ -102,8 +115,9 @@ export class Intake {
     this.body.moved();
     this.body.notify();
     if (this.readers.size > 0 || this.complete || this.failure) return;
-    if (this.doomed || !this.body.inFile || abandon(this.body.received, this.options.total))
-      this.options.source.destroy(new LarderError('upstream-failed', { host: '-', reason: 'nobody wants it any more' }));
+    if (!this.doomed && this.body.inFile && !abandon(this.body.received, this.options.total)) return;
+    this.abandoned = true;
+    this.source.destroy(new LarderError('upstream-failed', { host: '-', reason: 'nobody wants it any more' }));
   }
 
   /** Nothing is being stored, and the window in memory moved on without a reader that took nothing. */
@@ -115,7 +129,8 @@ export class Intake {
   private async receive(): Promise<Held | undefined> {
     const { spool, keep } = this.options;
     try {
-      await this.pump();
+      await this.prepend();
+      await this.pumpAll();
       this.complete = true;
     } catch (error) {
       this.failure = isLarderError(error) ? error : new LarderError('internal', { reason: String(error) }, error);
@@ -128,8 +143,47 @@ export class Intake {
     return held;
   }
 
+  private async prepend(): Promise<void> {
+    const { before } = this.options;
+    if (!before) return;
+    // The rest waits in its connection meanwhile.
+    try {
+      for (let at = 0; at < before.length; at = this.body.received) {
+        const chunk = Buffer.from(await before.bytes.read(at, before.length));
+        if (chunk.length === 0) throw new LarderError('integrity', { target: '-', expected: `${before.length} bytes`, got: `${at}` });
+        this.digester.update(chunk);
+        if (!this.body.append(chunk)) await this.body.roomy();
+      }
+    } catch (error) {
+      this.source.destroy();
+      throw error;
+    } finally {
+      before.bytes.close();
+    }
+  }
+
+  /** To the end, over cuts. @throws what ended it */
+  private async pumpAll(): Promise<void> {
+    for (let failures = 0, furthest = 0; ;) {
+      try {
+        return await this.pump();
+      } catch (error) {
+        failures = this.body.received >= furthest + PROGRESS_BYTES ? 1 : failures + 1;
+        furthest = this.body.received;
+        if (this.abandoned || this.doomed || failures > MOST_FAILURES) throw error;
+        if (failures > 1) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * failures));
+        const next = await this.options.resume?.(this.body.received).catch(() => undefined);
+        if (!next) throw error;
+        this.source = next;
+        // Whoever left meanwhile destroyed the one before.
+        if (this.abandoned as boolean) next.destroy();
+      }
+    }
+  }
+
   private pump(): Promise<void> {
-    const { source } = this.options;
+    const { source } = this;
+    if (source.destroyed) return Promise.reject(source.errored ?? closed());
     return new Promise((resolve, reject) => {
       source.on('data', (chunk: Buffer) => {
         this.digester.update(chunk);
@@ -139,9 +193,7 @@ export class Intake {
       });
       source.once('error', reject);
       source.once('end', resolve);
-      source.once('close', () =>
-        reject(source.errored ?? new LarderError('upstream-failed', { host: '-', reason: 'the connection was closed' })),
-      );
+      source.once('close', () => reject(source.errored ?? closed()));
     });
   }
 
@@ -150,4 +202,8 @@ export class Intake {
     while (this.readers.size > 0) await this.body.changed();
     await this.body.close();
   }
+}
+
+function closed(): LarderError {
+  return new LarderError('upstream-failed', { host: '-', reason: 'the connection was closed' });
 }

@@ -1,13 +1,15 @@
 /** Keeps what may be kept, while it streams: whole responses, and parts that are joined to what is held. */
+import type { Readable } from 'node:stream';
 import { errorText } from '../../errors';
 import type { Digested } from '../../integrity/digest';
 import * as policy from '../../rfc9111/cache-policy';
-import type { ReceivedResponse, StoredResponse } from '../../rfc9111/message';
+import type { ByteRange, ReceivedResponse, StoredResponse } from '../../rfc9111/message';
 import type { RelayedResponse } from '../../upstream/types';
 import type { HeldBodies } from '../held-body';
 import type { EngineRooms } from '../rooms';
 import type { SpoolHandle } from '../spooling';
-import { fieldOf, pairsOf } from './fields';
+import type { Asker } from './asker';
+import { fieldOf, pairsOf, PARTICULAR, without } from './fields';
 import { Intake } from './intake';
 import { heldBytes, join, MOST_JOINED_BYTES } from './merge';
 import type { Held, Shelf } from './shelf';
@@ -33,6 +35,7 @@ export class Keeper {
 
   constructor(
     private readonly rooms: EngineRooms,
+    private readonly asker: Asker,
     private readonly shelf: Shelf,
     private readonly bodies: HeldBodies,
   ) {}
@@ -73,26 +76,78 @@ export class Keeper {
       return undefined;
     }
     const stored = policy.toStored(request, received);
-    const { spools, log } = this.rooms;
-    const { plan } = request;
-    const spool = await spools.open(plan.key);
     const length = fieldOf(received.fields, 'content-length');
-    const intake: Intake = new Intake({
-      key: plan.key,
+    const spool = await this.rooms.spools.open(request.plan.key);
+    const whole = { ...stored, ...(length === undefined ? {} : { length: Number(length) }) };
+    return this.begin(request, stored, !isPart, {
       source: response.body,
       total: length === undefined ? undefined : Number(length),
       spool,
-      keep: (digested, whole) =>
-        (isPart
-          ? this.keepPart(request, received, stored, digested, spool, whole)
-          : this.keepWhole(request, { ...stored, ...trailersOf(response) }, digested, spool, whole)
-        ).catch((error: unknown) => {
-          log.warn('not-storing', { key: plan.key, reason: errorText(error) });
-          return undefined;
-        }),
-      onTrouble: (error) => log.warn('not-storing', { key: plan.key, reason: errorText(error) }),
+      keep: (digested, isAll) =>
+        isPart
+          ? this.keepPart(request, received, stored, digested, spool, isAll)
+          : this.keepWhole(request, { ...stored, ...trailersOf(response) }, digested, spool, isAll),
+      ...(isPart ? {} : { resume: (bytes: number) => this.resume(request, whole, bytes) }),
     });
-    return this.note(plan.key, { intake, stored, isWhole: !isPart });
+  }
+
+  /**
+   * Goes on with a part that begins at 0, with what lacked of it.
+   * @param known the part, and what was asked for @returns undefined if these are not of the same bytes
+   */
+  async takeRest(
+    request: MirrorRequest,
+    received: ReceivedResponse,
+    response: RelayedResponse,
+    { found, rest }: { readonly found: Held; readonly rest: ByteRange },
+  ): Promise<Kept | undefined> {
+    const after = policy.combine(request, found.stored, received);
+    if (!after || after.held || policy.contentRange(received)?.range.first !== rest.first) return undefined;
+    const bytes = await this.bodies.open(found.entry);
+    const spool = await this.rooms.spools.open(request.plan.key);
+    return this.begin(request, after, true, {
+      source: response.body,
+      total: after.length,
+      spool,
+      before: { bytes, length: rest.first },
+      keep: (digested, isAll) => this.keepWhole(request, after, digested, spool, isAll),
+      resume: (count) => this.resume(request, after, count),
+    });
+  }
+
+  private begin(
+    request: MirrorRequest,
+    stored: StoredResponse,
+    isWhole: boolean,
+    options: Omit<ConstructorParameters<typeof Intake>[0], 'onTrouble'>,
+  ): Kept {
+    const { key } = request.plan;
+    const warn = (error: unknown): void => this.rooms.log.warn('not-storing', { key, reason: errorText(error) });
+    const keep = (digested: Digested, isAll: boolean): Promise<Held | undefined> =>
+      options.keep(digested, isAll).catch((error: unknown) => {
+        warn(error);
+        return undefined;
+      });
+    return this.note(key, { intake: new Intake({ ...options, keep, onTrouble: warn }), stored, isWhole });
+  }
+
+  /** The rest of a body that broke off, if it is certainly the same one (RFC 9110 §13.1.5). */
+  private async resume(request: MirrorRequest, stored: StoredResponse, bytes: number): Promise<Readable | undefined> {
+    const so = bytes === 0 ? undefined : policy.cutShort(stored, bytes);
+    const { body: _body, onInformation: _tell, ...rest } = request;
+    const plain = { ...rest, fields: without(request.fields, ...PARTICULAR), signal: new AbortController().signal };
+    const wanted = so && policy.completionFields(plain, so, { first: bytes, last: Infinity });
+    if (!wanted) return undefined;
+    const requestTimeMs = this.rooms.now();
+    const response = await this.asker.ask(plain, wanted);
+    const received = { status: response.status, fields: pairsOf(response.fields), requestTimeMs, responseTimeMs: this.rooms.now() };
+    const joined = policy.combine(plain, so, received);
+    if (joined && policy.contentRange(received)?.range.first === bytes && !joined.held) {
+      this.rooms.log.info('resuming', { key: request.plan.key, bytes });
+      return response.body;
+    }
+    response.body.destroy();
+    return undefined;
   }
 
   /** What is arriving of a URL was made before it changed: it is not kept. */

@@ -9,7 +9,8 @@ import { RULES, type CacheRequest, type Rules } from '../../rfc9111/message';
 import type { HeldBodies } from '../held-body';
 import type { Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
-import { fieldOf, without } from './fields';
+import { Asker } from './asker';
+import { fieldOf, PARTICULAR, without } from './fields';
 import { Keeper, type Kept } from './keeper';
 import { ownAnswer } from './others';
 import { Reception, type Asking, type Reason } from './reception';
@@ -22,20 +23,6 @@ const UNSHARED_MS = 10_000;
 const MOST_UNSHARED = 1000;
 /** Times that held bytes may turn out damaged within one request. */
 const MOST_DAMAGES = 2;
-/** Fields with which a request is about more than the resource as it is: such a one waits for nobody's answer. */
-const PARTICULAR = [
-  'range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'if-range',
-  'authorization',
-  'cache-control',
-  'pragma',
-  'expect',
-];
-
 export class MirrorDesk {
   private readonly shelf: Shelf;
   private readonly keeper: Keeper;
@@ -51,8 +38,9 @@ export class MirrorDesk {
   ) {
     this.shelf = new Shelf(rooms);
     this.responder = new Responder(rooms, bodies);
-    this.keeper = new Keeper(rooms, this.shelf, bodies);
-    this.reception = new Reception(rooms, this.shelf, this.keeper, this.responder, (request) => this.rulesFor(request));
+    const asker = new Asker(rooms);
+    this.keeper = new Keeper(rooms, asker, this.shelf, bodies);
+    this.reception = new Reception(rooms, asker, this.shelf, this.keeper, this.responder, (request) => this.rulesFor(request));
   }
 
   /** Responses that are being kept: a cache with some is not idle. */
@@ -152,7 +140,13 @@ export class MirrorDesk {
   private reasonFor(request: MirrorRequest, found: Held | undefined, miss: 'uri-miss' | 'vary-miss' | 'method' | undefined): Reason {
     if (!found) return { fwd: miss === 'vary-miss' ? miss : 'uri-miss' };
     const answer = policy.answerOf(request, found.stored);
-    if (answer.status === 'forward') return { fwd: answer.missing ? 'partial' : 'request', found };
+    if (answer.status === 'forward') {
+      const { held = [] } = found.stored;
+      const [rest, ...more] = answer.missing ?? [];
+      const isBeginning = held.length === 1 && held[0]?.first === 0 && fieldOf(request.fields, 'range') === undefined;
+      const completes = rest && more.length === 0 && isBeginning ? { completes: rest } : {};
+      return { fwd: answer.missing ? 'partial' : 'request', found, ...completes };
+    }
     const { fwd } = policy.reuse(request, found.stored, this.rooms.now(), this.rulesFor(request));
     return { fwd, found, validates: true };
   }

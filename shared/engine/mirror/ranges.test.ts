@@ -75,8 +75,6 @@ describe('a mirror and ranges', () => {
     expect(await part('bytes=1100-1199')).toEqual([206, 'bytes 1100-1199/300000', body.subarray(1100, 1200)]);
     expect(await part('bytes=1000-1999')).toEqual([206, 'bytes 1000-1999/300000', body.subarray(1000, 2000)]);
     expect(stage.asked('/a')).toHaveLength(1);
-    const whole = await stage.get('/a');
-    expect([whole.status, whole.body.equals(body), stage.asked('/a').length]).toEqual([200, true, 2]);
   });
 
   it('§3.4: parts of the same strong tag are joined, in any order, and are the whole when nothing lacks', async () => {
@@ -145,15 +143,61 @@ describe('a mirror and ranges', () => {
     expect([String((await stage.get('/a')).body), stage.asked('/a').length]).toEqual(['whole', 1]);
   });
 
-  it('§3.3: what broke off is held as a part, never as the whole', async () => {
-    stage.origin.on('/base/a', { headers: fields, body, etag: '"1"', cutAt: 100_000 });
-    const cut = await stage.get('/a');
-    expect([cut.complete, cut.body.length < body.length]).toEqual([false, true]);
+  it('a body that breaks off is gone on with, if it has a strong tag: the client notices nothing', async () => {
+    stage.origin.on(
+      '/base/a',
+      { headers: fields, body, etag: '"1"', cutAt: 100_000 },
+      { headers: fields, body, etag: '"1"', ranges: 'yes' },
+    );
+    const got = await stage.get('/a');
+    expect([got.status, got.complete, got.body.equals(body)]).toEqual([200, true, true]);
+    expect(stage.asked('/a').map(({ headers }) => [headers.range, headers['if-range']])).toEqual([
+      [undefined, undefined],
+      ['bytes=100000-', '"1"'],
+    ]);
     await stage.idle();
+    expect((await stage.get('/a')).headers['x-cache']).toBe('hit');
+  });
+
+  it.each([
+    ['has another tag', { etag: '"2"' }],
+    ['has only a weak tag', { etag: 'W/"1"' }],
+  ])('not if it %s: the client is cut off', async (_what, tag) => {
+    const etag = tag.etag.startsWith('W/') ? tag.etag : '"1"';
+    stage.origin.on('/base/a', { headers: fields, body, etag, cutAt: 100_000 }, { headers: fields, body, ranges: 'yes', ...tag });
+    const got = await stage.get('/a');
+    expect([got.complete, got.body.length]).toEqual([false, 100_000]);
+  });
+
+  it('§3.3: what broke off is held as a part, never as the whole; the rest of it completes it', async () => {
+    stage.origin.on('/base/a', { headers: fields, body, etag: '"1"', cutAt: 100_000 }, { status: 503 });
+    const cut = await stage.get('/a');
+    expect([cut.complete, cut.body.length]).toEqual([false, 100_000]);
+    await stage.idle();
+    stage.origin.forget();
     expect((await part('bytes=0-999'))[2]).toEqual(body.subarray(0, 1000));
-    expect(stage.asked('/a')).toHaveLength(1);
+    expect(stage.asked('/a')).toHaveLength(0);
     offer();
+    for (const outcome of ['miss', 'hit']) {
+      const whole = await stage.get('/a');
+      expect([whole.status, whole.headers['x-cache'], whole.headers['content-length'], whole.body.equals(body)]).toEqual([
+        200,
+        outcome,
+        '300000',
+        true,
+      ]);
+      await stage.idle();
+    }
+    expect(stage.asked('/a').map(({ headers }) => headers.range)).toEqual(['bytes=100000-299999']);
+  });
+
+  it('what completes it is of another revision: all of that', async () => {
+    offer();
+    await part('bytes=0-99999');
+    const other = bytes(300_000, 'other');
+    offer('/a', { etag: '"2"', body: other });
     const whole = await stage.get('/a');
-    expect([whole.status, whole.body.equals(body)]).toEqual([200, true]);
+    expect([whole.status, whole.body.equals(other)]).toEqual([200, true]);
+    expect(stage.asked('/a')).toHaveLength(2);
   });
 });

@@ -1,14 +1,14 @@
 /** Asks the origin, and does with what comes back as the policy says: update, keep, join, forget, pass on, or do without it. */
 import { errorText, isLarderError, LarderError } from '../../errors';
 import * as policy from '../../rfc9111/cache-policy';
-import type { ReceivedResponse, Rules } from '../../rfc9111/message';
+import type { ByteRange, ReceivedResponse, Rules } from '../../rfc9111/message';
 import type { RelayedResponse } from '../../upstream/types';
 import { planTarget } from '../plan';
 import type { EngineRooms } from '../rooms';
-import { fieldOf, flatOf, forOrigin, pairsOf, without } from './fields';
+import { fieldOf, pairsOf } from './fields';
+import type { Asker } from './asker';
 import type { Keeper, Kept } from './keeper';
 import { pathBelow } from './locations';
-import { countedDown } from './others';
 import type { About, Responder } from './responder';
 import type { Held, Shelf } from './shelf';
 import type { MirrorAnswer, MirrorRequest } from './types';
@@ -22,6 +22,8 @@ export interface Reason {
   readonly found?: Held;
   /** It is asked whether what is held is still right; else what is held does not matter to it. */
   readonly validates?: true;
+  /** It is asked for what lacks of what is held, from there to the end. */
+  readonly completes?: ByteRange;
 }
 
 export interface Asking extends Reason {
@@ -39,12 +41,10 @@ interface Begun extends Asking {
 }
 
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'];
-/** What describes a body: of a GET or HEAD none is sent on, what a client calls one could be taken for the next request (RFC 9112 §11.2). */
-const BODY = ['content-length', 'transfer-encoding', 'content-type', 'content-encoding', 'expect'];
-
 export class Reception {
   constructor(
     private readonly rooms: EngineRooms,
+    private readonly asker: Asker,
     private readonly shelf: Shelf,
     private readonly keeper: Keeper,
     private readonly responder: Responder,
@@ -73,21 +73,10 @@ export class Reception {
     }
   }
 
-  private relay(request: MirrorRequest, { found, validates }: Asking): Promise<RelayedResponse> {
-    const { method, plan, path, signal, body, onInformation } = request;
-    const isRead = method === 'GET' || method === 'HEAD';
-    const wanted = validates && found ? policy.validationFields(request, [found.stored]) : policy.forwardedFields(request);
-    const strips = this.rooms.cache.clientAuth === 'strip';
-    const fields = countedDown(method, forOrigin(isRead ? without(wanted, ...BODY) : wanted, strips));
-    return this.rooms.upstream.relay({
-      origin: plan.origin,
-      path,
-      method,
-      fields: flatOf(fields),
-      signal,
-      ...(body && !isRead ? { body } : {}),
-      onInformation: (status, raw) => onInformation?.(status, pairsOf(raw)),
-    });
+  private relay(request: MirrorRequest, { found, validates, completes }: Asking): Promise<RelayedResponse> {
+    if (found && completes)
+      return this.asker.ask(request, policy.completionFields(request, found.stored, completes) ?? policy.forwardedFields(request));
+    return this.asker.ask(request, validates && found ? policy.validationFields(request, [found.stored]) : policy.forwardedFields(request));
   }
 
   private async receive(
@@ -107,6 +96,7 @@ export class Reception {
         return this.without(request, asking, { status }, cause);
       }
     }
+    if (asking.completes && status !== 200) return this.completed(request, asking, received, response);
     if (request.method === 'GET' && status === 206 && fieldOf(request.fields, 'range') === undefined) {
       throw new LarderError('upstream-failed', {
         host: request.plan.origin.name,
@@ -130,6 +120,24 @@ export class Reception {
     if (request.method === 'HEAD') await this.learnOfHead(request, asking, received);
     else if (request.method !== 'GET') await this.forget(request, received);
     return this.responder.passed(request, received, response, about);
+  }
+
+  /** What lacked of what is held has come; else it is asked for the whole. */
+  private async completed(
+    request: MirrorRequest,
+    asking: Begun,
+    received: ReceivedResponse,
+    response: RelayedResponse,
+  ): Promise<MirrorAnswer> {
+    const { found, fwd, completes, begun: _begun, ...rest } = asking;
+    const kept = found && completes && (await this.keeper.takeRest(request, received, response, { found, rest: completes }));
+    if (!kept) {
+      response.body.destroy();
+      return this.ask(request, { ...rest, fwd });
+    }
+    asking.onKept?.(kept);
+    const member = { fwd, fwdStatus: received.status, stored: true };
+    return this.responder.fromIntake(request, kept.intake, kept.stored, { outcome: 'miss', validated: true, member });
   }
 
   private async notModified(

@@ -21,16 +21,7 @@ const FILES: readonly (readonly [string, Buffer])[] = [
   ['ünïcode.txt', Buffer.from('ü')],
 ];
 /** Fields in which both must agree. */
-const SAME = [
-  'content-type',
-  'content-length',
-  'content-encoding',
-  'etag',
-  'last-modified',
-  'cache-control',
-  'content-range',
-  'vary',
-];
+const SAME = ['content-type', 'content-length', 'content-encoding', 'etag', 'last-modified', 'cache-control', 'content-range', 'vary'];
 
 const configuration = (root: string, port: number): string => `
 daemon off; master_process off; pid ${root}/nginx.pid; error_log stderr crit;
