@@ -138,7 +138,14 @@ export class Engine {
   async why(target: string, archive?: Origin): Promise<Record<string, unknown>> {
     const plan = planRequest(this.rooms.module, this.rooms.cache, 'GET', target, archive);
     if (plan.route.kind === 'mirrored') {
-      const about = { target: plan.path, route: plan.route.name, kind: plan.route.kind, origin: plan.origin.name, key: plan.key, pin: null };
+      const about = {
+        target: plan.path,
+        route: plan.route.name,
+        kind: plan.route.kind,
+        origin: plan.origin.name,
+        key: plan.key,
+        pin: null,
+      };
       return { ...about, ...(await this.mirror?.why(plan)) };
     }
     return why({ rooms: this.rooms, documents: this.documents, house: this.rosterHouse }, plan);

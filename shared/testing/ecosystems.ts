@@ -39,6 +39,8 @@ export interface Ecosystem {
   readonly failure: 'status' | 'close';
   /** What becomes of a held file when its promise changes (CHANGED_<c> as it is by default). */
   readonly changed: 'refuse' | 'follow';
+  /** Why nothing judges its files, if nothing does: then laws of promises are not for it. */
+  readonly unjudged?: string;
   /** How a house finds its upstreams: mirrors of each other, in order of preference. */
   house(...mirrors: readonly FakeUpstream[]): Pick<HouseOptions, 'module' | 'upstream' | 'env'>;
   offer(upstream: FakeUpstream, what: Offer): void;
@@ -134,5 +136,35 @@ const apt: Ecosystem = {
   revision: (body) => /^Description: (.*)$/m.exec(String(body))?.[1],
 };
 
+/** Declares a law of files that something judges. Where nothing does it is skipped, and its name says why. */
+export function judged(row: Ecosystem, name: string, body: () => Promise<void>): void {
+  if (row.unjudged === undefined) it(name, body);
+  else it.skip(`${name} (not of ${row.module}: ${row.unjudged})`, body);
+}
+
+/** No ecosystem, but what holds for all who keep things: a thing that changes and one that need not, told apart by nothing but their fields. */
+const http: Ecosystem = {
+  module: 'http',
+  document: '/mirror/m/index',
+  file: '/mirror/m/file.bin',
+  reads: ['/mirror/m/index'],
+  noDocument: '/mirror/m/none',
+  noFile: '/mirror/m/none.bin',
+  documentPath: '/index',
+  filePath: '/file.bin',
+  promisePath: '/index',
+  promise: (_upstream, { revision = REVISION }) => ({ body: `${revision}\n`, etag: `"${revision}"` }),
+  failure: 'status',
+  changed: 'follow',
+  unjudged: 'what its origin says is passed on, and nothing promises its bytes',
+  house: (...mirrors) => ({ module: 'http', upstream: [], env: { UPSTREAM_http_m: mirrors.map(({ url }) => url).join(' ') } }),
+  offer(upstream, what) {
+    const digest = createHash('sha256').update(what.body).digest('hex');
+    upstream.on(http.documentPath, { ...http.promise(upstream, what), ...what.document });
+    upstream.on(http.filePath, { body: what.body, etag: `"${digest}"`, ...what.file });
+  },
+  revision: (body) => /^([\d.]+)\n$/.exec(String(body))?.[1],
+};
+
 /** Every ecosystem there is a row of. */
-export const ecosystems: readonly Ecosystem[] = [npm, pip, apt].filter(({ module }) => modules.some(({ name }) => name === module));
+export const ecosystems: readonly Ecosystem[] = [npm, pip, apt, http].filter(({ module }) => modules.some(({ name }) => name === module));

@@ -123,11 +123,14 @@ export class Keeper {
   ): Kept {
     const { key } = request.plan;
     const warn = (error: unknown): void => this.rooms.log.warn('not-storing', { key, reason: errorText(error) });
-    const keep = (digested: Digested, isAll: boolean): Promise<Held | undefined> =>
-      options.keep(digested, isAll).catch((error: unknown) => {
+    const keep = async (digested: Digested, isAll: boolean): Promise<Held | undefined> => {
+      // There may have been room when it began.
+      if (this.rooms.store.notStoring()) return undefined;
+      return options.keep(digested, isAll).catch((error: unknown) => {
         warn(error);
         return undefined;
       });
+    };
     return this.note(key, { intake: new Intake({ ...options, keep, onTrouble: warn }), stored, isWhole });
   }
 

@@ -96,13 +96,13 @@ export class MirrorDesk {
       const found = held.find(({ stored }) => stored === chosen);
       const coming = arriving.find(({ stored }) => stored === chosen);
       try {
-        const answer = found ? await this.fromShelf(request, found) : coming && (await this.join(request, coming));
-        if (answer) return answer;
         if (coming?.intake.isComplete === true) {
-          // Whatever is to be asked about it can be asked when it is held.
+          // A moment later it is held, and its bytes are checked when they are read.
           await coming.intake.settled;
           continue;
         }
+        const answer = found ? await this.fromShelf(request, found) : coming && (await this.join(request, coming));
+        if (answer) return answer;
         if (policy.wantsOnlyStored(request)) throw new LarderError('only-if-cached', { target: request.plan.path });
         const flight = mayWait && !this.isUnshared(key) ? this.flights.get(key) : undefined;
         if (!flight)
@@ -179,11 +179,8 @@ export class MirrorDesk {
       return undefined;
     }
     if (policy.answerOf(request, stored).status === 'forward') return undefined;
-    const ttlMs = lifetimeMs - ageMs;
-    const about = intake.isComplete
-      ? ({ outcome: 'hit', member: { hit: true, ttlMs } } as const)
-      : ({ outcome: 'miss', member: { fwd: 'uri-miss', collapsed: true, ttlMs } } as const);
-    return this.responder.fromIntake(request, intake, stored, about);
+    const member = { fwd: 'uri-miss', collapsed: true, ttlMs: lifetimeMs - ageMs } as const;
+    return this.responder.fromIntake(request, intake, stored, { outcome: 'miss', member });
   }
 
   /** Sends the client on with what is held, and asks behind his back, once for all (RFC 5861 §3). */
