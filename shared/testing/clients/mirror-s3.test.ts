@@ -16,6 +16,8 @@ interface Engine {
   readonly module: string;
   command(program: string, port: number, folder: string): readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Its 304 names a content type of its own, which a cache must believe (RFC 9111 §3.2). */
+  readonly hasTypedNotModified?: true;
 }
 
 const [KEY, SECRET] = ['larder', 'larder-secret'];
@@ -42,6 +44,7 @@ const ENGINES: readonly Engine[] = [
       folder,
     ],
     env: {},
+    hasTypedNotModified: true,
   },
 ];
 const isLong = process.env['LARDER_E2E'] === '1';
@@ -50,7 +53,8 @@ const SAME = ['content-type', 'content-length', 'etag', 'last-modified', 'cache-
 
 /** Keys as people have them, sizes from nothing to several pieces of a download. */
 const OBJECTS: readonly (readonly [key: string, body: Buffer, control: string | undefined])[] = [
-  ['empty', Buffer.alloc(0), undefined],
+  ['empty', Buffer.alloc(0), 'max-age=3600'],
+  ['without-a-lifetime', bytes(500, 'none'), undefined],
   ['release/1.2/tool.tar.gz', bytes(5_000_000, 'tool'), 'public, max-age=31536000, immutable'],
   ['nightly/latest.txt', Buffer.from('one\n'), 'no-cache'],
   ['with space+plus&and=.bin', bytes(1000, 'odd'), 'max-age=3600'],
@@ -105,7 +109,8 @@ describe.each(ENGINES.map((engine) => [engine.name, engine] as const))('%s as or
       const compare = async (path: string, what: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Got> => {
         const direct = await ask(port, `/bucket${path}`, { headers, method }).whole;
         const mirrored = await cache.get(`/mirror/b${path}`, { headers, method });
-        const fields = (got: Got): unknown[] => (got.status < 300 || got.status === 304 ? SAME.map((field) => got.headers[field]) : []);
+        const names = engine.hasTypedNotModified ? SAME.slice(1) : SAME;
+        const fields = (got: Got): unknown[] => (got.status < 300 ? names.map((field) => got.headers[field]) : []);
         // A 304 need not repeat what the client has (RFC 9110 §15.4.5).
         const both = direct.status === 304 ? [] : [fields(mirrored), fields(direct)];
         expect([what, path, mirrored.status, mirrored.complete, both[0]]).toEqual([what, path, direct.status, true, both[1]]);
