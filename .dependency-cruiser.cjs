@@ -60,7 +60,12 @@ module.exports = {
       from: { path: `^shared/${room}/`, pathNot: TESTS },
       to: {
         path: '^shared/[^/]+/',
-        pathNot: [`^shared/${room}/`, '^shared/(?:config|log)/', '^shared/integrity/(?:digest|pin-list|pin-table|sri)\\.ts$', '^shared/rfc9111/message\\.ts$'],
+        pathNot: [
+          `^shared/${room}/`,
+          '^shared/(?:config|log)/',
+          '^shared/integrity/(?:digest|pin-list|pin-table|sri)\\.ts$',
+          '^shared/rfc9111/message\\.ts$',
+        ],
       },
     })),
     {

@@ -131,7 +131,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       try {
         return await relay(request);
       } catch (error) {
-        if (isLarderError(error) && error.code === 'loop') throw new LarderError('loop', { cache: cacheOf(request.origin), ...error.facts });
+        if (isLarderError(error) && error.code === 'loop')
+          throw new LarderError('loop', { cache: cacheOf(request.origin), ...error.facts });
         throw error;
       }
     },

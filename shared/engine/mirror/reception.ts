@@ -110,8 +110,9 @@ export class Reception {
       if (kept) {
         if (kept.isWhole) asking.onKept?.(kept);
         const stored = { ...about, member: { ...about.member, stored: true } };
-        // Only where the cache asked with conditions of its own are the client's still to be judged.
-        if (!validates || kept.stored.held) return this.responder.arriving(request, kept.intake, received, response, stored);
+        // Only where the cache asked with conditions of its own are the client's still to be judged. Who gets all of it gets it as it came.
+        const judged = validates && !kept.stored.held ? policy.answerOf(request, kept.stored).status : 'stored';
+        if (judged === 'stored' || judged === 'forward') return this.responder.arriving(request, kept.intake, received, response, stored);
         return this.responder.fromIntake(request, kept.intake, kept.stored, { ...stored, validated: true });
       }
       if (found && validates && (status === 200 || status === 404 || status === 410)) await this.shelf.drop(found);
@@ -236,6 +237,6 @@ export class Reception {
 
 /** Whether it cannot stay where it is: it may not be kept any more, or others select it from now on. */
 function isToGo({ before, after, store }: policy.Update): boolean {
-  const [was, is] = [before, after].map(({ selecting }) => Object.keys(selecting).sort().join());
+  const [was, is] = [before, after].map(({ fields }) => policy.valueOf(fields, 'vary') ?? '');
   return store === 'remove' || (store === 'update' && was !== is);
 }

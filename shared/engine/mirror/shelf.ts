@@ -74,10 +74,11 @@ export class Shelf {
     return heldOf(held, stored.url)[0];
   }
 
-  /** Writes down what changed of a response whose bytes stay. @returns undefined if other bytes are held by now */
+  /** Writes down what changed of a response whose bytes, and what selects it, stay. @returns undefined if other bytes are held by now */
   async amend({ entry }: Held, after: StoredResponse): Promise<Held | undefined> {
-    const amended = await this.rooms.store.amend(entry.key, entry.integrity, { response: after, checkedAt: after.responseTimeMs });
-    return heldOf(amended, after.url)[0];
+    const { selecting } = entry.response ?? after;
+    const patch = { response: { ...after, selecting }, checkedAt: after.responseTimeMs };
+    return heldOf(await this.rooms.store.amend(entry.key, entry.integrity, patch), after.url)[0];
   }
 
   /** Forgets one response. */

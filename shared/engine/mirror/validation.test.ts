@@ -62,6 +62,17 @@ describe('a mirror confirms what it holds', () => {
       expect(stage.asked('/a')).toHaveLength(2);
     });
 
+    it('§5.2.2.4: what may not be kept of a new answer is sent to the client whose answer it is', async () => {
+      conditional('/a', { ETag: '"1"', 'Cache-Control': 'max-age=10' });
+      await hold('/a');
+      stage.pass(20);
+      stage.says('/a', { ETag: '"2"', 'Cache-Control': 'max-age=10, no-cache="x-own"', 'X-Own': 'mine' });
+      expect((await stage.get('/a')).headers['x-own']).toBe('mine');
+      await stage.idle();
+      const later = await stage.get('/a');
+      expect([later.headers['x-cache'], later.headers['x-own']]).toEqual(['hit', undefined]);
+    });
+
     it('§5.2.2.4: no-cache is confirmed each time', async () => {
       conditional('/a', { ETag: '"1"', 'Cache-Control': 'no-cache, max-age=100' });
       await hold('/a');
@@ -264,6 +275,17 @@ describe('a mirror confirms what it holds', () => {
       for (const headers of [{ 'x-a': '1' }, { 'x-b': '1' }] as Record<string, string>[])
         bodies.push(String((await stage.get('/a', headers)).body));
       expect([bodies, stage.asked('/a').length]).toEqual([['by a', 'by b'], 2]);
+    });
+
+    it('a default answer without Vary is confirmed like the others', async () => {
+      stage.says('/a', vary('X-A'));
+      await hold('/a', { 'x-a': '1' });
+      conditional('/a', { ETag: '"d"', 'Cache-Control': 'max-age=60' }, {}, 'default');
+      await hold('/a');
+      for (let nth = 0; nth < 2; nth++) {
+        stage.pass(100);
+        expect((await stage.get('/a')).headers['x-cache']).toBe('revalidated');
+      }
     });
 
     it('RFC 9211 §2.2: that there are others is said', async () => {
