@@ -151,10 +151,9 @@ describe('a mirror and ranges', () => {
     );
     const got = await stage.get('/a');
     expect([got.status, got.complete, got.body.equals(body)]).toEqual([200, true, true]);
-    expect(stage.asked('/a').map(({ headers }) => [headers.range, headers['if-range']])).toEqual([
-      [undefined, undefined],
-      ['bytes=100000-', '"1"'],
-    ]);
+    // A cut connection may lose what was sent last.
+    const [, second] = stage.asked('/a').map(({ headers }) => [headers.range, headers['if-range']]);
+    expect([stage.asked('/a').length, second]).toEqual([2, [expect.stringMatching(/^bytes=[1-9]\d*-$/), '"1"']]);
     await stage.idle();
     expect((await stage.get('/a')).headers['x-cache']).toBe('hit');
   });
@@ -188,7 +187,7 @@ describe('a mirror and ranges', () => {
       ]);
       await stage.idle();
     }
-    expect(stage.asked('/a').map(({ headers }) => headers.range)).toEqual(['bytes=100000-299999']);
+    expect(stage.asked('/a').map(({ headers }) => headers.range)).toEqual([expect.stringMatching(/^bytes=[1-9]\d*-299999$/)]);
   });
 
   it('what completes it is of another revision: all of that', async () => {
