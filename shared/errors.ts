@@ -61,6 +61,12 @@ export const ERRORS = {
     text: 'the upstream led to {host}, which may not be reached: {reason}',
     remedy: 'if that is intended, add the network to ALLOW_NETS',
   },
+  'host-refused': {
+    status: 403,
+    level: 'warn',
+    text: 'the upstream led to {host}, which is not one of the hosts that may be reached',
+    remedy: 'if that is intended, add it to FILE_HOSTS_{cache}',
+  },
   'upstream-unreachable': { status: 502, level: 'warn', text: 'the upstream {host} cannot be reached: {reason}', remedy: '' },
   'upstream-timeout': { status: 504, level: 'warn', text: 'the upstream {host} did not answer in time ({reason})', remedy: '' },
   'upstream-failed': { status: 502, level: 'warn', text: 'the upstream {host} failed: {reason}', remedy: '' },

@@ -32,6 +32,10 @@ export interface CacheConfig {
   readonly hosts?: 'any' | readonly string[];
   /** What to do when a released file's promised digest changes. */
   readonly changed: 'refuse' | 'keep' | 'follow';
+  /** Where documents name their files: at the files' own hosts, with this cache as a mirror, or here. Only modules with `distUrls` have it. */
+  readonly distUrls?: 'mirrors' | 'rewrite';
+  /** Hosts that documents and redirects may lead to, besides those of the origins' own bases, in the form of `hosts`; absent: any. */
+  readonly fileHosts?: readonly string[];
   /** Most bytes this cache may hold, if limited by itself. */
   readonly sizeBytes?: number;
 }

@@ -107,6 +107,7 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   }
   const ttlSeconds = reader.read('TTL_<c>', cache);
   const publicUrl = reader.read('PUBLIC_URL_<c>', cache);
+  const fileHosts = reader.read('FILE_HOSTS_<c>', cache);
   const hosts = module.archive && (reader.read('<C>_HOSTS', cache) ?? 'any');
   return {
     name: cache,
@@ -117,6 +118,8 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
     ...(publicUrl && { publicUrl }),
     ...(hosts && { hosts }),
     changed: reader.read('CHANGED_<c>', cache) ?? 'refuse',
+    ...(module.distUrls && { distUrls: reader.read('DIST_URLS_<c>', cache) ?? 'mirrors' }),
+    ...(fileHosts && fileHosts !== 'any' && { fileHosts }),
   };
 }
 
@@ -126,7 +129,7 @@ function defaultOrigin(reader: SettingReader, module: Module, own: readonly stri
   if (authorization) {
     reader.refuse(`UPSTREAM_${module.name}_AUTH`, undefined, `it goes with an upstream of your own: set UPSTREAM_${module.name} too`);
   }
-  const { purlType } = module;
+  const { purlType, purlPath } = module;
   let bases: readonly string[] | undefined;
   return {
     name: REGISTRY,
@@ -134,7 +137,7 @@ function defaultOrigin(reader: SettingReader, module: Module, own: readonly stri
     // Asked for on the first miss, not at start: the library takes 6 ms to load.
     get bases() {
       if (!bases) {
-        const base = purlType === undefined ? undefined : defaultUpstream(purlType);
+        const base = purlType === undefined ? undefined : defaultUpstream(purlType, purlPath);
         bases = Object.freeze(base === undefined ? [] : [base]);
       }
       return bases;

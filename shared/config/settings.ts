@@ -15,7 +15,7 @@ export interface Setting<T> {
   /** Never printed. */
   readonly secret?: true;
   /** Only caches whose module has this part have the setting. */
-  readonly needs?: 'archive' | 'machineSources';
+  readonly needs?: 'archive' | 'machineSources' | 'distUrls';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -97,6 +97,21 @@ export const SETTINGS = {
       "Whether the archives that this machine's own configuration names become named upstreams (those of UPSTREAM_… come first).",
     ),
     needs: 'machineSources',
+  },
+  'FILE_HOSTS_<c>': setting(
+    'Upstreams',
+    kinds.archiveHosts,
+    'any',
+    'Hosts that documents and redirects of the upstreams may lead to for files, besides the hosts of UPSTREAM_… themselves: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
+  ),
+  'DIST_URLS_<c>': {
+    ...setting(
+      'Clients',
+      kinds.choice('mirrors', 'rewrite'),
+      'mirrors',
+      "How clients learn that files can be had here: mirrors leaves the files' own addresses in documents (and so in lockfiles, which work without the cache); rewrite puts addresses of the cache in their place, for networks without a way out.",
+    ),
+    needs: 'distUrls',
   },
   UPSTREAM_PROXY: setting(
     'Upstreams',

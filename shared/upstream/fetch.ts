@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { CacheConfig, Config, Origin } from '../config/config';
+import { HostList } from '../config/host-list';
 import { isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
 import { createAddressCheck, portOf, type Listener } from './address';
@@ -11,7 +12,7 @@ import { IdleWatch } from './body';
 import { createConnector } from './connect';
 import { asMiss, mayAskNext, Miss, noted, statusFailure, worst } from './failover';
 import { createHealth } from './health';
-import { asTargetRefusal, createHops, discard } from './hops';
+import { asTargetRefusal, assertFileHost, createHops, discard } from './hops';
 import { candidatesFor, homeOf, homesOf, type Address, type Candidate, type Home } from './mirrors';
 import { createSlots } from './slots';
 import { createStandings } from './standing';
@@ -58,7 +59,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const userAgent = `larder/${version()}`;
   const slots = createSlots(SLOTS_PER_HOST);
   const standings = createStandings(config, options.cache);
-  const hops = createHops({ config, check, agents, watch, slots, standings, userAgent, via: `1.1 larder-${viaToken}` });
+  const fileHosts = { cache: options.cache?.name ?? '<cache>', allowed: new HostList(options.cache?.fileHosts ?? 'any') };
+  const hops = createHops({ config, check, agents, watch, slots, standings, fileHosts, userAgent, via: `1.1 larder-${viaToken}` });
   const connect = createConnector({ check, agents, standings, userAgent, connectMs: config.timeouts.connectMs });
   const cacheOf = (origin: Origin): string => (caches.find((each) => each.origins.includes(origin)) ?? options.cache)?.name ?? '<cache>';
 
@@ -88,6 +90,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const own = homes(origin);
       const url = candidatesFor(own, path, address)[0]?.url;
       if (!url) throw new LarderError('not-configured', { cache: cacheOf(origin) });
+      assertFileHost(fileHosts, own, url);
       const standing = standings.of(origin, own, url);
       await check.assertLiteral(url.hostname, portOf(url), standing).catch((error: unknown) => {
         throw standings.isConfigured(origin) ? error : asTargetRefusal(error);
