@@ -56,6 +56,10 @@ export interface Module {
   readonly defaultPort: number;
   /** purl type with which the package-URL library is asked for the default upstream; absent: none, or `defaultUpstream`. */
   readonly purlType?: string;
+  /** What of the URLs that the library gives belongs to the module's paths, and not to the registry's base: `/p2`. */
+  readonly purlPath?: string;
+  /** Its documents name files at the files' own hosts, and here only with DIST_URLS_<c>=rewrite: `Asked.distUrls` says which. */
+  readonly distUrls?: true;
   readonly routes: readonly Route[];
   /**
    * Targets (canonical) that belong to a package name, for `make purge p=`: documents, and all that begin with `prefix` ('': none).

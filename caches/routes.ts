@@ -42,6 +42,8 @@ export interface Asked {
   readonly accept: string | undefined;
   /** The request's path had empty segments (`//`), so relative references would be resolved at another depth than the route's. */
   readonly collapsed: boolean;
+  /** DIST_URLS_<c>, for modules that have it. */
+  readonly distUrls?: 'mirrors' | 'rewrite';
 }
 
 /** Pure functions over the body of a document. They run in a worker thread; a body may be 128 MiB. */
@@ -78,7 +80,10 @@ export class DocumentError extends Error {
 interface RouteBase {
   /** What a client of this protocol survives when there is no answer: a status (default), or nothing, the connection being closed. */
   readonly failure?: 'status' | 'close';
-  /** Responses carry a Last-Modified of ours where the upstream gives none: its clients revalidate by nothing else. */
+  /**
+   * Its clients revalidate by date only. What is listed, and files, carry a Last-Modified of ours where the upstream gives none; documents
+   * always do, and it moves with everything that makes a rendering another one.
+   */
   readonly dated?: true;
   /** Unique in the module; metric label and heading in the generated docs. */
   readonly name: string;
@@ -105,6 +110,14 @@ export interface ImmutableRoute extends RouteBase {
   readonly contentType: string;
   /** Canonical target of the document whose pins judge this file, fetched beside it when it is not held. */
   pinnedBy?(params: Params): string;
+  /** Where else its promise may stand, in the order in which to look, when the document that usually pins it does not name it. */
+  elsewhere?(params: Params): readonly Elsewhere[];
+  /** The upstream itself has no such path: where the file is, only a promise says. */
+  readonly onlyWhereSaid?: true;
+  /** Its documents often promise no digest: then the first that was seen counts, which the ledger keeps; another one is a digest change. */
+  readonly firstSeen?: true;
+  /** Whether it must be a zip archive: of what no digest is known of, that much can be seen. */
+  isZip?(params: Params): boolean;
   /** Digest that the URL itself carries, as SRI. */
   integrity?(params: Params): string | undefined;
   /** purl of the file, e.g. `pkg:npm/lodash@4.17.21`. */
@@ -126,6 +139,26 @@ export interface IndexGuess {
   readonly names: readonly string[];
   /** Folders above, with trailing slash, nearest first, whose own roster may list such an index too. */
   readonly above?: readonly string[];
+}
+
+/** Where a promise may stand that judges a file, or one that tells where files like it are. */
+export interface Elsewhere {
+  /** Canonical target of the document. */
+  readonly document: string;
+  /** What it promises there, if it is not the file itself but one like it. */
+  readonly target?: string;
+  /** The file's address, out of that of the one like it. */
+  source?(said: string): string;
+}
+
+/** Where a document says that something is which is only passed on. */
+export interface Said {
+  /** Canonical target of the document. */
+  readonly document: string;
+  /** What the document promises there: its `source` is what was said. */
+  readonly target: string;
+  /** The address to ask, out of what was said. */
+  address(said: string): string;
 }
 
 /** A file inside a zip archive. */
@@ -229,6 +262,8 @@ export interface PassthroughRoute extends RouteBase {
   readonly kind: 'passthrough';
   /** Needs the client's credentials to make sense: refused with a remedy while credentials are stripped. */
   readonly needsCredentials?: boolean;
+  /** Where the upstream has it, if only a document says so; what no document says does not exist. Unless given, at the origin. */
+  saidBy?(params: Params): Said;
   /** Documents (canonical targets) that a successful request with an unsafe method makes stale. */
   stales?(params: Params): readonly string[];
 }

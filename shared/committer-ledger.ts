@@ -18,6 +18,12 @@ export function performOnLedger(ledger: Ledger, jobs: readonly Job[]): unknown {
       return ledger.notes(job.prefix);
     case 'setNote':
       return ledger.setNotes(jobs.filter((one) => one.op === 'setNote'));
+    case 'firstSeen':
+      return ledger.firstSeen(job.key);
+    case 'setFirstSeen':
+      return ledger.setFirstSeen(job.key, job.integrity, job.at);
+    case 'addDigestChange':
+      return ledger.addDigestChange(job.change);
     case 'dropNote':
       return ledger.dropNote(job.name);
     default:

@@ -4,6 +4,7 @@ import { isLarderError, LarderError } from '../errors';
 import { packPins, type PinList } from '../integrity/pin-list';
 import type { Entry, NewEntry } from '../store/entry';
 import type { RenderJob, RenderResult } from '../documents/types';
+import { revisionDate } from './document-dates';
 import { Download } from './download';
 import { notThere } from './head';
 import { GrowingBody } from './growing-body';
@@ -86,7 +87,8 @@ export async function fetchDocument(
     ? await readDocument(rooms, plan, { url: last.url, home: last.base }, { body: bytes }, last.contentEncoding, wanted)
     : undefined;
   if (checked?.pins) watcher.promised?.(checked.pins);
-  const entry = entryOf(rooms, last, { ...digested, integrity });
+  const dated = route.dated ? { revisedAt: revisionDate(rooms.now(), held) } : {};
+  const entry = { ...entryOf(rooms, last, { ...digested, integrity }), ...dated };
   const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
   const kept = isOvertaken() ? { ...entry, stale: true } : entry;
   return keep(rooms, plan, kept, bytes, checked?.pins, rendered, keeping === 'in-memory' || rooms.store.notStoring() !== undefined);

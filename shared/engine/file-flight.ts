@@ -2,7 +2,7 @@
  * One fetch of one file per key, detached from the client that began it, with any number of readers. The tail is held back until
  * the digest agrees with the pin, so no client ever has a complete wrong body.
  */
-import type { Pin } from '../../caches/module';
+import type { ImmutableRoute, Pin } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
 import { digestFile } from '../integrity/digest';
 import { sriAgrees, strongestAlgorithm, type Algorithm } from '../integrity/sri';
@@ -235,7 +235,22 @@ export class FileFlight {
     this.body.notify();
     if (!(await this.body.flushed()) || this.spool.file === undefined) return undefined;
     const stored = await this.spool.commit(this.plan.key, entry);
-    return stored && stored.pin === undefined ? this.catchUp(stored) : stored;
+    if (stored?.pin !== undefined) return stored;
+    const kept = stored && (await this.catchUp(stored));
+    return kept?.pin === undefined && (this.plan.route as ImmutableRoute).firstSeen ? kept && this.remember(kept) : kept;
+  }
+
+  /** Nothing promises a digest: from now on this one counts. */
+  private async remember(stored: Entry): Promise<Entry | undefined> {
+    const { store, log } = this.rooms;
+    const { key, integrity } = stored;
+    try {
+      await store.setFirstSeen(key, integrity);
+      return (await store.amend(key, integrity, { pin: integrity })) ?? stored;
+    } catch (error) {
+      log.warn('ledger-unwritable', { key, reason: errorText(error) });
+      return stored;
+    }
   }
 
   /** A promise that was learnt between our look and the commit was compared with nothing: it is now. */

@@ -1,8 +1,11 @@
 /** Compares a whole file with what is promised of it, once more with a fresh document if they disagree. */
-import { LarderError } from '../errors';
+import type { ImmutableRoute } from '../../caches/module';
+import { errorText, LarderError } from '../errors';
 import { digestFile, type Digested } from '../integrity/digest';
 import { sriAgrees, strongestAlgorithm } from '../integrity/sri';
+import { isWholeZip } from './archive-member';
 import type { FilePlaces } from './file-places';
+import { hostOf } from './head';
 import { pinWaited, type PinSource } from './pin-source';
 import type { Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
@@ -34,7 +37,8 @@ export class FileJudge {
     const facts = { target: this.plan.path, expected: pin?.integrity ?? 'a promise', got: contentAddress(digest) };
     if (!pin?.integrity) {
       const isElsewhere = pin !== undefined && this.places.isElsewhere(arrival.path, pin);
-      return arrival.guessed || isElsewhere ? { wrong: new LarderError('integrity', facts) } : { digest };
+      if (arrival.guessed || isElsewhere) return { wrong: new LarderError('integrity', facts) };
+      return (this.plan.route as ImmutableRoute).firstSeen ? this.byFirstSeen(digest, arrival) : { digest };
     }
     if (await this.agrees(pin.integrity, digest)) return { digest, pin: pin.integrity };
     const newer = await pinWaited(this.pins.refreshed(), pinWaitMs);
@@ -42,6 +46,34 @@ export class FileJudge {
       return { digest, pin: newer.integrity };
     this.rooms.log.error('integrity', { ...facts, key: this.plan.key, upstream: arrival.upstream });
     return { wrong: new LarderError('integrity', facts) };
+  }
+
+  /** What nothing promises a digest of is to stay what it was when it was first seen, as CHANGED_<c> has it. */
+  private async byFirstSeen(digest: Digested, { upstream }: Arrival): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
+    const { store, log, cache } = this.rooms;
+    const { key, path: target } = this.plan;
+    const held = await store.firstSeen(key).catch((error: unknown) => {
+      log.warn('ledger-unreadable', { key, reason: errorText(error) });
+      return undefined;
+    });
+    if (held === undefined) return (await this.isWhole()) ? { digest } : { wrong: new LarderError('upstream-failed', noArchive(upstream)) };
+    if (sriAgrees(held, digest.digests) === true) return { digest, pin: held };
+    const promised = contentAddress(digest);
+    log.error('digest-changed', { target, held, promised, policy: cache.changed });
+    await store
+      .noteDigestChange(key, held, promised)
+      .catch((error: unknown) => log.warn('ledger-unwritable', { key, reason: errorText(error) }));
+    // What was there before cannot be kept: it is gone, or nobody would have asked.
+    return cache.changed === 'follow'
+      ? { digest }
+      : { wrong: new LarderError('digest-changed', { target, held, promised, cache: cache.name }) };
+  }
+
+  /** Whether a zip archive is one, as far as that is seen without unpacking. */
+  private async isWhole(): Promise<boolean> {
+    const { route, params } = this.plan;
+    const file = (route as ImmutableRoute).isZip?.(params) === true ? await this.file() : undefined;
+    return file === undefined || isWholeZip(file);
   }
 
   /** @throws LarderError overloaded: the digest was not computed on the way, and the bytes are not in a file any more */
@@ -54,4 +86,8 @@ export class FileJudge {
     if (file === undefined) throw new LarderError('overloaded', { what: 'the disk became full before the bytes could be verified' });
     return sriAgrees(pin, (await digestFile(file, [algorithm])).digests) === true;
   }
+}
+
+function noArchive(upstream: string): { host: string; reason: string } {
+  return { host: hostOf(upstream), reason: 'what came is no whole zip archive' };
 }

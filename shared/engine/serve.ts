@@ -2,12 +2,13 @@
  * The engine of one cache, as a table of contents: plan the request, then documents, files, or pass it on.
  * Each way ends in an Answer that http/ sends, or in a LarderError that http/ turns into the ecosystem's error.
  */
-import type { DocumentRoute } from '../../caches/module';
+import type { Asked, DocumentRoute } from '../../caches/module';
 import type { Origin } from '../config/config';
 import { errorText, isLarderError, LarderError } from '../errors';
 import { Absences } from './absences';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
+import { DocumentDates } from './document-dates';
 import { DocumentDesk, type DocumentAnswer } from './document-desk';
 import { wholeOrEarly } from './early';
 import { FileDesk } from './file-desk';
@@ -22,19 +23,14 @@ import { PrivateSources } from './private-sources';
 import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
 import { openRosterHouse, type RosterHouse, type RosterOptions } from './roster-house';
 import { strongEtag, type EngineRooms } from './rooms';
+import { elsewhere, whereSaid, type PassOn } from './where-said';
 import { why } from './why';
 import type { Seen } from './witness';
 
 /** Of one request: with the held document, with its rendering, and with neither. */
 const MOST_ATTEMPTS = 3;
 
-/** A request that goes to the upstream as it is, for http/passthrough. */
-export interface PassOn {
-  readonly pass: 'route' | 'authorization' | 'write';
-  readonly plan: Plan;
-  /** The way leads to another host than the credentials are for: they stay here. */
-  readonly anonymous?: true;
-}
+export type { PassOn } from './where-said';
 
 export class Engine {
   private readonly negative: NegativeCache;
@@ -43,6 +39,7 @@ export class Engine {
   private readonly files: FileDesk;
   private readonly renditions: Renditions;
   private readonly sources: PrivateSources;
+  private readonly dates: DocumentDates;
   private readonly rosterHouse: RosterHouse | undefined;
 
   /** @param rosters what it takes to deal with rosters; only for modules that have some */
@@ -53,6 +50,7 @@ export class Engine {
     this.negative = new NegativeCache(rooms.config.negativeTtlSeconds, rooms.now);
     this.bodies = new HeldBodies(rooms);
     this.sources = new PrivateSources(rooms.now);
+    this.dates = new DocumentDates(rooms);
     const hosts = new FileHosts(rooms);
     this.documents = new DocumentDesk(rooms, this.negative, this.bodies, hosts);
     const absences = new Absences(rooms, this.documents);
@@ -81,6 +79,8 @@ export class Engine {
       if (plan.route.needsCredentials === true && cache.clientAuth === 'strip') {
         throw new LarderError('credentials-stripped', { what: plan.route.purpose, cache: cache.name });
       }
+      const { saidBy } = plan.route;
+      if (saidBy) return whereSaid(this.rooms, this.documents, plan, saidBy(plan.params));
       if (plan.route.stales) return { pass: 'write', plan };
       return { pass: this.forwarded(plan, request) === undefined ? 'route' : 'authorization', plan };
     }
@@ -160,8 +160,7 @@ export class Engine {
     const document = planPinningDocument(this.rooms.module, this.rooms.cache, plan);
     const source = document && this.sources.find(authorization, document.key, plan.path);
     if (source === undefined) return { pass: 'authorization', plan };
-    const isSameHost = URL.canParse(source) && new URL(source).origin === new URL(plan.origin.bases[0] ?? '').origin;
-    return { pass: 'authorization', plan: { ...plan, path: source }, ...(isSameHost ? {} : { anonymous: true }) };
+    return { pass: 'authorization', ...elsewhere(plan, source) };
   }
 
   private async file(plan: Plan, request: EngineRequest): Promise<Answer> {
@@ -178,7 +177,7 @@ export class Engine {
   /** A document; its answer may begin before it is there. @throws LarderError */
   private document(plan: Plan, request: EngineRequest): Promise<Answer> {
     const { codec, vary } = plan.route as DocumentRoute;
-    const variant = variantOf(plan, { accept: request.accept, collapsed: request.collapsed === true });
+    const variant = variantOf(plan, this.asked(request));
     const contentType = codec?.early?.(variant);
     const whole = this.wholeDocument(plan, request);
     if (contentType === undefined) return whole;
@@ -192,9 +191,15 @@ export class Engine {
     });
   }
 
+  /** What a request wants of a document. */
+  private asked({ accept, collapsed }: EngineRequest): Asked {
+    const { distUrls } = this.rooms.cache;
+    return { accept, collapsed: collapsed === true, ...(distUrls === undefined ? {} : { distUrls }) };
+  }
+
   private async wholeDocument(plan: Plan, request: EngineRequest): Promise<Answer> {
-    const collapsed = request.collapsed === true;
-    const variant = variantOf(plan, { accept: request.accept, collapsed });
+    const asked = this.asked(request);
+    const variant = variantOf(plan, asked);
     const { codec } = plan.route as DocumentRoute;
     const wanted = codec && { variant, base: request.documentBase ?? request.base + plan.mount, gzip: request.gzip };
     let isReadable = true;
@@ -204,7 +209,7 @@ export class Engine {
         if (!wanted) return await this.plain(plan, document);
         const rendition = await this.renditions.of(plan, document, wanted);
         if (!rendition) throw noSuchPart(plan, variant);
-        return await this.rendered(plan, document, rendition, collapsed);
+        return await this.rendered(plan, document, rendition, asked);
       } catch (error) {
         // What was held is gone, or damaged and quarantined now: once more, from the upstream.
         if (!isLarderError(error) || !isOfHeld(error) || attempt === MOST_ATTEMPTS) throw error;
@@ -213,7 +218,7 @@ export class Engine {
     }
   }
 
-  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, collapsed: boolean): Promise<Answer> {
+  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, asked: Asked): Promise<Answer> {
     const { entry, outcome } = document;
     if (!document.unstored) this.rooms.store.used(entry.key);
     const lifetime = lifetimeSeconds(plan.route, this.rooms.cache);
@@ -225,10 +230,10 @@ export class Engine {
       cacheControl: `public, max-age=${lifetime}`,
       vary: varyOf(vary),
       confirmedAt: entry.checkedAt,
-      ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, { accept, collapsed }) }),
+      ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, { ...asked, accept }) }),
       ...(document.detail === undefined ? {} : { detail: document.detail }),
       ...(rendition.contentEncoding === undefined ? {} : { contentEncoding: rendition.contentEncoding }),
-      ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
+      ...(await this.dates.of(plan.route, entry)),
     };
     if (!Buffer.isBuffer(rendition.body)) return { ...about, body: await this.bodies.open(rendition.body) };
     const freshUntil = this.rooms.config.offline ? Infinity : entry.checkedAt + lifetime * 1000;

@@ -25,6 +25,8 @@ export interface EntryFacts {
   readonly lastModified?: string;
   /** When these bytes came, ms since the epoch. */
   readonly storedAt: number;
+  /** Documents: the date that clients are told of this revision, ms since the epoch in whole seconds; of routes with `dated` only. */
+  readonly revisedAt?: number;
   /** When the upstream last confirmed them, ms since the epoch. */
   readonly checkedAt: number;
   /** Marked stale by a write through us: revalidate before the next answer. */

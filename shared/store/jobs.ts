@@ -24,7 +24,10 @@ export type Job =
   | { readonly op: 'note'; readonly name: string }
   | { readonly op: 'notes'; readonly prefix: string }
   | { readonly op: 'setNote'; readonly name: string; readonly value: string; readonly at: number }
-  | { readonly op: 'dropNote'; readonly name: string };
+  | { readonly op: 'dropNote'; readonly name: string }
+  | { readonly op: 'firstSeen'; readonly key: string }
+  | { readonly op: 'setFirstSeen'; readonly key: string; readonly integrity: string; readonly at: number }
+  | { readonly op: 'addDigestChange'; readonly change: DigestChange };
 
 export type Op = Job['op'];
 
@@ -57,6 +60,9 @@ export interface Answers {
   notes: readonly Note[];
   setNote: undefined;
   dropNote: undefined;
+  firstSeen: string | undefined;
+  setFirstSeen: undefined;
+  addDigestChange: undefined;
 }
 
 export interface Request {

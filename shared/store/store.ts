@@ -204,6 +204,18 @@ class DiskStore implements LarderStore {
     await this.committer.ask({ op: 'setNote', name, value, at: Date.now() });
   }
 
+  firstSeen(key: string): Promise<string | undefined> {
+    return this.committer.ask({ op: 'firstSeen', key });
+  }
+
+  async setFirstSeen(key: string, integrity: string): Promise<void> {
+    await this.committer.ask({ op: 'setFirstSeen', key, integrity, at: Date.now() });
+  }
+
+  async noteDigestChange(key: string, held: string, got: string): Promise<void> {
+    await this.committer.ask({ op: 'addDigestChange', change: { key, held, promised: got, at: Date.now() } });
+  }
+
   async dropNote(name: string): Promise<void> {
     await this.committer.ask({ op: 'dropNote', name });
   }
