@@ -35,6 +35,8 @@ export interface Ecosystem {
   /** Where the upstream is asked for what promises the file, and what it answers there. */
   readonly promisePath: string;
   promise(upstream: FakeUpstream, what: Offer): Reply;
+  /** Only its promise tells where the file is: it is never asked for before that. */
+  readonly isFoundByPromise?: true;
   /** What a client gets that asks in vain for a document: a status, or a closed connection. */
   readonly failure: 'status' | 'close';
   /** What becomes of a held file when its promise changes (CHANGED_<c> as it is by default). */
@@ -134,5 +136,40 @@ const apt: Ecosystem = {
   revision: (body) => /^Description: (.*)$/m.exec(String(body))?.[1],
 };
 
+const REFERENCE = '0c'.repeat(20);
+const composer: Ecosystem = {
+  module: 'composer',
+  document: '/p2/acme/a.json',
+  file: `/dists/acme/a/1.0.0.0/${REFERENCE}.zip`,
+  reads: ['/packages.json', '/p2/acme/a.json'],
+  noDocument: '/p2/acme/b.json',
+  noFile: `/dists/acme/b/1.0.0.0/${REFERENCE}.zip`,
+  documentPath: '/p2/acme/a.json',
+  filePath: `/archives/a/${REFERENCE}.zip`,
+  promisePath: '/p2/acme/a.json',
+  promise({ url }, { body, revision = REVISION }) {
+    const shasum = createHash('sha1').update(body).digest('hex');
+    const dist = { type: 'zip', url: url + composer.filePath, reference: REFERENCE, shasum };
+    const [first, ...older] = [...new Set([revision, REVISION])].map((version) => ({ version, version_normalized: `${version}.0` }));
+    const packages = { 'acme/a': [{ name: 'acme/a', ...first, dist }, ...older] };
+    return { body: JSON.stringify({ minified: 'composer/2.0', packages }), headers: { 'content-type': 'application/json' } };
+  },
+  failure: 'status',
+  changed: 'refuse',
+  isFoundByPromise: true,
+  house: (...mirrors) => ({ module: 'composer', upstream: mirrors.map(({ url }) => url), env: {} }),
+  offer(upstream, what) {
+    upstream.on(rootOf(composer), { body: JSON.stringify({ packages: [], 'metadata-url': '/p2/%package%.json' }) });
+    offerBoth(composer, upstream, what);
+  },
+  revision: (body) => (JSON.parse(String(body)) as { packages: { 'acme/a'?: { version?: string }[] } }).packages['acme/a']?.[0]?.version,
+};
+
+function rootOf({ reads }: Ecosystem): string {
+  return reads[0] ?? '/';
+}
+
 /** Every ecosystem there is a row of. */
-export const ecosystems: readonly Ecosystem[] = [npm, pip, apt].filter(({ module }) => modules.some(({ name }) => name === module));
+export const ecosystems: readonly Ecosystem[] = [npm, pip, apt, composer].filter(({ module }) =>
+  modules.some(({ name }) => name === module),
+);
