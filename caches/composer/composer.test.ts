@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { matchRoute, type ImmutableRoute, type Pin } from '../module';
 import { laws } from '../../shared/testing/laws';
 import { composer } from './composer';
+import { rootDocument } from './root-document';
+import { normalizeVersion } from './version';
 import { versionsDocument } from './versions-document';
 
 const FIXTURES = join(__dirname, '..', '..', '..', 'caches', 'composer', 'fixtures');
@@ -130,4 +132,102 @@ describe('renderings', () => {
       JSON.parse(JSON.stringify(document), (key, value: unknown) => (key === 'url' ? undefined : value));
     expect(without(is)).toEqual(without(was));
   });
+});
+
+describe('the root document', () => {
+  const HOME = 'https://upstream.example';
+  const render = (body: object | Buffer, home = HOME, variant = 'mirrors'): Record<string, unknown> => {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+    const rendered = rootDocument.render(bytes, { path: '/packages.json', home, url: `${home}/packages.json`, variant, base: BASE });
+    return JSON.parse(String(rendered?.body)) as Record<string, unknown>;
+  };
+  const METADATA = { 'metadata-url': '/p2/%package%.json' };
+
+  it('has every address here and absolute, says what the repository says, and offers nothing that is not served', () => {
+    expect(render(fixture('packages.json'))).toEqual({
+      packages: [],
+      'metadata-url': `${BASE}/p2/%package%.json`,
+      mirrors: [{ 'dist-url': `${BASE}/dists/%package%/%version%/%reference%.%type%`, preferred: true }],
+      'notify-batch': `${BASE}/downloads/`,
+      search: `${BASE}/search.json?q=%query%&type=%type%`,
+      list: `${BASE}/packages/list.json`,
+      'providers-api': `${BASE}/providers/%package%.json`,
+      'metadata-changes-url': `${BASE}/metadata/changes.json`,
+      'security-advisories': { metadata: false, 'api-url': `${BASE}/api/security-advisories/` },
+      filter: {
+        metadata: true,
+        lists: ['malware'],
+        'api-url': `${BASE}/api/filter/`,
+        'summary-url': `${BASE}/api/filter/summary.json`,
+      },
+      warning: 'Support for Composer 1 will be shutdown',
+      'warning-versions': '<1.99',
+      info: 'a notice',
+      'info-versions': '>=2',
+    });
+  });
+
+  it('says where each service is: addresses from the root are at the host, not at the repository', () => {
+    const body = Buffer.from(JSON.stringify({ 'metadata-url': '/satis/p2/%package%.json', search: '/find.json?q=%query%' }));
+    const home = 'https://git.example/satis';
+    expect(rootDocument.pins(body, { path: '/packages.json', home, url: `${home}/packages.json` })).toEqual([
+      { target: '/search.json', source: 'https://git.example/find.json' },
+    ]);
+  });
+
+  it.each<[string, unknown]>([
+    ['without an api-url, of packages without number', { metadata: true }],
+    ['with an api-url that is none', { metadata: false, 'api-url': 'ftp://x.example/' }],
+    ['that is no object', []],
+  ])('does not offer advisories %s: clients would take that for an error', (_what, advisories) => {
+    expect(Object.keys(render({ ...METADATA, 'security-advisories': advisories }))).not.toContain('security-advisories');
+  });
+
+  it('offers advisories in documents, where the packages are named', () => {
+    const body = { ...METADATA, 'available-packages': ['a/b'], 'security-advisories': { metadata: true } };
+    expect(render(body)).toMatchObject({ 'security-advisories': { metadata: true }, 'available-packages': ['a/b'] });
+  });
+
+  it('has the packages that stand in it, as rewrite with addresses here', () => {
+    const dist = { type: 'zip', url: 'https://files.example/a.zip', reference: reference(1) };
+    const body = { packages: { 'a/b': { '1.0': { version: '1.0', dist } } } };
+    expect(render(body)['packages']).toEqual(body.packages);
+    expect(render(body, HOME, 'rewrite')['packages']).toEqual({
+      'a/b': { '1.0': { version: '1.0', dist: { ...dist, url: `${BASE}/dist/files.example/a.zip?for=a/b/1.0.0.0/${reference(1)}.zip` } } },
+    });
+  });
+
+  it.each<[string, object]>([
+    ['Composer 1 only', { 'providers-url': '/p/%package%$%hash%.json' }],
+    ['versions that are elsewhere', { 'metadata-url': '/files/p2/%package%.json' }],
+    ['packages that are none', { packages: 'many', ...METADATA }],
+  ])('of %s is one error', (_what, body) => {
+    expect(() => render(body)).toThrow(expect.objectContaining({ code: 'document-invalid' }));
+  });
+});
+
+test.each([
+  ['1.0', '1.0.0.0'],
+  ['v1.2.3', '1.2.3.0'],
+  ['1.0.0-beta5', '1.0.0.0-beta5'],
+  ['1.0.0.RC.15-dev', '1.0.0.0-RC15-dev'],
+  ['1.0.0-pl3', '1.0.0.0-patch3'],
+  ['1.0-stable', '1.0.0.0'],
+  ['20100102-203040-p1', '20100102.203040-patch1'],
+  ['2010.01.02', '2010.01.02.0'],
+  ['1.0.0+foo', '1.0.0.0'],
+  ['dev-master', 'dev-master'],
+  ['master', 'dev-master'],
+  ['DEV-FOOBAR', 'dev-FOOBAR'],
+  ['1.x-dev', '1.9999999.9999999.9999999-dev'],
+  ['2.1.x-dev', '2.1.9999999.9999999-dev'],
+  ['dev-feature/x', 'dev-feature/x'],
+  ['1.0.0 as 2.0', '1.0.0.0'],
+  ['', undefined],
+  ['a', undefined],
+  ['1.0.0-meh', undefined],
+  ['1.0.0.0.0', undefined],
+  ['x'.repeat(300), undefined],
+])('the normal form of %s is %s', (said, normal) => {
+  expect(normalizeVersion(said)).toBe(normal);
 });

@@ -49,7 +49,7 @@ export function serviceUrl({ path }: Service, said: string, home: string): Servi
   const at = absolute.indexOf('?');
   const url = at < 0 ? absolute : absolute.slice(0, at);
   const placeholders = url.split('%package%').length - 1;
-  if (placeholders !== (path.includes('%package%') ? 1 : 0) || /%(?!package%)(?![0-9A-Fa-f]{2})/.test(url)) return undefined;
+  if (placeholders !== (path.includes('%package%') ? 1 : 0) || /%(?![0-9A-Fa-f]{2})/.test(url.replace('%package%', ''))) return undefined;
   const query = at < 0 ? '' : absolute.slice(at);
   return /^\?[!-~]*$|^$/.test(query) ? { url, query } : undefined;
 }
