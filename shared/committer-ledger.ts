@@ -22,6 +22,8 @@ export function performOnLedger(ledger: Ledger, jobs: readonly Job[]): unknown {
       return ledger.firstSeen(job.key);
     case 'setFirstSeen':
       return ledger.setFirstSeen(job.key, job.integrity, job.at);
+    case 'dropFirstSeen':
+      return ledger.dropFirstSeen(job.prefix);
     case 'addDigestChange':
       return ledger.addDigestChange(job.change);
     case 'dropNote':

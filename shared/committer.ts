@@ -187,7 +187,6 @@ class Committer {
         return (await this.writer.remove(job.keys)).removed;
       case 'removePrefix':
         this.catalogue.deletePinsWithPrefix(job.prefix);
-        this.outbox.trying('ledger-unwritable', this.data.ledgerFile, () => this.ledger.dropFirstSeen(job.prefix));
         return (await this.writer.remove(this.catalogue.keysWithPrefix(job.prefix))).removed;
       case 'quarantine':
         return this.writer.quarantine(job.integrity);

@@ -249,12 +249,11 @@ export class FileDesk {
   async locate(plan: Plan, range: string, known?: FilePlaces): Promise<{ path: string; response: UpstreamResponse }> {
     const places = known ?? (await this.clues(plan)).places;
     let worst: LarderError | undefined;
-    const { headersMs } = this.rooms.config.timeouts;
-    for (let path: string | undefined = await places.first(headersMs); path !== undefined;) {
+    for (let path: string | undefined = await places.first(); path !== undefined;) {
       const response = await askPlace(this.rooms, plan, path, range);
       if (!('code' in response)) return { path, response };
       if (worst === undefined || isAbsence(worst)) worst = response;
-      path = await places.next(headersMs);
+      path = await places.next(this.rooms.config.timeouts.headersMs);
     }
     if (worst && isAbsence(worst)) throw places.undecided() ?? worst;
     throw worst ?? new LarderError('internal', { reason: 'a file has no address' });
@@ -263,10 +262,7 @@ export class FileDesk {
   /** What judges a file, and where it may be. */
   private async clues(plan: Plan): Promise<FileClues> {
     const route = plan.route as ImmutableRoute;
-    const [pins, guess] = await Promise.all([
-      this.promises(plan),
-      route.pinnedBy && !route.onlyWhereSaid ? this.hosts.base(plan.origin) : undefined,
-    ]);
+    const [pins, guess] = await Promise.all([this.promises(plan), route.pinnedBy ? this.hosts.base(plan.origin) : undefined]);
     const places = new FilePlaces(this.rooms, plan, pins, guess);
     return { pins, places, ...(route.memberOf ? { takeOut: () => this.archives.takeOut(plan) } : {}) };
   }

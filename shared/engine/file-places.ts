@@ -27,11 +27,11 @@ export class FilePlaces {
   }
 
   /**
-   * What to ask first. @param waitMs how long to wait for the document, if nothing else tells
+   * What to ask first; where only documents tell, one is waited for.
    * @throws LarderError if nobody says where it is
    */
-  async first(waitMs: number): Promise<string> {
-    const path = this.isOnlyWhereSaid ? await this.next(waitMs) : (this.untried() ?? this.plan.path);
+  async first(): Promise<string> {
+    const path = this.isOnlyWhereSaid ? await this.next(this.rooms.config.timeouts.headersMs) : (this.untried() ?? this.plan.path);
     if (path !== undefined) return path;
     throw this.undecided() ?? new LarderError('upstream-not-found', { target: this.plan.path });
   }

@@ -48,7 +48,7 @@ export class FileSearch {
     const { rooms, places, download } = this.its;
     let worst: Failed | undefined;
     let wrong: { readonly path: string; readonly base: string; readonly disturbed: boolean } | undefined;
-    for (let path = await places.first(rooms.config.timeouts.headersMs); ;) {
+    for (let path = await places.first(); ;) {
       const tried = await this.attempt(path);
       if ('entry' in tried) return tried.entry;
       if (worst === undefined || gravity(tried) > gravity(worst)) worst = tried;

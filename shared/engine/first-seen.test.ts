@@ -66,7 +66,9 @@ it.each(['refuse', 'keep'])('other bytes are a digest change: CHANGED_composer=%
   const got = await house.get(target);
   expect([got.status, JSON.parse(got.body.toString())]).toMatchObject([502, { code: 'digest-changed' }]);
   expect((await house.why(target)).entry).toBeNull();
-  expect(house.said('digest-changed').slice(0, 1)).toMatchObject([{ level: 'error', facts: { target, held: sri(archiveOf(NAME, FIRST), 'sha256') } }]);
+  expect(house.said('digest-changed').slice(0, 1)).toMatchObject([
+    { level: 'error', facts: { target, held: sri(archiveOf(NAME, FIRST), 'sha256') } },
+  ]);
   expect((await house.appliance.status()).digestChanges).toMatchObject({ count: 1 });
 });
 

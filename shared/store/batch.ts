@@ -22,6 +22,7 @@ const OF_LEDGER: ReadonlySet<Op> = new Set<Op>([
   'dropNote',
   'firstSeen',
   'setFirstSeen',
+  'dropFirstSeen',
   'addDigestChange',
 ]);
 const UNLOCKED: ReadonlySet<Op> = new Set<Op>(['pin', 'counts', 'keys', ...OF_LEDGER]);

@@ -27,6 +27,7 @@ export type Job =
   | { readonly op: 'dropNote'; readonly name: string }
   | { readonly op: 'firstSeen'; readonly key: string }
   | { readonly op: 'setFirstSeen'; readonly key: string; readonly integrity: string; readonly at: number }
+  | { readonly op: 'dropFirstSeen'; readonly prefix: string }
   | { readonly op: 'addDigestChange'; readonly change: DigestChange };
 
 export type Op = Job['op'];
@@ -62,6 +63,7 @@ export interface Answers {
   dropNote: undefined;
   firstSeen: string | undefined;
   setFirstSeen: undefined;
+  dropFirstSeen: undefined;
   addDigestChange: undefined;
 }
 

@@ -129,8 +129,11 @@ class DiskStore implements LarderStore {
     return keys.length === 0 ? 0 : this.committer.ask({ op: 'remove', keys });
   }
 
-  removePrefix(prefix: string): Promise<number> {
+  async removePrefix(prefix: string): Promise<number> {
     this.pins.clear((document) => document.startsWith(prefix));
+    await this.committer.ask({ op: 'dropFirstSeen', prefix }).catch((error: unknown) => {
+      this.options.log.warn('ledger-unwritable', { prefix, reason: errorText(error) });
+    });
     return this.committer.ask({ op: 'removePrefix', prefix });
   }
 

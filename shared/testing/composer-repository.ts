@@ -3,6 +3,7 @@
  * and notes of installations on another. Anything can be overridden through `on` of the three.
  */
 import { createHash } from 'node:crypto';
+import { sendReply } from './reply';
 import { startUpstream, type FakeUpstream } from './upstream';
 import { makeZip } from './wheel';
 
@@ -45,6 +46,11 @@ export async function startRepository(): Promise<FakeRepository> {
   const [upstream, files, services] = await Promise.all([startUpstream(), startUpstream(), startUpstream()]);
   const path = (name: string, release: ReleaseSpec): string => `/repos/${name}/zipball/${referenceOf(name, release)}`;
   upstream.on('/packages.json', { headers: JSON_HEADERS, body: JSON.stringify(rootOf(upstream.url, services.url)) });
+  const archives = new Map<string, Buffer>();
+  files.on(/^\/repos\//, (request, response, seen) => {
+    const body = archives.get(seen.path);
+    return sendReply(request, response, body ? { body, ranges: 'yes' } : { status: 404 });
+  });
   const repository: FakeRepository = {
     url: upstream.url,
     upstream,
@@ -60,7 +66,7 @@ export async function startRepository(): Promise<FakeRepository> {
           minified: 'composer/2.0',
         });
         upstream.on(`/p2/${name}${isDev ? '~dev' : ''}.json`, { headers: JSON_HEADERS, body });
-        for (const release of versions) files.on(path(name, release), { body: archiveOf(name, release), ranges: 'yes' });
+        for (const release of versions) archives.set(path(name, release), archiveOf(name, release));
       }
       return repository;
     },

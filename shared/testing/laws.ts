@@ -3,7 +3,6 @@
  * `laws(module, …)` from its own test with its examples of spellings and documents.
  */
 import fc from 'fast-check';
-import { types } from 'node:util';
 import {
   matchRoute,
   type Asked,
@@ -15,6 +14,7 @@ import {
   type Route,
 } from '../../caches/module';
 import { listLaws, SOME_SHA256 } from './list-laws';
+import { mutations, onlyDocumentErrors } from './mutations';
 
 export interface LawTables {
   /** Groups of targets that must be one key. */
@@ -268,44 +268,4 @@ function urlsIn(tables: LawTables, rendered: Rendered | undefined, from: string)
     else expect(url.host).not.toBe(new URL(BASE).host);
   }
   return absolute;
-}
-
-/** Cut off, a range removed or doubled, or bytes that mean something put in. */
-function mutations(body: Buffer): fc.Arbitrary<Buffer> {
-  const offset = fc.nat(body.length);
-  const piece = fc.constantFrom(
-    '{',
-    '}',
-    '[',
-    ']',
-    '"',
-    ',',
-    ':',
-    '\\',
-    '\\u0000',
-    '<',
-    '>',
-    '\n',
-    '\0',
-    '"__proto__":1,',
-    'null',
-    '{}',
-    '-',
-    '\xff',
-  );
-  return fc.oneof(
-    offset.map((end) => body.subarray(0, end)),
-    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at), body.subarray(at + length)])),
-    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at + length), body.subarray(at)])),
-    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at)])),
-    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at + 1)])),
-  );
-}
-
-function onlyDocumentErrors(act: () => unknown): void {
-  try {
-    act();
-  } catch (error) {
-    if (!types.isNativeError(error) || (error as NodeJS.ErrnoException).code !== 'document-invalid') throw error;
-  }
 }
