@@ -29,6 +29,15 @@ export interface OwnAnswer {
   readonly leadsTo: string;
 }
 
+/** Mirrors of plain hosts, beside the registries: nothing of theirs is rewritten, and nothing promises digests. */
+export interface PlainMirrors {
+  readonly routes: readonly Route[];
+  /** Raw target at which clients learn of them … */
+  readonly list: string;
+  /** … and what they are told. `path` has a slash at both ends, `base` none. */
+  describe(mirrors: readonly { readonly base: string; readonly path: string }[]): Rendered;
+}
+
 /** One client's line for the README, `make start` and the generated docs. */
 export interface ClientLine {
   readonly client: string;
@@ -87,18 +96,21 @@ export interface Module {
     /** @param file its path, which may tell its format @returns name (one path segment; two may have the same) and base URL, in order; never throws */
     read(file: string, text: string): ReadonlyArray<{ readonly name: string; readonly base: string; readonly suites: readonly string[] }>;
   };
+  /** It also mirrors plain hosts (MIRROR_<N>_URL), each at /mirror/<n>/. */
+  readonly mirrors?: PlainMirrors;
   /** URL of a canonical path at a mirror's base (no trailing slash), where that is not simply base + path. */
   address?(base: string, path: string): string;
 }
 
-/** The first route whose methods and RegExp match. @returns undefined if none does (404, or 405 if `otherMethods`) */
+/** The first route whose methods and RegExp match; of the module unless given. @returns undefined if none does (404, or 405 if `otherMethods`) */
 export function matchRoute(
   module: Module,
   method: string,
   target: string,
+  routes: readonly Route[] = module.routes,
 ): { route: Route; params: Params } | { route?: undefined; otherMethods: string[] } {
   const otherMethods = new Set<string>();
-  for (const route of module.routes) {
+  for (const route of routes) {
     const found = route.target.exec(target);
     if (!found) continue;
     const methods = route.methods ?? ['GET', 'HEAD'];

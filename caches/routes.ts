@@ -247,6 +247,8 @@ export interface ListedIndex {
 export interface DocumentRoute extends RouteBase {
   readonly kind: 'document';
   readonly ttlSeconds: number;
+  /** Says what the origin has: an origin may have a lifetime of its own for it. */
+  readonly ofOrigin?: true;
   /** Headers sent upstream besides the engine's own (lower-case names). */
   readonly ask?: Readonly<Record<string, string>>;
   /** How it is rewritten; absent: stored and served as it is. */

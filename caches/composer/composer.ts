@@ -1,6 +1,7 @@
 /** Composer's repository protocol, version 2, as Composer 2 speaks it. */
 import type { ClientLine, ErrorView, Module, Rendered } from '../module';
 import { routes } from './composer.table';
+import { mirrors } from './composer.mirrors';
 import { documentPath } from './package-name';
 
 export const composer: Module = {
@@ -11,6 +12,7 @@ export const composer: Module = {
   purlPath: '/p2',
   routes,
   distUrls: true,
+  mirrors,
 
   purge(packageName) {
     const name = packageName.toLowerCase();

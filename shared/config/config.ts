@@ -10,6 +10,10 @@ export interface Origin {
   readonly operatorNamed: boolean;
   /** Names of suites that this machine itself takes from it, if it was read from this machine's own sources. */
   readonly suites?: readonly string[];
+  /** A plain mirror (MIRROR_<N>_URL): routes are those of the module's `mirrors`. */
+  readonly isPlainMirror?: true;
+  /** Overrides the lifetime of its own list of contents, in seconds: of the routes with `ofOrigin`. */
+  readonly rootTtlSeconds?: number;
   /** Value of the Authorization header for it, from UPSTREAM_<c>_AUTH_FILE. Secret. */
   readonly authorization?: string;
 }

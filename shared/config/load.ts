@@ -4,6 +4,7 @@ import { LarderError } from '../errors';
 import type { CacheConfig, Config, Origin } from './config';
 import { defaultUpstream } from './default-upstream';
 import { machineOrigins } from './machine-sources';
+import { mirrorsSize, plainMirrors } from './plain-mirrors';
 import { attachedNets, defaultWorkers, diskBytes, expandPath, isOwnHost, xdgFolder } from './places';
 import { namedUpstreams, nearestName, refuseUnknown } from './setting-names';
 import { SettingReader } from './setting-reader';
@@ -64,7 +65,7 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
   reader.read('COMPOSE_PROJECT_NAME');
   return {
     caches: caches.map((cache) => {
-      const limit = reader.read('CACHE_SIZE_<c>', cache.name);
+      const limit = reader.read('CACHE_SIZE_<c>', cache.name) ?? mirrorsSize(reader, cache);
       return limit === undefined ? cache : { ...cache, sizeBytes: inBytes(limit, disk) };
     }),
     cacheDir,
@@ -112,7 +113,7 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   return {
     name: cache,
     port: reader.read('PORT_<c>', cache) ?? module.defaultPort,
-    origins: [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input)],
+    origins: [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input), ...(module.mirrors ? plainMirrors(reader) : [])],
     ...(ttlSeconds !== undefined && { ttlSeconds }),
     clientAuth,
     ...(publicUrl && { publicUrl }),

@@ -37,7 +37,7 @@ export function planRequest(module: Module, cache: CacheConfig, method: string, 
 
 /** As planRequest, for a target below a known origin. @throws LarderError not-found | method-not-allowed | not-configured */
 export function planTarget(module: Module, cache: CacheConfig, origin: Origin, method: string, target: string): Plan {
-  const found = matchRoute(module, method, target);
+  const found = matchRoute(module, method, target, origin.isPlainMirror ? module.mirrors?.routes : module.routes);
   if (!found.route) {
     if (found.otherMethods.length > 0) throw new LarderError('method-not-allowed', { method, allowed: found.otherMethods.join(', ') });
     throw new LarderError('not-found', { target });
@@ -45,7 +45,19 @@ export function planTarget(module: Module, cache: CacheConfig, origin: Origin, m
   if (origin.bases.length === 0) throw new LarderError('not-configured', { cache: cache.name });
   const path = found.route.path(found.params);
   const mount = origin === cache.origins[0] ? '' : `/${origin.name}`;
-  return { route: found.route, params: found.params, origin, path, key: keyPrefix(module.name, origin.name) + path, mount };
+  return {
+    route: ofOrigin(found.route, origin),
+    params: found.params,
+    origin,
+    path,
+    key: keyPrefix(module.name, origin.name) + path,
+    mount,
+  };
+}
+
+function ofOrigin(route: Route, { rootTtlSeconds }: Origin): Route {
+  const isOwn = rootTtlSeconds !== undefined && route.kind === 'document' && route.ofOrigin === true;
+  return isOwn ? { ...route, ttlSeconds: rootTtlSeconds } : route;
 }
 
 /** The plan of the document that pins a file, or undefined where nothing does. */

@@ -17,7 +17,7 @@ import type { Counters } from './counters';
 import { baseOf, destinationOf, isForeign, routeOf } from './destination';
 import type { Hot } from './hot';
 import type { Nets } from './nets';
-import { ownAnswerTo, sendOwnAnswer } from './own-answers';
+import { ownAnswerTo, sendMirrorList, sendOwnAnswer } from './own-answers';
 import type { OwnPageHandler } from './own-pages';
 import type { Passthrough } from './passthrough';
 import { asLarderError, isLeftUnanswered, refuse } from './refuse';
@@ -119,7 +119,10 @@ export class Door {
 
   /** @returns false if the module has no answer of its own to this target, which names this cache. @throws LarderError bad-target */
   private answerOurselves(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, target: Target, trusted: boolean): boolean {
-    const { module, bases } = this.rooms;
+    const { module, cache, bases } = this.rooms;
+    // For those only who know us by one of our names.
+    if (module.mirrors?.list === target.raw && baseOf(this.rooms, facts, target, trusted))
+      return sendMirrorList(req, res, module, cache, target.raw);
     const found = ownAnswerTo(module, req.method, target.raw);
     if (!found || isForeign(this.rooms, target)) return false;
     let base: string;
