@@ -17,8 +17,15 @@ export interface FileName {
   readonly type: string;
 }
 
+const USUAL_VERSION = /^\d[\w.-]*$/;
+const USUAL_REFERENCE = /^[0-9a-f]{40}$/;
+const USUAL_NAME = /^[a-z0-9][\w.-]*\/[a-z0-9][\w.-]*$/;
+
 /** Canonical target of a version's file; undefined if no URL of a mirror can name it. */
 export function fileTarget(name: string, { version, reference, type }: FileName): string | undefined {
+  // What nearly all are.
+  if (type === 'zip' && USUAL_VERSION.test(version) && USUAL_REFERENCE.test(reference) && USUAL_NAME.test(name))
+    return `/dists/${name}/${version}/${reference}.zip`;
   const asked = version.includes('/') ? md5Hex(version) : version;
   const known = /^[0-9a-f]*$/.test(reference) ? reference : md5Hex(reference);
   const target = `/dists/${name}/${asked}/${known}.${type}`;
