@@ -73,6 +73,7 @@ export function ecosystemPage(module: Module): string {
     const routes = module.routes.filter((route) => route.kind === kind);
     if (routes.length > 0) lines.push('', `## ${title}`, '', meaning, '', ...routeTable(kind, routes), '', ...exampleLines(module, routes));
   }
+  lines.push(...mirrorLines(module));
   return `${lines.join('\n')}\n`;
 }
 
@@ -124,6 +125,17 @@ function ownAnswerLines({ ownAnswers = {}, routes }: Module): string[] {
   return [...said, ...(closing.length > 0 ? [unsaid] : [])].flatMap((line) => ['', line]);
 }
 
+/** The plain mirrors, which have routes of their own. */
+function mirrorLines({ mirrors }: Module): string[] {
+  if (!mirrors) return [];
+  const rows = mirrors.routes.map((route) => {
+    const kept = route.kind === 'document' ? `for ${duration(route.ttlSeconds)}` : 'until it is evicted';
+    return `| ${route.name} | ${plain(route.purpose)} | ${kept} | \`/mirror/<n>${route.examples[0] ?? ''}\` |`;
+  });
+  const meaning = `Hosts that \`MIRROR_<N>_URL\` names, each at \`/mirror/<n>/\` as it is; \`${mirrors.list}\` lists them.`;
+  return ['', '## Plain mirrors', '', meaning, '', '| Route | What it is | Kept | Example |', '| --- | --- | --- | --- |', ...rows];
+}
+
 function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {
   const columns = COLUMNS[kind];
   const rows = routes.map((route) => [route.name, plain(route.purpose), ...facts(route)]);
@@ -137,10 +149,12 @@ function facts(route: Route): [string, string] {
         route.integrity
           ? 'its URL'
           : route.pinnedBy
-            ? 'the document that names it'
+            ? `the document that names it${route.firstSeen ? '; where it names no digest, the first that was seen' : ''}`
             : route.listedIn
               ? 'the indexes that name it; if they come to name other bytes, those are fetched'
-              : 'nothing',
+              : route.firstSeen
+                ? 'the first digest that was seen'
+                : 'nothing',
         `${route.digest} unless a pin says otherwise${route.memberOf ? '; if the upstream lacks it, it is taken out of its archive' : ''}`,
       ];
     case 'document':

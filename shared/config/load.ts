@@ -4,7 +4,7 @@ import { LarderError } from '../errors';
 import type { CacheConfig, Config, Origin } from './config';
 import { defaultUpstream } from './default-upstream';
 import { machineOrigins } from './machine-sources';
-import { mirrorsSize, plainMirrors } from './plain-mirrors';
+import { mirrorsSize, mirrorVariable, plainMirrors, PLAIN_MIRRORS } from './plain-mirrors';
 import { attachedNets, defaultWorkers, diskBytes, expandPath, isOwnHost, xdgFolder } from './places';
 import { namedUpstreams, nearestName, refuseUnknown } from './setting-names';
 import { SettingReader } from './setting-reader';
@@ -169,7 +169,12 @@ function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: C
 
 /** Tells the names that mean something else already as first segment of a path. */
 function reservedNames(module: Module, input: ConfigInput): (name: string) => boolean {
-  const words = new Set([REGISTRY, ...input.modules.map(({ name }) => name), ...routeWords(module)]);
+  const words = new Set([
+    REGISTRY,
+    ...input.modules.map(({ name }) => name),
+    ...routeWords(module),
+    ...(module.mirrors ? [PLAIN_MIRRORS] : []),
+  ]);
   // What a module would take for a client's archive (or a mark of one) is no name either.
   return (name) => words.has(name) || module.archive?.(`/${name}/archive.example/path`, undefined) !== undefined;
 }
@@ -195,7 +200,8 @@ function refuseClashes(config: Config): void {
       for (const base of origin.operatorNamed ? origin.bases : []) {
         const listener = listenerAt(config, base);
         if (listener === undefined) continue;
-        const name = `UPSTREAM_${cache.name}${origin.name === REGISTRY ? '' : `_${origin.name}`}`;
+        const own = `UPSTREAM_${cache.name}${origin.name === REGISTRY ? '' : `_${origin.name}`}`;
+        const name = origin.isPlainMirror ? mirrorVariable(origin) : own;
         throw new LarderError('config', {
           name,
           value: base,

@@ -11,6 +11,8 @@ import type { Kind, Size } from './value-kinds';
 const URL_NAME = /^MIRROR_([A-Za-z0-9_]+)_URL(?:_FILE)?$/;
 /** What Velocita gives each mirror unless told otherwise. */
 const USUAL_BYTES = 1e9;
+/** First segment of their paths: no upstream may have this name. */
+export const PLAIN_MIRRORS = 'mirror';
 const AUTH_TYPES = kinds.choice('basic', 'bearer');
 const MIRROR_TYPES = kinds.choice('simple', 'composer');
 
@@ -25,7 +27,7 @@ export function plainMirrors(reader: SettingReader): Origin[] {
     const rootTtlSeconds = read(reader, `${variable}PACKAGES_JSON_EXPIRY`, nginxTime);
     const authorization = authorizationOf(reader, variable);
     return {
-      name: `mirror/${name.toLowerCase().replaceAll('_', '-')}`,
+      name: `${PLAIN_MIRRORS}/${name.toLowerCase().replaceAll('_', '-')}`,
       bases: [base],
       operatorNamed: true,
       isPlainMirror: true as const,
@@ -41,6 +43,14 @@ export function mirrorsSize(reader: SettingReader, { origins }: CacheConfig): Si
   const sizes = mirrorNames(reader).map((name) => read(reader, `MIRROR_${name}_CACHE_SIZE`, kinds.bytes));
   if (sizes.every((size) => size === undefined)) return undefined;
   return { bytes: sizes.reduce((sum: number, size) => sum + (size ?? USUAL_BYTES), 0) };
+}
+
+/** The setting that names a mirror's URL. */
+export function mirrorVariable({ name }: Origin): string {
+  return `MIRROR_${name
+    .slice(PLAIN_MIRRORS.length + 1)
+    .toUpperCase()
+    .replaceAll('-', '_')}_URL`;
 }
 
 function mirrorNames({ sources }: SettingReader): string[] {

@@ -114,6 +114,8 @@ describe('settings', () => {
 
   it.each<[string, Record<string, string>]>([
     ['MIRROR_A_URL', { MIRROR_A_URL: 'ftp://a.example' }],
+    ['MIRROR_A_B_URL', { MIRROR_A_B_URL: 'http://127.0.0.1:8081/x' }],
+    ['UPSTREAM_composer_mirror', { UPSTREAM_composer_mirror: 'https://a.example' }],
     ['MIRROR_A_TYPE', { ...URL_SET, MIRROR_A_TYPE: 'plain' }],
     ['MIRROR_A_CACHE_EXPIRY', { ...URL_SET, MIRROR_A_CACHE_EXPIRY: 'soon' }],
     ['MIRROR_A_CACHE_SIZE', { ...URL_SET, MIRROR_A_CACHE_SIZE: 'large' }],
