@@ -27,17 +27,31 @@ module.exports = {
       name: 'caches-are-data',
       comment: 'an ecosystem is data and pure functions: the contract, its own folder, pure parsers, semver',
       severity: 'error',
-      from: { path: '^caches/([^/]+)/', pathNot: TESTS },
+      from: { path: '^caches/([^/]+)/', pathNot: [TESTS, '^caches/parsers/md5\\.ts$'] },
       to: {
-        pathNot: ['^caches/module\\.ts$', '^caches/parsers/', '^caches/$1/', '^node_modules/(?:@types/)?semver/', '^(?:node:)?buffer$'],
+        pathNot: [
+          '^caches/module\\.ts$',
+          '^caches/parsers/',
+          '^caches/$1/',
+          '^node_modules/(?:@types/)?semver/',
+          '^node_modules/smol-toml/',
+          '^(?:node:)?buffer$',
+        ],
       },
     },
     {
       name: 'parsers-are-pure',
       comment: 'parsers read text and nothing else',
       severity: 'error',
-      from: { path: '^caches/parsers/', pathNot: TESTS },
-      to: { pathNot: ['^caches/parsers/', '^caches/module\\.ts$', '^(?:node:)?buffer$'] },
+      from: { path: '^caches/parsers/', pathNot: [TESTS, '^caches/parsers/md5\\.ts$'] },
+      to: { pathNot: ['^caches/parsers/', '^caches/module\\.ts$', '^(?:node:)?buffer$', '^node_modules/smol-toml/'] },
+    },
+    {
+      name: 'md5-only-digests',
+      comment: 'the one file of caches/ that digests (ADR 30): names of some protocols are MD5s',
+      severity: 'error',
+      from: { path: '^caches/parsers/md5\\.ts$' },
+      to: { pathNot: '^(?:node:)?crypto$' },
     },
     {
       name: 'shared-knows-no-ecosystem',
@@ -60,7 +74,12 @@ module.exports = {
       from: { path: `^shared/${room}/`, pathNot: TESTS },
       to: {
         path: '^shared/[^/]+/',
-        pathNot: [`^shared/${room}/`, '^shared/(?:config|log)/', '^shared/integrity/(?:digest|pin-list|pin-table|sri)\\.ts$'],
+        pathNot: [
+          `^shared/${room}/`,
+          '^shared/(?:config|log)/',
+          '^shared/integrity/(?:digest|pin-list|pin-table|sri)\\.ts$',
+          '^shared/rfc9111/message\\.ts$',
+        ],
       },
     })),
     {
@@ -69,6 +88,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^shared/engine/', pathNot: TESTS },
       to: { path: '^shared/(?:http|cli|main\\.ts)' },
+    },
+    {
+      name: 'rfc9111-is-pure',
+      comment: 'the policy of an HTTP cache is read beside its RFC, and nothing else',
+      severity: 'error',
+      from: { path: '^shared/rfc9111/', pathNot: TESTS },
+      to: { pathNot: '^shared/rfc9111/' },
     },
     {
       name: 'config-and-log-are-leaves',
@@ -103,6 +129,9 @@ module.exports = {
     door('xz-decompress', ['^shared/documents/decoders/']),
     door('seek-bzip', ['^shared/documents/decoders/']),
     door('fzstd', ['^shared/documents/decoders/']),
+    door('zstddec', ['^shared/documents/decoders/']),
+    door('tar-stream', ['^shared/documents/trees/tar-(?:tree|member)\\.ts$']),
+    door('smol-toml', ['^caches/parsers/toml\\.ts$']),
     door('winston', ['^shared/log/event-logger\\.ts$']),
     door('dotenv', ['^shared/config/sources\\.ts$']),
     door('@socketregistry', ['^shared/config/default-upstream\\.ts$']),

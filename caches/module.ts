@@ -7,8 +7,12 @@
  * while, is rewritten on its way out and promises digests (**pins**) of other targets. A **variant** names one rendering
  * of a document (npm: `full`, `abbreviated`, `version:1.2.3`, …). The kinds of routes, and what belongs to each, are in routes.ts.
  */
-import type { Params, Rendered, Route } from './routes';
+import type { Rendered } from './documents';
+import type { Params, Route } from './routes';
 
+export * from './announcements';
+export * from './documents';
+export * from './rosters';
 export * from './routes';
 
 /** An upstream that only the client knows: it stands in the target (apt's archives). */
@@ -27,6 +31,15 @@ export interface OwnAnswer {
   readonly reason: string;
   /** Where it leads, relative to the root of the listener (also a link in the text). */
   readonly leadsTo: string;
+}
+
+/** Mirrors of plain hosts, beside the registries: nothing of theirs is rewritten, and nothing promises digests. */
+export interface PlainMirrors {
+  readonly routes: readonly Route[];
+  /** Raw target at which clients learn of them … */
+  readonly list: string;
+  /** … and what they are told. `path` has a slash at both ends, `base` none. */
+  describe(mirrors: readonly { readonly base: string; readonly path: string }[]): Rendered;
 }
 
 /** One client's line for the README, `make start` and the generated docs. */
@@ -48,6 +61,31 @@ export interface ErrorView {
   readonly remedy: string;
 }
 
+/** What a cache knows of itself, for its own pages. Times are ISO 8601. */
+export interface About {
+  /** Of this program. */
+  readonly version: string;
+  /** URL under which the client sees this cache, no trailing slash. */
+  readonly base: string;
+  readonly startedAt: string;
+  /** Base URLs of the default upstream's mirrors, without credentials. */
+  readonly upstreams: readonly string[];
+  /** Most memory that the process had, in bytes. */
+  readonly memoryBytes: number;
+  readonly requests: { readonly hits: number; readonly misses: number; readonly errors: number };
+  /** Requests by the module's `label`. */
+  readonly labels: Readonly<Record<string, { readonly count: number; readonly seconds: number }>>;
+  /** Bodies only. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Files held of the default origin, by canonical path; `used` counts how often each was served since the start, its fetch included. */
+  readonly files: ReadonlyArray<{ readonly path: string; readonly size: number; readonly used: number; readonly usedAt: string }>;
+  /** When a list of announcements was confirmed last by an upstream; undefined: never. */
+  readonly announcedAt: string | undefined;
+  /** How often a list showed something new, since the start. */
+  readonly announcements: number;
+}
+
 export interface Module {
   /** Folder, mount, store prefix, metric label, unit name and configuration suffix: one word for all. */
   readonly name: string;
@@ -56,7 +94,24 @@ export interface Module {
   readonly defaultPort: number;
   /** purl type with which the package-URL library is asked for the default upstream; absent: none, or `defaultUpstream`. */
   readonly purlType?: string;
+  /** Base URL of the public upstream, where no library knows it. */
+  readonly defaultUpstream?: string;
+  /** What becomes of a verified file whose promise changes (CHANGED_<c>); `refuse` unless given. */
+  readonly changed?: 'follow';
+  /** Targets that have nothing to do with this ecosystem: people who lost their way (REDIRECT_INVALID_TO_<c>). */
+  readonly foreign?: RegExp;
+  /**
+   * The mirrors of an origin are equal, so that of the healthy ones the fastest is asked first (by the time to their first answers); absent:
+   * in the operator's order.
+   */
+  readonly mirrors?: 'fastest';
+  /** What of the URLs that the library gives belongs to the module's paths, and not to the registry's base: `/p2`. */
+  readonly purlPath?: string;
+  /** Its documents name files at the files' own hosts, and here only with DIST_URLS_<c>=rewrite: `Asked.distUrls` says which. */
+  readonly distUrls?: true;
   readonly routes: readonly Route[];
+  /** What stands before the names of named upstreams in targets, with a slash before it: `/mirror` of `/mirror/<name>/…`; absent: nothing. */
+  readonly mounts?: string;
   /**
    * Targets (canonical) that belong to a package name, for `make purge p=`: documents, and all that begin with `prefix` ('': none).
    * `anywhere` matches the others, which no prefix is common to; for it all that is held is looked through. @throws never
@@ -76,6 +131,17 @@ export interface Module {
   readonly tunnels?: { readonly port: number };
   /** Own answers by raw target. */
   readonly ownAnswers?: Readonly<Record<string, OwnAnswer>>;
+  /** Pages about this cache that the ecosystem's tools know, by raw path: made of what the cache knows of itself. Each is pure. */
+  readonly ownPages?: Readonly<Record<string, (about: About) => Rendered>>;
+  /** Label of a raw target, for counts of requests in `ownPages`; one of a few. */
+  label?(target: string): string;
+  /**
+   * Request fields (lower case) that this ecosystem's clients send besides those of HTTP: they stand in the access log, and announcements may
+   * choose by them.
+   */
+  readonly fields?: readonly string[];
+  /** What the subjects of its announcements look like; the operator may choose among them, and say at which upstream each is (REGISTRIES_<c>). */
+  readonly subjects?: RegExp;
   /** Where this machine itself is told its archives, and how to read that: they become named origins (and are trusted as if configured). */
   readonly machineSources?: {
     /** Absolute paths; the last segment may have a `*` for any characters but a slash. */
@@ -83,22 +149,30 @@ export interface Module {
     /** @param file its path, which may tell its format @returns name (one path segment; two may have the same) and base URL, in order; never throws */
     read(file: string, text: string): ReadonlyArray<{ readonly name: string; readonly base: string; readonly suites: readonly string[] }>;
   };
+  /** It also mirrors plain hosts (MIRROR_<N>_URL), each at /mirror/<n>/. */
+  readonly plainMirrors?: PlainMirrors;
   /** URL of a canonical path at a mirror's base (no trailing slash), where that is not simply base + path. */
   address?(base: string, path: string): string;
 }
 
-/** The first route whose methods and RegExp match. @returns undefined if none does (404, or 405 if `otherMethods`) */
+/** What stands between the base and the target of a named upstream: `/corp`, `/mirror/corp`. */
+export function mountOf({ mounts = '' }: Pick<Module, 'mounts'>, originName: string): string {
+  return `${mounts}/${originName}`;
+}
+
+/** The first route whose methods and RegExp match; of the module unless given. @returns undefined if none does (404, or 405 if `otherMethods`) */
 export function matchRoute(
   module: Module,
   method: string,
   target: string,
+  routes: readonly Route[] = module.routes,
 ): { route: Route; params: Params } | { route?: undefined; otherMethods: string[] } {
   const otherMethods = new Set<string>();
-  for (const route of module.routes) {
+  for (const route of routes) {
     const found = route.target.exec(target);
     if (!found) continue;
     const methods = route.methods ?? ['GET', 'HEAD'];
-    if (methods.includes(method)) {
+    if (route.kind === 'mirrored' || methods.includes(method)) {
       const params: Record<string, string> = {};
       for (const [name, value] of Object.entries(found.groups ?? {})) if (value !== undefined) params[name] = value;
       return { route, params };

@@ -1,7 +1,7 @@
 /** Puts the rooms of one cache together and takes them apart again; main.ts runs it, tests run several in one process. */
 import { randomBytes } from 'node:crypto';
-import type { Module } from '../caches/module';
-import type { CacheConfig, Config } from './config/config';
+import type { About, Module } from '../caches/module';
+import { sizeByPrefix, type CacheConfig, type Config } from './config/config';
 import { ledgerFile } from './config/files';
 import { startWarnings } from './config/warnings';
 import { createDocumentPool } from './documents/pool';
@@ -10,6 +10,7 @@ import { createSpools } from './engine/spooling';
 import { Engine } from './engine/serve';
 import { errorText } from './errors';
 import { requireFolders } from './folders';
+import { gather, Uses } from './http/about';
 import { Archives } from './http/archives';
 import { Bases } from './http/bases';
 import { openControl, type Control, type Witnessed } from './http/control';
@@ -22,6 +23,7 @@ import { ownPages } from './http/own-pages';
 import { Passthrough } from './http/passthrough';
 import { Door } from './http/server';
 import { Tunnels } from './http/tunnels';
+import { Upgrades } from './http/upgrades';
 import { sistersOf } from './http/sisters';
 import { parseTarget } from './http/target';
 import { createVerifier } from './integrity/signature';
@@ -30,7 +32,8 @@ import type { Log } from './log/types';
 import { openSpool, type Spool } from './store/spool';
 import { openStore, type LarderStore } from './store/store';
 import { socketAddress } from './store/socket-address';
-import { createUpstream } from './upstream/fetch';
+import { createUpstream, programVersion } from './upstream/fetch';
+import type { Upstream } from './upstream/types';
 
 /** How long responses under way may take to finish when the process is told to stop. */
 const DRAIN_MS = 10_000;
@@ -77,11 +80,12 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     modules: config.caches.map((one) => one.name),
     sizeBytes: config.sizeBytes,
     sizeByModule: Object.fromEntries(config.caches.flatMap((one) => (one.sizeBytes === undefined ? [] : [[one.name, one.sizeBytes]]))),
+    sizeByPrefix: sizeByPrefix(config),
     minFreeBytes: config.minFreeBytes,
     log,
   });
   const now = options.now ?? Date.now;
-  const counters = new Counters();
+  const counters = new Counters(module.label);
   const bases = new Bases(config, cache, port);
   const upstream = createUpstream({
     config,
@@ -89,6 +93,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     ...(module.address && { address: module.address }),
     viaToken: instance,
     ownAddresses: () => config.listen.map((address) => ({ address, port: port() })),
+    ...(module.mirrors === 'fastest' ? { fastest: true } : {}),
     log,
     now,
   });
@@ -110,6 +115,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       mirrors: upstream.health(),
       ...(changed.value ? { digestChanges: changed.value } : {}),
       ...(trouble ? { notStoring: trouble } : {}),
+      ...(engine.announced?.troubles().length ? { announcements: engine.announced.troubles() } : {}),
     };
   };
   // The socket proves that this process lives, so it comes before the spool folder that it protects.
@@ -133,6 +139,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     config.trustedProxies.length > 0,
     now,
     module.archive !== undefined,
+    module.fields && new Set(module.fields),
   );
   const passthrough = new Passthrough({
     cache,
@@ -156,7 +163,8 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   });
   const trusted = new Nets(config.trustedProxies);
   const rooms = { config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, now, own };
-  const door = new Door({ ...rooms, ...(archives && { archives }) });
+  const about = module.ownPages && aboutItself({ module, cache, store, counters, startedAt, now, upstream, engine });
+  const door = new Door({ ...rooms, ...(archives && { archives }), ...(about && { about }) });
   const tunnels =
     archives &&
     module.tunnels &&
@@ -170,6 +178,9 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       log,
       viaToken: instance,
     });
+  const upgrades =
+    engine.mirror &&
+    new Upgrades({ ...rooms, offline: config.offline, wayTo: (origin, path, signal) => upstream.wayTo(origin, path, signal) });
   try {
     listening = await listen(door, hot, {
       addresses: config.listen,
@@ -177,6 +188,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       clients: new Nets(config.clientNets),
       connectRefusal: module.forwardProxy?.connectRefusal ?? 'this cache does not tunnel',
       tunnels,
+      upgrades,
       patience: options.patience,
     });
   } catch (error) {
@@ -209,6 +221,24 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     log.info('stopped', { cache: cache.name, instance });
   };
   return { port: listening.port, status, close };
+}
+
+/** What the module's pages about this cache are made of. */
+function aboutItself(rooms: {
+  readonly module: Module;
+  readonly cache: CacheConfig;
+  readonly store: LarderStore;
+  readonly counters: Counters;
+  readonly startedAt: string;
+  readonly now: () => number;
+  readonly upstream: Upstream;
+  readonly engine: Engine;
+}): (base: string) => Promise<About> {
+  const { store, upstream, engine, now } = rooms;
+  const uses = new Uses(now);
+  store.onUse((key) => uses.note(key));
+  const facts = { ...rooms, version: programVersion(), receivedBytes: () => upstream.receivedBytes(), announced: () => engine.announced };
+  return (base) => gather(facts, uses, base);
 }
 
 async function digestChangesOf(store: LarderStore, module: string): Promise<Status['digestChanges']> {

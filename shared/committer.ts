@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Catalogue, isCorrupt, isFull, isSqlite } from './catalogue/catalogue';
 import { Ledger } from './catalogue/ledger';
-import { performOnLedger } from './committer-ledger';
+import { keptKeys, performOnLedger } from './committer-ledger';
 import { answerOf, Outbox } from './committer-outbox';
 import { errorText } from './errors';
 import { heldAgrees } from './integrity/held';
@@ -49,7 +49,7 @@ class Committer {
     this.ledger = new Ledger(data.ledgerFile);
     this.writer = new Writer(data.cacheDir, this.catalogue, new EpochWriter(data.cacheDir, data.modules, data.ownBumps));
     this.rebuild = new Rebuild(this.catalogue, this.writer);
-    this.eviction = new Eviction(this.catalogue, this.writer, data.limits);
+    this.eviction = new Eviction(this.catalogue, this.writer, data.limits, keptKeys(this.ledger, outbox));
     this.book = new PinBook(this.catalogue);
   }
 

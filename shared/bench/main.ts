@@ -1,6 +1,7 @@
 /** `make bench`: measures Larder beside nginx and writes docs/performance.md. */
 import { parseArgs } from 'node:util';
 import { Bench, type Cell, type Options, type Row } from './bench';
+import { archives } from './cells/archives';
 import { aptClient } from './cells/apt-client';
 import { big } from './cells/big';
 import { coldDocument } from './cells/cold-document';
@@ -9,11 +10,13 @@ import { debs } from './cells/debs';
 import { documents } from './cells/documents';
 import { firstByte } from './cells/first-byte';
 import { idle, memoryRows } from './cells/idle';
+import { listing } from './cells/listing';
 import { pages } from './cells/pages';
 import { pipClient } from './cells/pip-client';
 import { promises } from './cells/promises';
 import { startUp } from './cells/start-up';
 import { tarballs } from './cells/tarballs';
+import { trees } from './cells/trees';
 import { verdaccio } from './cells/verdaccio';
 import { pinSelf, shareInUse, whatIsMissing } from './machine';
 import { printHead, printRow, writeDocument } from './report';
@@ -33,6 +36,9 @@ const CELLS: readonly Cell[] = [
   promises,
   pages,
   pipClient,
+  listing,
+  trees,
+  archives,
 ];
 
 const LIMIT_MS = 20 * 60_000;

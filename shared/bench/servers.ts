@@ -26,7 +26,7 @@ export interface Server {
 
 export type PeerName = 'larder' | 'nginx';
 /** Which of Larder's caches. */
-export type CacheName = 'npm' | 'pip' | 'apt';
+export type CacheName = 'npm' | 'pip' | 'apt' | 'julia' | 'alice';
 
 /** How to start one server. */
 export interface StartOptions {

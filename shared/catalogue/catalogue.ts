@@ -175,6 +175,18 @@ export class Catalogue {
     return (module === undefined ? this.all(sql, count) : this.all(sql, module, count)) as Row[];
   }
 
+  /** The same of keys that begin with a prefix. Sorts all of them. */
+  leastUsedBelow(count: number, prefix: string): Row[] {
+    const sql = `SELECT ${COLUMNS} FROM entries WHERE key >= ? AND key < ? ORDER BY kind = 'derived' DESC, last_use LIMIT ?`;
+    return this.all(sql, prefix, `${prefix}\u{10FFFF}`, count) as Row[];
+  }
+
+  /** Bytes of all entries whose keys begin with a prefix. Reads all of them. */
+  bytesBelow(prefix: string): number {
+    const sql = 'SELECT coalesce(sum(size), 0) AS bytes FROM entries WHERE key >= ? AND key < ?';
+    return (this.get(sql, prefix, `${prefix}\u{10FFFF}`) as { bytes: number }).bytes;
+  }
+
   meta(name: string): string | undefined {
     return (this.get('SELECT value FROM meta WHERE name = ?', name) as { value: string } | undefined)?.value;
   }

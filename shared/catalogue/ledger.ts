@@ -10,10 +10,14 @@ CREATE TABLE IF NOT EXISTS digest_changes (
 CREATE TABLE IF NOT EXISTS counters (cache TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (cache, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS notes_age ON notes (at);
+CREATE TABLE IF NOT EXISTS first_seen (key TEXT PRIMARY KEY, integrity TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS first_seen_age ON first_seen (at);
 `;
 
 /** Notes that are kept; beyond, the oldest of the same kind goes. */
 const MOST_NOTES = 20_000;
+/** First digests that are kept; beyond, the oldest goes. */
+const MOST_FIRST_SEEN = 500_000;
 
 /** A released file whose promised digest changed; `at` in ms since the epoch. */
 interface DigestChange {
@@ -104,6 +108,30 @@ export class Ledger {
 
   dropNote(name: string): void {
     this.open().prepare('DELETE FROM notes WHERE name = ?').run([name]);
+  }
+
+  /** The digest (SRI) of the first bytes that were seen of a key for which nothing promises one. */
+  firstSeen(key: string): string | undefined {
+    return (this.open().prepare('SELECT integrity FROM first_seen WHERE key = ?').get([key]) as { integrity: string } | undefined)
+      ?.integrity;
+  }
+
+  /** @param at ms since the epoch */
+  setFirstSeen(key: string, integrity: string, at: number, most = MOST_FIRST_SEEN): void {
+    this.inTransaction((connection) => {
+      connection
+        .prepare('INSERT INTO first_seen VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET integrity = excluded.integrity, at = excluded.at')
+        .run([key, integrity, at]);
+      const { count } = connection.prepare('SELECT count(*) AS count FROM first_seen').get([]) as { count: number };
+      if (count > most) connection.prepare('DELETE FROM first_seen WHERE key = (SELECT key FROM first_seen ORDER BY at LIMIT 1)').run([]);
+    });
+  }
+
+  /** Forgets the first digests of all keys that begin with a prefix. */
+  dropFirstSeen(prefix: string): void {
+    this.open()
+      .prepare('DELETE FROM first_seen WHERE key >= ? AND key < ?')
+      .run([prefix, `${prefix}\u{10FFFF}`]);
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** The page of one ecosystem, `docs/ecosystems/<name>.md`, made from its module's table. */
-import type { Module, Params, Route } from '../../caches/module';
+import type { ImmutableRoute, Module, Params, Route } from '../../caches/module';
 import { keyPrefix } from '../engine/plan';
 import { Archives, settingOf } from '../http/archives';
 import { parseTarget } from '../http/target';
@@ -27,9 +27,20 @@ const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])
     'A plain name stands for what the roster says that this client was shown; a digest for itself. Both are one object in the store, checked before it is whole.',
   ],
   [
+    'announcement',
+    'Announcements',
+    'Lists of the newest revisions, merged from every mirror. Looked for while clients ask; a new revision is shown only when it is held and verified, and none goes back because a mirror lags.',
+  ],
+  ['description', 'Descriptions', 'Made here, of a held file, when they are asked for.'],
+  [
     'passthrough',
     'Passed on',
     'Sent on to the upstream (of mirrors to the first) and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.',
+  ],
+  [
+    'mirrored',
+    'Mirrored',
+    'Kept, reused and confirmed as its responses say (RFC 9111). URLs that are credentials themselves (signed ones) are never kept, listings only for as long as they say themselves.',
   ],
 ];
 const COLUMNS: Readonly<Record<Route['kind'], readonly [string, string]>> = {
@@ -37,7 +48,10 @@ const COLUMNS: Readonly<Record<Route['kind'], readonly [string, string]>> = {
   document: ['Fresh for', 'Forms'],
   roster: ['Fresh for', 'Signature'],
   listed: ['Judged by', 'Promises itself'],
+  announcement: ['Fresh for', 'Leads to'],
+  description: ['About', 'Content type'],
   passthrough: ['Methods', 'Credentials'],
+  mirrored: ['Methods', 'Fresh for'],
 };
 /** A host for examples where clients name it, and the ways in which they may: a module has those that its `archive` reads. */
 const HOST = 'archive.example';
@@ -73,6 +87,7 @@ export function ecosystemPage(module: Module): string {
     const routes = module.routes.filter((route) => route.kind === kind);
     if (routes.length > 0) lines.push('', `## ${title}`, '', meaning, '', ...routeTable(kind, routes), '', ...exampleLines(module, routes));
   }
+  lines.push(...mirrorLines(module));
   return `${lines.join('\n')}\n`;
 }
 
@@ -80,11 +95,11 @@ function clientLines(module: Module, base: string): string[] {
   return module.clients(base).flatMap(({ client, on, off }) => [`- ${plain(client)}: \`${on}\``, `  - take it back: \`${off}\``]);
 }
 
-function furtherOrigins({ name, archive }: Module): string {
+function furtherOrigins({ name, archive, mounts = '' }: Module): string {
   const setting = `UPSTREAM_${name}_<name>`;
   return archive
     ? `Their targets are those below an archive's host; \`/<name>/\` stands for the archive that \`${setting}\` names.`
-    : `Further registries (\`${setting}\`) have the same routes below \`/<name>/\`.`;
+    : `Further registries (\`${setting}\`) have the same routes below \`${mounts}/<name>/\`.`;
 }
 
 /** How clients name the archive, and what that comes to in the store: one thing, whatever it is called. */
@@ -115,13 +130,31 @@ function archiveLines(module: Module): string[] {
 }
 
 /** What the cache says itself, and what it rather does not say. */
-function ownAnswerLines({ ownAnswers = {}, routes }: Module): string[] {
+function ownAnswerLines({ ownAnswers = {}, ownPages = {}, fields = [], routes }: Module): string[] {
   const said = Object.entries(ownAnswers).map(
     ([target, { status, reason, leadsTo }]) => `\`${target}\` is answered \`${status} ${reason}\`, and leads to \`${leadsTo}\`.`,
   );
-  const closing = routes.filter(({ failure }) => failure === 'close').map(({ name }) => name);
+  const named = (wanted: Route['failure']): string[] => routes.filter(({ failure }) => failure === wanted).map(({ name }) => name);
+  const [closing, silent] = [named('close'), named('close-always')];
   const unsaid = `Clients take an error status for the end, so where there is no answer to these routes now the connection is closed: ${closing.join(', ')}.`;
-  return [...said, ...(closing.length > 0 ? [unsaid] : [])].flatMap((line) => ['', line]);
+  const never = `Clients take the body of any answer for the thing itself, so on these routes the connection is closed instead of any error: ${silent.join(', ')}.`;
+  const pages = Object.keys(ownPages).map((path) => `\`${path}\``);
+  const ofItself = `The cache tells about itself at ${pages.join(', ')}.`;
+  const ofClients = `The access log has of each request, if they were sent: ${fields.map((field) => `\`${field}\``).join(', ')}.`;
+  const more = [...(pages.length > 0 ? [ofItself] : []), ...(fields.length > 0 ? [ofClients] : [])];
+  const closed = [...(closing.length > 0 ? [unsaid] : []), ...(silent.length > 0 ? [never] : [])];
+  return [...said, ...more, ...closed].flatMap((line) => ['', line]);
+}
+
+/** The plain mirrors, which have routes of their own. */
+function mirrorLines({ plainMirrors: mirrors }: Module): string[] {
+  if (!mirrors) return [];
+  const rows = mirrors.routes.map((route) => {
+    const kept = route.kind === 'document' ? `for ${duration(route.ttlSeconds)}` : 'until it is evicted';
+    return `| ${route.name} | ${plain(route.purpose)} | ${kept} | \`/mirror/<n>${route.examples[0] ?? ''}\` |`;
+  });
+  const meaning = `Hosts that \`MIRROR_<N>_URL\` names, each at \`/mirror/<n>/\` as it is; \`${mirrors.list}\` lists them.`;
+  return ['', '## Plain mirrors', '', meaning, '', '| Route | What it is | Kept | Example |', '| --- | --- | --- | --- |', ...rows];
 }
 
 function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {
@@ -134,23 +167,29 @@ function facts(route: Route): [string, string] {
   switch (route.kind) {
     case 'immutable':
       return [
-        route.integrity
-          ? 'its URL'
-          : route.pinnedBy
-            ? 'the document that names it'
-            : route.listedIn
-              ? 'the indexes that name it; if they come to name other bytes, those are fetched'
-              : 'nothing',
-        `${route.digest} unless a pin says otherwise${route.memberOf ? '; if the upstream lacks it, it is taken out of its archive' : ''}`,
+        judgeOf(route),
+        `${route.digest} unless a pin says otherwise${route.pointer ? `; behind a stub (${route.pointer.header}) the one in the place that it names` : ''}${route.memberOf ? '; if the upstream lacks it, it is taken out of its archive' : ''}`,
       ];
     case 'document':
-      return [duration(route.ttlSeconds), route.codec ? `rendered${route.vary === undefined ? '' : `, by ${route.vary}`}` : 'as it is'];
+      return [
+        duration(route.ttlSeconds),
+        `${route.codec ? `rendered${route.vary === undefined ? '' : `, by ${route.vary}`}` : 'as it is'}${route.pages ? `, from ${route.pages.forms.join(', ')}` : ''}${route.absent ? '; what does not exist is answered as an empty one' : ''}`,
+      ];
     case 'roster':
       return [duration(route.ttlSeconds), 'checked where this machine has the key'];
     case 'listed':
       return ['the roster, or the digest in its URL', route.index ? 'by some of them' : ''];
+    case 'announcement':
+      return [
+        duration(route.ttlSeconds),
+        route.prefers ? `\`${route.prefers(() => undefined)}\`, by ${route.vary ?? 'request fields'}` : '',
+      ];
+    case 'description':
+      return ['the file that its path begins with', route.contentType];
     case 'passthrough':
       return [(route.methods ?? ['GET', 'HEAD']).join(' '), route.needsCredentials === true ? 'needed' : ''];
+    case 'mirrored':
+      return ['GET HEAD; others if METHODS says so', 'what the response says'];
   }
 }
 
@@ -174,7 +213,7 @@ function keptAs(module: Module, route: Route, example: string): string {
 
 /** @returns undefined for what is kept under no path of its own */
 function pathInStore(route: Route, params: Params): string | undefined {
-  if (route.kind === 'passthrough') return undefined;
+  if (route.kind === 'passthrough' || route.kind === 'description') return undefined;
   if (route.kind !== 'listed') return route.path(params);
   const asked = route.asked(params);
   if (asked === 'signature') return undefined;
@@ -200,4 +239,13 @@ function inCell(code: string): string {
 
 function plain(text: string): string {
   return text.replace(SPECIAL, '\\$&');
+}
+
+/** What says which bytes a file has. */
+function judgeOf({ tree, integrity, pinnedBy, listedIn, firstSeen }: ImmutableRoute): string {
+  if (tree) return 'its URL: the git tree that it unpacks to';
+  if (integrity) return 'its URL';
+  if (pinnedBy) return `the document that names it${firstSeen ? '; where it names no digest, the first that was seen' : ''}`;
+  if (listedIn) return 'the indexes that name it; if they come to name other bytes, those are fetched';
+  return firstSeen ? 'the first digest that was seen' : 'nothing';
 }

@@ -68,6 +68,8 @@ function notes({ cache, state, status }: StatusRow): string[] {
         `held ${newest.held}, promised ${newest.promised}`,
     );
   }
+  for (const { list, origin, what, reason, since } of status?.announcements ?? [])
+    lines.push(`${cache}: ${list} of ${origin}: ${what} since ${new Date(since).toISOString()} (${reason})`);
   for (const { base, healthy, retryAt, lastError } of status?.mirrors ?? []) {
     if (!healthy)
       lines.push(

@@ -1,6 +1,6 @@
 /** `purge`, `gc` and `reset-guard`: they open the store themselves, so they work whether the caches run or not; running ones notice. */
 import { existsSync } from 'node:fs';
-import type { CacheConfig, Config } from '../config/config';
+import { sizeByPrefix, type CacheConfig, type Config } from '../config/config';
 import { inUnits } from '../config/effective';
 import { ledgerFile } from '../config/files';
 import { keyPrefix } from '../engine/plan';
@@ -112,6 +112,7 @@ async function withStore(context: Context, work: (store: Store) => Promise<void>
     modules: modules.map(({ name }) => name),
     sizeBytes: config.sizeBytes,
     sizeByModule: sizeByModule(config),
+    sizeByPrefix: sizeByPrefix(config),
     minFreeBytes: config.minFreeBytes,
     log,
   });

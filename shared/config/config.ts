@@ -10,6 +10,16 @@ export interface Origin {
   readonly operatorNamed: boolean;
   /** Names of suites that this machine itself takes from it, if it was read from this machine's own sources. */
   readonly suites?: readonly string[];
+  /** Mirrored ones: every method is sent on, not only GET and HEAD. */
+  readonly allMethods?: true;
+  /** Mirrored ones: lifetime of responses that name none themselves, in seconds. */
+  readonly ttlSeconds?: number;
+  /** Mirrored ones: most bytes that may be held of it, if limited by itself. */
+  readonly sizeBytes?: number;
+  /** A plain mirror (MIRROR_<N>_URL): routes are those of the module's `plainMirrors`. */
+  readonly isPlainMirror?: true;
+  /** Overrides the lifetime of its own list of contents, in seconds: of the routes with `ofOrigin`. */
+  readonly rootTtlSeconds?: number;
   /** Value of the Authorization header for it, from UPSTREAM_<c>_AUTH_FILE. Secret. */
   readonly authorization?: string;
 }
@@ -30,8 +40,23 @@ export interface CacheConfig {
    * `host:port` and `*.suffix` (what lies below it). Lower case; IPv6 addresses in brackets. Hosts of configured bases are allowed in any case.
    */
   readonly hosts?: 'any' | readonly string[];
+  /** Form in which its upstreams list their folders; undefined: to be found out. */
+  readonly listing?: string;
+  /** Hosts besides its upstreams' own that a stub may name; as `hosts`. */
+  readonly blobHosts?: 'any' | readonly string[];
+  /** Where people are sent who ask for what the ecosystem does not know. */
+  readonly redirectInvalidTo?: string;
+  /**
+   * Of announcements only these subjects are shown, and where each is announced: the name of an origin. Absent: all that the default origin
+   * announces.
+   */
+  readonly registries?: ReadonlyArray<{ readonly subject: string; readonly origin: string }>;
   /** What to do when a released file's promised digest changes. */
   readonly changed: 'refuse' | 'keep' | 'follow';
+  /** Where documents name their files: at the files' own hosts, with this cache as a mirror, or here. Only modules with `distUrls` have it. */
+  readonly distUrls?: 'mirrors' | 'rewrite';
+  /** Hosts that documents and redirects may lead to, besides those of the origins' own bases, in the form of `hosts`; absent: any. */
+  readonly fileHosts?: readonly string[];
   /** Most bytes this cache may hold, if limited by itself. */
   readonly sizeBytes?: number;
 }
@@ -76,8 +101,18 @@ export interface Config {
   /** Render workers at most. */
   readonly workers: number;
   readonly timeouts: Timeouts;
+  /** How often in a row a download that breaks off is taken up again. */
+  readonly retries: number;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   readonly logFormat: 'text' | 'json';
+}
+
+/** What single origins may hold, by the prefix of their keys (`<module>|<origin>|`), in bytes. */
+export function sizeByPrefix({ caches }: Config): Record<string, number> {
+  const limits = caches.flatMap(({ name, origins }) =>
+    origins.flatMap((origin) => (origin.sizeBytes === undefined ? [] : [[`${name}|${origin.name}|`, origin.sizeBytes] as const])),
+  );
+  return Object.fromEntries(limits);
 }
 
 export interface Timeouts {

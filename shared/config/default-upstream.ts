@@ -7,12 +7,15 @@ const PROBE = 'larder-probe';
 /**
  * The base URL of the public registry of a purl type, without trailing slash; undefined if the library knows none.
  * Loads the library (6 ms), so it is asked only when the upstream is first needed.
+ * @param path what the library's URLs have between that base and a package's name
  */
-export function defaultUpstream(purlType: string): string | undefined {
+export function defaultUpstream(purlType: string, path = ''): string | undefined {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { PackageURL, UrlConverter } = require('@socketregistry/packageurl-js') as typeof PackageUrl;
-  const purl = new PackageURL(purlType, undefined, PROBE, '1.0.0', undefined, undefined);
-  const url = UrlConverter.toDownloadUrl(purl)?.url;
-  const end = url?.indexOf(`/${PROBE}`) ?? -1;
+  const urlOf = (namespace: string | undefined): string | undefined =>
+    UrlConverter.toDownloadUrl(new PackageURL(purlType, namespace, PROBE, '1.0.0', undefined, undefined))?.url;
+  // Of some types every name has two parts.
+  const url = urlOf(undefined) ?? urlOf(PROBE);
+  const end = url?.indexOf(`${path}/${PROBE}`) ?? -1;
   return url && end > 0 ? url.slice(0, end) : undefined;
 }

@@ -57,6 +57,7 @@ function computedDefaults(config: Config, modules: readonly Module[]): Record<st
   };
   for (const cache of config.caches) {
     values[`PORT_${cache.name}`] = String(cache.port);
+    values[`CHANGED_${cache.name}`] = cache.changed;
     const isOpen = modules.some((module) => module.name === cache.name && module.archive);
     values[`UPSTREAM_${cache.name}`] = cache.origins[0]?.bases.join(' ') || (isOpen ? '(what clients name)' : '(not configured)');
     const found = cache.origins.filter(({ suites }) => suites !== undefined).map(({ name, bases }) => `${name}: ${bases.join(' ')}`);

@@ -4,6 +4,7 @@ import { LarderError } from '../errors';
 import type { CacheConfig, Config, Origin } from './config';
 import { defaultUpstream } from './default-upstream';
 import { machineOrigins } from './machine-sources';
+import { mirrorsSize, mirrorVariable, plainMirrors, PLAIN_MIRRORS } from './plain-mirrors';
 import { attachedNets, defaultWorkers, diskBytes, expandPath, isOwnHost, xdgFolder } from './places';
 import { namedUpstreams, nearestName, refuseUnknown } from './setting-names';
 import { SettingReader } from './setting-reader';
@@ -64,8 +65,12 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
   reader.read('COMPOSE_PROJECT_NAME');
   return {
     caches: caches.map((cache) => {
-      const limit = reader.read('CACHE_SIZE_<c>', cache.name);
-      return limit === undefined ? cache : { ...cache, sizeBytes: inBytes(limit, disk) };
+      const limit = reader.read('CACHE_SIZE_<c>', cache.name) ?? mirrorsSize(reader, cache);
+      const origins = cache.origins.map((origin, index) => {
+        const own = index > 0 ? reader.read('CACHE_SIZE_<c>_<name>', cache.name, origin.name) : undefined;
+        return own === undefined ? origin : { ...origin, sizeBytes: inBytes(own, disk) };
+      });
+      return { ...cache, origins, ...(limit === undefined ? {} : { sizeBytes: inBytes(limit, disk) }) };
     }),
     cacheDir,
     stateDir: folder('STATE_DIR') ?? xdgFolder(env, 'XDG_STATE_HOME', '.local/state'),
@@ -93,6 +98,7 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
       pinWaitMs: milliseconds(reader.read('PIN_WAIT'), 2),
       staleWaitMs: milliseconds(reader.read('STALE_WAIT'), 2),
     },
+    retries: reader.read('RETRIES') ?? 4,
     logLevel: reader.read('LOG_LEVEL') ?? 'info',
     logFormat: reader.read('LOG_FORMAT') ?? 'text',
   };
@@ -102,31 +108,66 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   const cache = module.name;
   const own = reader.read('UPSTREAM_<c>', cache);
   const clientAuth = reader.read('CLIENT_AUTH_<c>', cache) ?? 'strip';
-  if (clientAuth === 'forward' && !own?.length) {
+  const named = namedOrigins(reader, module, input);
+  // A mirror has no default upstream that credentials could go to by mistake.
+  if (clientAuth === 'forward' && !own?.length && !(isMirror(module) && named.length > 0)) {
     reader.refuse(`CLIENT_AUTH_${cache}`, 'forward', `credentials are only passed on to a registry of your own: set UPSTREAM_${cache} too`);
   }
   const ttlSeconds = reader.read('TTL_<c>', cache);
   const publicUrl = reader.read('PUBLIC_URL_<c>', cache);
+  const mirrors = module.plainMirrors ? plainMirrors(reader) : [];
+  const origins = [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input), ...mirrors];
+  const registries = chosenSubjects(reader, module, origins);
+  const fileHosts = reader.read('FILE_HOSTS_<c>', cache);
   const hosts = module.archive && (reader.read('<C>_HOSTS', cache) ?? 'any');
+  const listing = reader.read('LISTING_<c>', cache) ?? 'auto';
+  const blobHosts = reader.read('BLOB_HOSTS_<c>', cache);
+  const redirectInvalidTo = reader.read('REDIRECT_INVALID_TO_<c>', cache);
   return {
     name: cache,
     port: reader.read('PORT_<c>', cache) ?? module.defaultPort,
-    origins: [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input)],
+    origins,
+    ...(registries && { registries }),
     ...(ttlSeconds !== undefined && { ttlSeconds }),
     clientAuth,
     ...(publicUrl && { publicUrl }),
     ...(hosts && { hosts }),
-    changed: reader.read('CHANGED_<c>', cache) ?? 'refuse',
+    ...(listing === 'auto' ? {} : { listing }),
+    ...(blobHosts && { blobHosts }),
+    ...(redirectInvalidTo && { redirectInvalidTo }),
+    changed: reader.read('CHANGED_<c>', cache) ?? module.changed ?? 'refuse',
+    ...(module.distUrls && { distUrls: reader.read('DIST_URLS_<c>', cache) ?? 'mirrors' }),
+    ...(fileHosts && fileHosts !== 'any' && { fileHosts }),
   };
+}
+
+/** REGISTRIES_<c>. @throws LarderError config: no such subject can be, twice the same, or an upstream that is not there */
+function chosenSubjects(reader: SettingReader, module: Module, origins: readonly Origin[]): CacheConfig['registries'] {
+  const { subjects } = module;
+  const chosen = subjects && reader.read('REGISTRIES_<c>', module.name);
+  if (!chosen) return undefined;
+  const names = origins.map(({ name }) => name);
+  const seen = new Set<string>();
+  return chosen.map((one) => {
+    const { subject, upstream: origin = REGISTRY } = { ...one, subject: one.subject.toLowerCase() };
+    const refuse = (allowed: string): never => reader.refuse(`REGISTRIES_${module.name}`, one.subject, allowed);
+    if (!subjects.test(subject)) refuse('it is no UUID');
+    if (seen.has(subject)) refuse('it is there twice');
+    if (!names.includes(origin)) refuse(`there is no UPSTREAM_${module.name}_${origin}`);
+    seen.add(subject);
+    return { subject, origin };
+  });
 }
 
 function defaultOrigin(reader: SettingReader, module: Module, own: readonly string[] | undefined): Origin {
   const authorization = reader.read('UPSTREAM_<c>_AUTH', module.name);
-  if (own?.length) return { name: REGISTRY, bases: own, operatorNamed: true, ...(authorization && { authorization }) };
+  if (own?.length) {
+    return { name: REGISTRY, bases: own, operatorNamed: true, ...(authorization && { authorization }), ...mirrored(reader, module) };
+  }
   if (authorization) {
     reader.refuse(`UPSTREAM_${module.name}_AUTH`, undefined, `it goes with an upstream of your own: set UPSTREAM_${module.name} too`);
   }
-  const { purlType } = module;
+  const { purlType, purlPath, defaultUpstream: written } = module;
   let bases: readonly string[] | undefined;
   return {
     name: REGISTRY,
@@ -134,7 +175,7 @@ function defaultOrigin(reader: SettingReader, module: Module, own: readonly stri
     // Asked for on the first miss, not at start: the library takes 6 ms to load.
     get bases() {
       if (!bases) {
-        const base = purlType === undefined ? undefined : defaultUpstream(purlType);
+        const base = purlType === undefined ? written : defaultUpstream(purlType, purlPath);
         bases = Object.freeze(base === undefined ? [] : [base]);
       }
       return bases;
@@ -150,8 +191,22 @@ function namedOrigins(reader: SettingReader, module: Module, input: ConfigInput)
     if (isReserved(name)) reader.refuse(variable, bases?.join(' '), `the name ${name} is a word of the cache's own URLs; take another`);
     if (!bases?.length) reader.refuse(`${variable}_AUTH`, undefined, `it goes with ${variable}, which is not set`);
     const authorization = reader.read('UPSTREAM_<c>_<name>_AUTH', module.name, name);
-    return { name, bases: bases ?? [], operatorNamed: true, ...(authorization && { authorization }) };
+    const auth = authorization === undefined ? {} : { authorization };
+    return { name, bases: bases ?? [], operatorNamed: true, ...auth, ...mirrored(reader, module, name) };
   });
+}
+
+function isMirror({ routes }: Module): boolean {
+  return routes.some(({ kind }) => kind === 'mirrored');
+}
+
+/** What only origins of mirrored routes have; what is not said of a named one is as for the cache. */
+function mirrored(reader: SettingReader, module: Module, name?: string): Pick<Origin, 'allMethods' | 'ttlSeconds'> {
+  if (!isMirror(module)) return {};
+  const cache = module.name;
+  const methods = (name === undefined ? undefined : reader.read('METHODS_<c>_<name>', cache, name)) ?? reader.read('METHODS_<c>', cache);
+  const ttlSeconds = (name === undefined ? undefined : reader.read('TTL_<c>_<name>', cache, name)) ?? reader.read('TTL_<c>', cache);
+  return { ...(methods === 'all' ? { allMethods: true } : {}), ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
 }
 
 function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: Config, input: ConfigInput): CacheConfig {
@@ -165,7 +220,9 @@ function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: C
 
 /** Tells the names that mean something else already as first segment of a path. */
 function reservedNames(module: Module, input: ConfigInput): (name: string) => boolean {
-  const words = new Set([REGISTRY, ...input.modules.map(({ name }) => name), ...routeWords(module)]);
+  const pages = Object.keys(module.ownPages ?? {}).map((path) => path.split('/')[1] ?? '');
+  const modules = input.modules.map(({ name }) => name);
+  const words = new Set([REGISTRY, ...modules, ...routeWords(module), ...pages, ...(module.plainMirrors ? [PLAIN_MIRRORS] : [])]);
   // What a module would take for a client's archive (or a mark of one) is no name either.
   return (name) => words.has(name) || module.archive?.(`/${name}/archive.example/path`, undefined) !== undefined;
 }
@@ -191,7 +248,8 @@ function refuseClashes(config: Config): void {
       for (const base of origin.operatorNamed ? origin.bases : []) {
         const listener = listenerAt(config, base);
         if (listener === undefined) continue;
-        const name = `UPSTREAM_${cache.name}${origin.name === REGISTRY ? '' : `_${origin.name}`}`;
+        const own = `UPSTREAM_${cache.name}${origin.name === REGISTRY ? '' : `_${origin.name}`}`;
+        const name = origin.isPlainMirror ? mirrorVariable(origin) : own;
         throw new LarderError('config', {
           name,
           value: base,

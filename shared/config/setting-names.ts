@@ -46,7 +46,7 @@ export function isOriginName(name: string): boolean {
  */
 export function refuseUnknown(sources: readonly Source[], modules: readonly Module[]): void {
   const caches = modules.map((module) => module.name);
-  const known = knownNames(modules);
+  const known = knownNames(modules, sources);
   for (const { label, values } of sources) {
     const own = label !== 'environment';
     for (const variable of Object.keys(values)) {
@@ -79,10 +79,17 @@ function isOfAnotherCache(variable: string, caches: readonly string[]): boolean 
   return SETTING_NAMES.some((name) => name.includes('<C>') && caches.some((cache) => variableName(name, cache) === variable));
 }
 
-function knownNames(modules: readonly Module[]): Set<string> {
+function knownNames(modules: readonly Module[], sources: readonly Source[]): Set<string> {
   const names = new Set<string>();
   for (const name of SETTING_NAMES) {
-    if (name.includes('<name>')) continue;
+    if (name.includes('<name>')) {
+      // Those of UPSTREAM_ are recognised by their form, the others only if there is such an upstream.
+      const having = name.startsWith('UPSTREAM_') ? [] : modules.filter((module) => isSettingOf(name, module));
+      for (const module of having)
+        for (const origin of namedUpstreams(sources, module.name))
+          for (const spelling of [origin, origin.replaceAll('-', '_')]) names.add(variableName(name, module.name, spelling));
+      continue;
+    }
     if (!/<c>/i.test(name)) names.add(name);
     else for (const module of modules) if (isSettingOf(name, module)) names.add(variableName(name, module.name));
   }

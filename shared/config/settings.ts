@@ -14,8 +14,8 @@ export interface Setting<T> {
   readonly description: string;
   /** Never printed. */
   readonly secret?: true;
-  /** Only caches whose module has this part have the setting. */
-  readonly needs?: 'archive' | 'machineSources';
+  /** Only caches whose module, or one of its routes, has this part have the setting; `mirrored`: those with such a route. */
+  readonly needs?: 'archive' | 'machineSources' | 'foreign' | 'pages' | 'pointer' | 'subjects' | 'mirrored' | 'distUrls';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -25,7 +25,8 @@ function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string,
 /** Whether a cache of this module has the setting. */
 export function isSettingOf(name: SettingName, module: Module): boolean {
   const { needs } = SETTINGS[name] as Setting<unknown>;
-  return needs === undefined || module[needs] !== undefined;
+  if (needs === 'mirrored') return module.routes.some(({ kind }) => kind === 'mirrored');
+  return needs === undefined || needs in module || module.routes.some((route) => needs in route);
 }
 
 export const SETTINGS = {
@@ -80,6 +81,28 @@ export const SETTINGS = {
     'The same for a named upstream; UPSTREAM_<c>_<name>_AUTH_FILE too.',
     true,
   ),
+  'REGISTRIES_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.subjects,
+      'all that the upstream lists',
+      'Registries that are shown to clients: their UUIDs; UUID@name for one that UPSTREAM_<c>_<name> has, whose packages then are looked for there too.',
+    ),
+    needs: 'subjects',
+  },
+  'METHODS_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.choice('read', 'all'),
+      'read',
+      'Which methods are sent on: read means GET and HEAD; all every other one too, never stored, making stale what they change.',
+    ),
+    needs: 'mirrored',
+  },
+  'METHODS_<c>_<name>': {
+    ...setting('Upstreams', kinds.choice('read', 'all'), 'METHODS_<c>', 'The same for a named upstream.'),
+    needs: 'mirrored',
+  },
   '<C>_HOSTS': {
     ...setting(
       'Upstreams',
@@ -97,6 +120,39 @@ export const SETTINGS = {
       "Whether the archives that this machine's own configuration names become named upstreams (those of UPSTREAM_… come first).",
     ),
     needs: 'machineSources',
+  },
+  'LISTING_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.choice('auto', 'autoindex', 's3', 'swift'),
+      'auto',
+      'In which form the upstream of the cache lists its folders: autoindex (nginx, autoindex_format json), s3 (ListObjectsV2), swift; auto finds out.',
+    ),
+    needs: 'pages',
+  },
+  'BLOB_HOSTS_<c>': {
+    ...setting(
+      'Upstreams',
+      kinds.archiveHosts,
+      "the upstream's own hosts",
+      'Further hosts that a stub of the upstream may name for its bytes: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
+    ),
+    needs: 'pointer',
+  },
+  'FILE_HOSTS_<c>': setting(
+    'Upstreams',
+    kinds.archiveHosts,
+    'any',
+    'Hosts that documents and redirects of the upstreams may lead to for files, besides the hosts of UPSTREAM_… themselves: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
+  ),
+  'DIST_URLS_<c>': {
+    ...setting(
+      'Clients',
+      kinds.choice('mirrors', 'rewrite'),
+      'mirrors',
+      "How clients learn that files can be had here: mirrors leaves the files' own addresses in documents (and so in lockfiles, which work without the cache); rewrite puts addresses of the cache in their place, for networks without a way out.",
+    ),
+    needs: 'distUrls',
   },
   UPSTREAM_PROXY: setting(
     'Upstreams',
@@ -128,6 +184,16 @@ export const SETTINGS = {
     "What happens to clients' credentials: strip never sends them anywhere; forward passes them to an UPSTREAM_<c> of your own.",
   ),
 
+  'REDIRECT_INVALID_TO_<c>': {
+    ...setting(
+      'Clients',
+      kinds.pageUrl,
+      '',
+      'Where people are sent who ask this cache for something that has nothing to do with it; unless set they get a 404.',
+    ),
+    needs: 'foreign',
+  },
+
   CACHE_DIR: setting('Storage', kinds.text, '~/.cache/larder', 'Where the bytes are (XDG_CACHE_HOME is respected).'),
   STATE_DIR: setting('Storage', kinds.text, '~/.local/state/larder', 'Where logs and what must survive are (XDG_STATE_HOME is respected).'),
   CACHE_SIZE: setting(
@@ -137,6 +203,10 @@ export const SETTINGS = {
     'Most that all caches together may hold; what was not used longest goes first.',
   ),
   'CACHE_SIZE_<c>': setting('Storage', kinds.size, '', 'Most that one cache may hold.'),
+  'CACHE_SIZE_<c>_<name>': {
+    ...setting('Storage', kinds.size, '', 'Most that may be held of one named upstream.'),
+    needs: 'mirrored',
+  },
   MIN_FREE: setting('Storage', kinds.size, '5% of the disk, between 1GB and 20GB', 'Free space below which nothing new is stored.'),
 
   'TTL_<c>': setting(
@@ -145,13 +215,22 @@ export const SETTINGS = {
     'as its kind needs',
     'How long every index of the cache is served without asking the upstream.',
   ),
+  'TTL_<c>_<name>': {
+    ...setting(
+      'Freshness',
+      kinds.duration,
+      'TTL_<c>, else a tenth of the time since the last change, at most a day',
+      'How long a response of this upstream that names no lifetime itself is served without asking. One that names a lifetime has that one.',
+    ),
+    needs: 'mirrored',
+  },
   NEGATIVE_TTL: setting('Freshness', kinds.duration, '30s', 'How long "not found" (404, 410) is remembered.'),
   STALE_MAX: setting('Freshness', kinds.duration, 'no limit', 'Longest age of an index that is still served while the upstream fails.'),
   STALE_WAIT: setting('Freshness', kinds.duration, '2s', 'How long a client waits for the upstream before it gets the index that is held.'),
   'CHANGED_<c>': setting(
     'Freshness',
     kinds.choice('refuse', 'keep', 'follow'),
-    'refuse',
+    'refuse; of stores that replace what they have, follow',
     'When the promised digest of a released file changes: refuse it, keep serving the old bytes, or follow the upstream.',
   ),
   PIN_WAIT: setting('Freshness', kinds.duration, '2s', 'How long the end of a file waits for the index that says what its digest is.'),
@@ -166,6 +245,12 @@ export const SETTINGS = {
     kinds.duration,
     '30s',
     'Longest silence in the middle of a download. There is no limit on its whole duration.',
+  ),
+  RETRIES: setting(
+    'Limits',
+    kinds.positive,
+    '4',
+    'How often in a row a download that breaks off is taken up again; what gained at least 1 MiB counts anew.',
   ),
 
   LOG_LEVEL: setting(

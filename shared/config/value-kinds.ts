@@ -108,6 +108,18 @@ export function list<T>(one: Kind<T>, allowed: string): Kind<readonly T[]> {
   };
 }
 
+/** `subject` or `subject@upstream`. */
+export const subjects: Kind<ReadonlyArray<{ readonly subject: string; readonly upstream?: string }>> = list(
+  {
+    allowed: '',
+    parse: (raw) => {
+      const [, subject, upstream] = /^([^@]+)(?:@([a-z0-9][a-z0-9-]*))?$/.exec(raw) ?? [];
+      return subject === undefined ? undefined : { subject, ...(upstream === undefined ? {} : { upstream }) };
+    },
+  },
+  'a list of UUIDs; UUID@name for one that is at the upstream of that name',
+);
+
 export const words: Kind<readonly string[]> = list(
   { allowed: '', parse: (raw) => (/^[a-z0-9-]+$/.test(raw) ? raw : undefined) },
   'a list of cache names',
@@ -173,6 +185,16 @@ export const baseUrls = list(
   base,
   'http:// or https:// URLs without credentials or query, separated by spaces (mirrors of the same content); credentials go into the _AUTH_FILE setting',
 );
+
+/** A page for people: any http or https URL without credentials. */
+export const pageUrl: Kind<string> = {
+  allowed: 'an http:// or https:// URL without credentials',
+  parse: (raw) => {
+    if (!/^https?:\/\//i.test(raw) || !URL.canParse(raw)) return undefined;
+    const url = new URL(raw);
+    return url.username !== '' || url.password !== '' ? undefined : url.href;
+  },
+};
 
 /** Proxy for upstream requests, or `none`: not even the one that HTTPS_PROXY names. */
 export const proxy: Kind<string | false> = {

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { PinTable } from '../integrity/pin-table';
 import { BZIP2, LZ4, TEXT, XZ, ZSTD } from './decoders/samples';
-import { createDocumentPool, type DocumentPoolOptions } from './pool';
+import { poolFixture } from './pool-fixture';
 import type { DocumentPool, IndexJob } from './types';
 
 /** A module whose roster and indexes are commands, and whose documents are texts. */
@@ -46,24 +45,8 @@ exports.modules = [{ name: 'm', routes: [
 ] }];
 `;
 
-const open: DocumentPool[] = [];
-let directory: string;
+const { directory, start } = poolFixture(MODULES);
 let files = 0;
-
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'index-test-'));
-  writeFileSync(join(directory, 'modules.js'), MODULES);
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((pool) => pool.close()));
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-function start(options: Partial<DocumentPoolOptions> = {}): DocumentPool {
-  const pool = createDocumentPool({ modulesPath: join(directory, 'modules.js'), workers: 1, ...options });
-  open.push(pool);
-  return pool;
-}
 
 const sri = (bytes: string | Buffer): string => `sha256-${createHash('sha256').update(bytes).digest('base64')}`;
 

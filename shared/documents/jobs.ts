@@ -1,11 +1,13 @@
-/** The three kinds of jobs, as they go to a worker thread and come back. */
-import type { Roster } from '../../caches/module';
+/** The kinds of jobs, as they go to a worker thread and come back. */
+import type { DocumentPage, Roster } from '../../caches/module';
 import type { ErrorCode, Facts } from '../errors';
-import type { IndexJob, RenderJob, RenderResult, RosterJob } from './types';
+import type { EssentialJob, IndexJob, PageJob, RenderJob, RenderResult, RosterJob } from './types';
 
 interface Kinds {
   readonly render: { readonly job: RenderJob; readonly result: RenderResult };
+  readonly page: { readonly job: PageJob; readonly result: DocumentPage | undefined };
   readonly roster: { readonly job: RosterJob; readonly result: Roster };
+  readonly essential: { readonly job: EssentialJob; readonly result: undefined };
   readonly index: { readonly job: IndexJob; readonly result: Buffer };
 }
 
@@ -21,6 +23,7 @@ export type Answer = { readonly result: ResultOf<JobKind> } | { readonly code: E
 
 /** What a job is about, for errors and the log: a canonical path. */
 export function targetOf({ kind, job }: Job): string {
+  if (kind === 'essential') return job.announced.target;
   return kind === 'index' ? indexTarget(job) : job.path;
 }
 

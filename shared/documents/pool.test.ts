@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { digestBuffer } from '../integrity/digest';
 import { unpackPins } from '../integrity/pin-list';
-import { createDocumentPool, type DocumentPoolOptions } from './pool';
-import type { DocumentPool, RenderJob } from './types';
+import { poolFixture } from './pool-fixture';
+import type { RenderJob } from './types';
 
 /** A module whose documents are commands. */
 const MODULES = `
@@ -31,23 +30,7 @@ const codec = {
 exports.modules = [{ name: 'm', routes: [{ name: 'doc', kind: 'document', codec }, { name: 'plain', kind: 'document' }] }];
 `;
 
-const open: DocumentPool[] = [];
-let directory: string;
-
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'pool-test-'));
-  writeFileSync(join(directory, 'modules.js'), MODULES);
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((pool) => pool.close()));
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-function start(options: Partial<DocumentPoolOptions> = {}): DocumentPool {
-  const pool = createDocumentPool({ modulesPath: join(directory, 'modules.js'), workers: 1, ...options });
-  open.push(pool);
-  return pool;
-}
+const { directory, start } = poolFixture(MODULES);
 
 function job(text: string | Buffer, changes: Partial<RenderJob> = {}): RenderJob {
   const source = { body: Buffer.from(text) };

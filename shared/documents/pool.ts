@@ -1,6 +1,7 @@
 /** Runs what modules say about documents, rosters and indexes off the event loop. */
 import type { Log } from '../log/types';
 import { Lane } from './lane';
+import { TreeThreads } from './trees/tree-threads';
 import type { DocumentPool } from './types';
 
 export interface DocumentPoolOptions {
@@ -38,12 +39,16 @@ export function createDocumentPool(options: DocumentPoolOptions): DocumentPool {
     { modulesPath, idleMs, timeoutMs: options.indexTimeoutMs ?? 120_000, heapMb: options.indexHeapMb ?? 96 },
     log,
   );
+  const trees = new TreeThreads({ most: Math.max(1, options.workers), idleMs });
   return {
+    openTree: () => trees.open(),
     render: (job) => documents.run('render', job),
+    readPage: (job) => documents.run('page', job),
     readRoster: (job) => documents.run('roster', job),
+    checkEssential: (job) => indexes.run('essential', job),
     readIndex: (job) => indexes.run('index', job),
     async close() {
-      await Promise.all([documents.close(), indexes.close()]);
+      await Promise.all([documents.close(), indexes.close(), trees.close()]);
     },
   };
 }

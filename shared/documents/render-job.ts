@@ -45,7 +45,8 @@ function codecOf(modules: readonly Module[], job: RenderJob): DocumentCodec {
   throw new LarderError('internal', { reason: `${job.module} has no document route ${job.route} with a codec` });
 }
 
-function decode(job: RenderJob, bytes: Buffer): Buffer {
+/** The bytes of a job without their content coding. @throws LarderError document-invalid | document-too-large */
+export function decode(job: Pick<RenderJob, 'path' | 'contentEncoding' | 'maxBytes'>, bytes: Buffer): Buffer {
   const encoding = job.contentEncoding?.trim().toLowerCase() ?? '';
   if (encoding === 'identity' || encoding === '') return bytes;
   const options = { maxOutputLength: job.maxBytes };

@@ -84,7 +84,8 @@ export class RenderThread {
 
 /** What came through postMessage as bare byte arrays, as Buffers over the same memory. */
 function withBuffers(result: Result): Result {
-  if (ArrayBuffer.isView(result)) return asBuffer(result);
+  if (result === undefined || ArrayBuffer.isView(result)) return result && asBuffer(result as Uint8Array);
+  if ('rows' in result) return { ...result, rows: asBuffer(result.rows) };
   if (!('rendered' in result) || !result.rendered) return result;
   const { identity, gzip, ...rest } = result.rendered;
   return { ...result, rendered: { ...rest, identity: asBuffer(identity), ...(gzip ? { gzip: asBuffer(gzip) } : {}) } };

@@ -2,8 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Module } from '../../caches/module';
 import { errorText, isLarderError } from '../errors';
+import { runEssentialJob } from './essential-job';
 import { runIndexJob } from './index-job';
 import type { Answer, Job } from './jobs';
+import { runPageJob } from './page-job';
 import { runRenderJob } from './render-job';
 import { runRosterJob } from './roster-job';
 import type { RenderResult } from './types';
@@ -27,8 +29,12 @@ async function answerTo(modules: readonly Module[], work: Job): Promise<Sent> {
     switch (work.kind) {
       case 'render':
         return rendered(runRenderJob(modules, work.job));
+      case 'page':
+        return [{ result: runPageJob(modules, work.job) }, []];
       case 'roster':
         return [{ result: runRosterJob(modules, work.job) }, []];
+      case 'essential':
+        return [{ result: await runEssentialJob(modules, work.job) }, []];
       case 'index':
         return [{ result: inSharedMemory(await runIndexJob(modules, work.job)) }, []];
     }

@@ -1,7 +1,10 @@
 /** What the rest of the house sees of the documents room: codecs run off the event loop. */
-import type { Roster } from '../../caches/module';
+import type { Announced, DocumentPage, Roster } from '../../caches/module';
 import type { Digested } from '../integrity/digest';
 import type { PinList } from '../integrity/pin-list';
+import type { TreeJob } from './trees/tree-threads';
+
+export type { TreeJob, TreeVerdict } from './trees/tree-threads';
 
 export interface RenderJob {
   readonly module: string;
@@ -67,7 +70,37 @@ export interface IndexJob {
   readonly maxBytes: number;
 }
 
+/** Reads one page of a document that comes in pages. */
+export interface PageJob {
+  readonly module: string;
+  /** Name of the document route. */
+  readonly route: string;
+  readonly path: string;
+  /** Which form it is read as. */
+  readonly form: string;
+  readonly source: RenderJob['source'];
+  /** How it is encoded (gzip, br or undefined). */
+  readonly contentEncoding?: string;
+  readonly maxBytes: number;
+}
+
+/** Judges an announced object by a member of its archive. */
+export interface EssentialJob {
+  readonly module: string;
+  /** Name of the announcement route. */
+  readonly route: string;
+  readonly announced: Announced;
+  /** The held archive; its SRI is checked while it is read. */
+  readonly source: { readonly file: string; readonly integrity: string };
+  /** Largest member that is read. */
+  readonly maxBytes: number;
+}
+
 export interface DocumentPool {
+  /** @returns undefined if the page is not of that form @throws LarderError as render */
+  readPage(job: PageJob): Promise<DocumentPage | undefined>;
+  /** @throws LarderError as render; document-invalid if the object is of no use */
+  checkEssential(job: EssentialJob): Promise<void>;
   /** @throws LarderError as render */
   readRoster(job: RosterJob): Promise<Roster>;
   /**
@@ -77,5 +110,7 @@ export interface DocumentPool {
   readIndex(job: IndexJob): Promise<Buffer>;
   /** @throws LarderError integrity (the held file is damaged) | held-unreadable (fact `reason`: ENOENT when it is gone) | document-invalid | document-too-large | internal (the worker died: memory limit) */
   render(job: RenderJob): Promise<RenderResult>;
+  /** Begins to unpack and hash an archive that is still on its way. @throws LarderError internal if no thread can be had */
+  openTree(): TreeJob;
   close(): Promise<void>;
 }

@@ -24,9 +24,13 @@ export interface Answer {
   /** The upstream gives no parts of it: none are offered. */
   readonly wholeOnly?: true;
   readonly part?: { readonly first: number; readonly last: number; readonly total: number };
+  /** Where the client is led instead (302): path below the root of the client's host; the body is empty. */
+  readonly location?: string;
   readonly body: BodySource;
   /** May be kept as a ready response: its bytes, how long (ms since the epoch), and whose it is. */
   readonly ready?: { readonly bytes: Buffer; readonly freshUntil: number; readonly usedKey: string };
+  /** The target is several files: which one, that depends on whether the client accepts zstd, and on no other coding. */
+  readonly hasForms?: true;
   /** Where Accept chooses among renderings of this target: which one. Pure. */
   readonly variantOf?: (accept: string | undefined) => string;
 }
@@ -45,6 +49,8 @@ export interface EngineRequest {
   /** The target was sent with empty segments (`//`), which are gone in `target`. */
   readonly collapsed?: boolean;
   readonly gzip: boolean;
+  /** The client accepts zstd. */
+  readonly zstd?: boolean;
   /** Range header, if any. */
   readonly range?: string;
   /** If-Range header, if any. */
@@ -53,6 +59,8 @@ export interface EngineRequest {
   readonly onlyIfCached?: boolean;
   /** Whether credentials came with it. */
   readonly authorization?: string;
+  /** The client's request fields, by lower-case name. */
+  readonly field?: (name: string) => string | undefined;
   /** The client's connection, for what a client must see the same of while it lasts. */
   readonly client?: object;
   /** The client's address. */

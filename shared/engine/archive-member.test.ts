@@ -55,7 +55,7 @@ it('the first match is meant', async () => {
 });
 
 it('an archive in the large form (zip64)', async () => {
-  const small = makeZip({ 'a-1.dist-info/METADATA': content, ...many(3000) });
+  const small = makeZip({ ...many(3000), 'a-1.dist-info/METADATA': content });
   const end = small.subarray(-22);
   const large = Buffer.alloc(56);
   large.write('PK\x06\x06', 'latin1');
@@ -92,6 +92,49 @@ it('a bomb is stopped at the length that its directory says', async () => {
   for (const signature of ['PK\x03\x04', 'PK\x01\x02'])
     bomb.writeUInt32LE(1000, bomb.indexOf(signature, 0, 'latin1') + (signature.endsWith('\x04') ? 22 : 24));
   expect(await readMember(archive(bomb), METADATA)).toBeUndefined();
+});
+
+it('a directory without end costs no more than any other may', async () => {
+  // A member in 64 KiB, again and again: as much as there is of it is never made.
+  const record = Buffer.alloc(64 * 1024);
+  record.write('PK\x01\x02', 'latin1');
+  // Names are UTF-8, and it has a long comment: both are read quickly.
+  record.writeUInt16LE(0x800, 8);
+  record.writeUInt16LE(4, 28);
+  record.writeUInt16LE(record.length - 50, 32);
+  record.write('a.py', 46);
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(0xfffe, 8);
+  end.writeUInt16LE(0xfffe, 10);
+  const directory = 60_000 * record.length;
+  end.writeUInt32LE(directory, 12);
+  let bytes = 0;
+  let reads = 0;
+  const zip: ArchiveBytes = {
+    size: directory + end.length,
+    read: (from, to) => {
+      bytes += to - from;
+      reads++;
+      const shift = from % record.length;
+      const piece = Buffer.alloc(to - from, Buffer.concat([record.subarray(shift), record.subarray(0, shift)]));
+      if (to > directory) end.copy(piece, directory - from);
+      return Promise.resolve(piece);
+    },
+  };
+  expect(await readMember(zip, METADATA)).toBeUndefined();
+  expect(bytes).toBeLessThan(26 * 1024 * 1024);
+  expect(reads).toBeGreaterThan(100);
+});
+
+it('a member that is said to be small when unpacked, but is not when packed, is not read', async () => {
+  const zip = makeZip({ 'a-1.dist-info/METADATA': content, 'big.bin': randomBytes(18 * 1024 * 1024) });
+  // In the directory: it is as large as the archive nearly is.
+  zip.writeUInt32LE(17 * 1024 * 1024, zip.indexOf('PK\x01\x02', 0, 'latin1') + 20);
+  zip.writeUInt16LE(8, zip.indexOf('PK\x01\x02', 0, 'latin1') + 10);
+  const counted = archive(zip);
+  expect(await readMember(counted, METADATA)).toBeUndefined();
+  expect(counted.reads).toHaveLength(1);
 });
 
 it('what the source of the bytes throws is thrown', async () => {

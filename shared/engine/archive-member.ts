@@ -2,6 +2,7 @@
  * One member of a zip archive of which only parts are read: its end (with the central directory, where that fits), the rest of the
  * directory, and the member. The only importer of yauzl.
  */
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry, type ZipFile } from 'yauzl';
@@ -153,4 +154,26 @@ function placeOfDirectory(tail: Buffer): { readonly from: number; readonly size:
   const large = tail.lastIndexOf('PK\x06\x06', end, 'latin1');
   if (large < 0 || large + 56 > tail.length) return undefined;
   return { from: Number(tail.readBigUInt64LE(large + 48)), size: Number(tail.readBigUInt64LE(large + 40)) };
+}
+
+/**
+ * Whether a file ends as a zip archive does, and its directory is where its end says; nothing is unpacked, whatever it claims to hold.
+ * @throws NodeJS.ErrnoException if it cannot be read
+ */
+export async function isWholeZip(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const tailFrom = Math.max(0, size - TAIL_BYTES);
+    const tail = Buffer.alloc(size - tailFrom);
+    await file.read(tail, 0, tail.length, tailFrom);
+    const directory = placeOfDirectory(tail);
+    if (!directory || directory.from + directory.size > size) return false;
+    const mark = Buffer.alloc(4);
+    await file.read(mark, 0, 4, directory.from);
+    // An archive of nothing has no directory, but its end.
+    return mark.toString('latin1') === (directory.size === 0 ? 'PK\x05\x06' : 'PK\x01\x02');
+  } finally {
+    await file.close();
+  }
 }

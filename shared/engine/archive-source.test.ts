@@ -1,4 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { heldFile } from '../testing/held-file';
 import { openHouse, type LocalHouse } from '../testing/house';
+import { flipped } from '../testing/packages';
 import { startIndex, type FakeIndex } from '../testing/python-index';
 import { until } from '../testing/until';
 import { makeZip } from '../testing/wheel';
@@ -114,6 +117,31 @@ describe('metadata that the index does not have', () => {
   it.each(['wrong', 'lying'] as const)('the parts of an upstream that gives %s ones are not used', async (ranges) => {
     index.upstream.on(wheel, { body: index.file(WHEEL).body, ranges });
     expect((await house.get(target)).body.toString()).toBe(metadata());
+  });
+});
+
+describe('a wheel of which the bytes cannot be trusted', () => {
+  it.each<[string, string, number]>([
+    ['shorter', 'than it is', 0.5],
+    ['longer', 'than it is', 1.5],
+  ])('a part that is %s %s says nothing of what is in it', async (_how, _than, share) => {
+    const { body } = index.file(WHEEL);
+    index.upstream.on(wheel, (request, response) => {
+      const length = Number(/-(\d+)$/.exec(request.headers.range ?? '')?.[1]);
+      const part = Buffer.alloc(Math.floor(length * share), body.subarray(-length));
+      response.writeHead(206, { 'content-range': `bytes ${body.length - length}-${body.length - 1}/${body.length}` }).end(part);
+    });
+    expect((await house.get(target)).status).toBe(502);
+    expect(await offered()).toEqual([true, true]);
+  });
+
+  it('damaged while it was held: the upstream is asked', async () => {
+    await house.get(wheel);
+    const file = heldFile(house.cacheDir, await house.kept(wheel));
+    writeFileSync(file, flipped(readFileSync(file), -1));
+    index.upstream.forget();
+    expect((await house.get(target)).body.toString()).toBe(metadata());
+    expect(asked()).toEqual([`bytes=-${66 * 1024}`]);
   });
 });
 

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../store/entry';
+import { filesBelow } from '../testing/files-below';
 import { heldFile } from '../testing/held-file';
 import { openHouse, type Got, type LocalHouse } from '../testing/house';
 import { bytes, flipped, offer, packument } from '../testing/packages';
@@ -148,7 +149,5 @@ describe('documents', () => {
 });
 
 function contents(): string[] {
-  return readdirSync(join(house.cacheDir, 'content-v2'), { recursive: true, withFileTypes: true })
-    .filter((found) => found.isFile())
-    .map((found) => join(found.parentPath, found.name));
+  return filesBelow(join(house.cacheDir, 'content-v2'));
 }

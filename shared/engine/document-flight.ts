@@ -1,13 +1,17 @@
 /** One fetch of one document: conditional if something is held, rendered and its pins learnt before anything is kept. */
-import type { DocumentRoute } from '../../caches/module';
+import type { DocumentRoute, PagedSource } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
+import { digestBuffer } from '../integrity/digest';
 import { packPins, type PinList } from '../integrity/pin-list';
 import type { Entry, NewEntry } from '../store/entry';
 import type { RenderJob, RenderResult } from '../documents/types';
+import { revisionDate } from './document-dates';
 import { Download } from './download';
+import { isAbsence } from './file-places';
 import { notThere } from './head';
 import { GrowingBody } from './growing-body';
 import type { Head } from './head';
+import { fetchPages } from './paged-document';
 import { keyPrefix, type Plan } from './plan';
 import { contentAddress, type EngineRooms } from './rooms';
 
@@ -42,6 +46,13 @@ export interface DocumentResult {
   readonly storing?: Promise<Entry | undefined>;
 }
 
+type KeepArguments = [
+  held: Entry | undefined,
+  wanted: Wanted | undefined,
+  keeping: 'in-memory' | (() => boolean),
+  watcher: DocumentWatcher,
+];
+
 /** Larger documents are handed out before they are stored: that takes longer than everything else of theirs. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 
@@ -60,6 +71,7 @@ export async function fetchDocument(
 ): Promise<DocumentResult> {
   const route = plan.route as DocumentRoute;
   const isOvertaken = (): boolean => keeping !== 'in-memory' && keeping();
+  if (route.pages) return fetchPaged(rooms, plan, route.pages, held, wanted, keeping, watcher);
   const body = new GrowingBody(undefined, () => undefined, Infinity);
   const headers = { ...route.ask, 'accept-encoding': route.codec ? 'gzip' : 'identity', ...conditions(held) };
   const spec = {
@@ -68,13 +80,14 @@ export async function fetchDocument(
     headers,
     algorithms: ['sha256'] as const,
     judged: false,
+    retries: rooms.config.retries,
     maxBytes: rooms.config.maxDocumentBytes,
     signal: new AbortController().signal,
   };
   const download = new Download(rooms.upstream, spec, body, UNWATCHED);
   const { head, response } = await download.open();
   if (head.status === 304 && held) return { entry: await confirm(rooms, held, head, isOvertaken()), outcome: 'revalidated' };
-  if (!response) throw notThere(plan, head);
+  if (!response) return absentOr(notThere(plan, head), rooms, plan, head, held, wanted, keeping, watcher);
   watcher.began?.();
   const digested = await download.readAll(response);
   const bytes = body.all();
@@ -82,13 +95,63 @@ export async function fetchDocument(
   // What began at one mirror may have come from another, which encodes it in its own way.
   const last = download.latest ?? head;
   if (held?.integrity === integrity) return { entry: await confirm(rooms, held, last, isOvertaken()), outcome: 'revalidated' };
-  const checked = route.codec
-    ? await readDocument(rooms, plan, { url: last.url, home: last.base }, { body: bytes }, last.contentEncoding, wanted)
+  return readAndKeep(rooms, plan, last, bytes, { ...digested, integrity }, held, wanted, keeping, watcher);
+}
+
+/** That there is no such document, as a document, if the route has that kept. @throws LarderError the one that is given, if not */
+async function absentOr(error: LarderError, rooms: EngineRooms, plan: Plan, head: Head, ...more: KeepArguments): Promise<DocumentResult> {
+  const { absent } = plan.route as DocumentRoute;
+  if (absent?.kept !== true || !isAbsence(error)) throw error;
+  const [held, wanted, keeping, watcher] = more;
+  const digested = digestBuffer(absent.body, ['sha256']);
+  const integrity = contentAddress(digested);
+  const { url, base } = head;
+  const said: Head = { status: 200, url, base, contentType: absent.contentType };
+  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, said, false), outcome: 'revalidated' };
+  return readAndKeep(rooms, plan, said, absent.body, { ...digested, integrity }, held, wanted, keeping, watcher);
+}
+
+/** The same of a document that comes in pages: it has no validators of its own, so only the same rows confirm what is held. */
+async function fetchPaged(
+  rooms: EngineRooms,
+  plan: Plan,
+  pages: PagedSource,
+  held: Entry | undefined,
+  wanted: Wanted | undefined,
+  keeping: 'in-memory' | (() => boolean),
+  watcher: DocumentWatcher,
+): Promise<DocumentResult> {
+  const { rows, url, base } = await fetchPages(rooms, plan, pages, () => watcher.began?.());
+  const digested = digestBuffer(rows, ['sha256']);
+  const integrity = contentAddress(digested);
+  const head: Head = { status: 200, url, base };
+  if (held?.integrity === integrity) {
+    const isOvertaken = keeping !== 'in-memory' && keeping();
+    return { entry: await confirm(rooms, held, head, isOvertaken), outcome: 'revalidated' };
+  }
+  return readAndKeep(rooms, plan, head, rows, { ...digested, integrity }, held, wanted, keeping, watcher);
+}
+
+async function readAndKeep(
+  rooms: EngineRooms,
+  plan: Plan,
+  head: Head,
+  bytes: Buffer,
+  digested: { integrity: string; size: number; chunks: string },
+  held: Entry | undefined,
+  wanted: Wanted | undefined,
+  keeping: 'in-memory' | (() => boolean),
+  watcher: DocumentWatcher,
+): Promise<DocumentResult> {
+  const { codec } = plan.route as DocumentRoute;
+  const checked = codec
+    ? await readDocument(rooms, plan, { url: head.url, home: head.base }, { body: bytes }, head.contentEncoding, wanted)
     : undefined;
   if (checked?.pins) watcher.promised?.(checked.pins);
-  const entry = entryOf(rooms, last, { ...digested, integrity });
+  const dated = plan.route.dated ? { revisedAt: revisionDate(rooms.now(), held) } : {};
+  const entry = { ...entryOf(rooms, head, digested), ...dated };
   const rendered = checked?.rendered && wanted ? { wanted, result: checked.rendered } : undefined;
-  const kept = isOvertaken() ? { ...entry, stale: true } : entry;
+  const kept = keeping !== 'in-memory' && keeping() ? { ...entry, stale: true } : entry;
   return keep(rooms, plan, kept, bytes, checked?.pins, rendered, keeping === 'in-memory' || rooms.store.notStoring() !== undefined);
 }
 

@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { testClock } from '../testing/clock';
+import { filesBelow } from '../testing/files-below';
 import { openHouse, type HouseOptions, type LocalHouse } from '../testing/house';
 import { bytes, offer, packument } from '../testing/packages';
 import { until } from '../testing/until';
@@ -130,13 +130,7 @@ describe('what cannot be stored', () => {
 });
 
 function contents(): string[] {
-  try {
-    return readdirSync(join(house.cacheDir, 'content-v2'), { recursive: true, withFileTypes: true })
-      .filter((found) => found.isFile())
-      .map((found) => found.name);
-  } catch {
-    return [];
-  }
+  return filesBelow(join(house.cacheDir, 'content-v2'));
 }
 
 describe('a large document', () => {

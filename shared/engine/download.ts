@@ -10,8 +10,8 @@ import type { Upstream, UpstreamResponse } from '../upstream/types';
 import type { GrowingBody } from './growing-body';
 import { continues, headOf, hostOf, resumeHeaders, strongValidator, type Head } from './head';
 
-/** Cuts and stalls survived in one download before it fails. */
-const MOST_ATTEMPTS = 5;
+/** Cuts and stalls in a row that one download survives, unless its spec says otherwise. */
+const USUAL_RETRIES = 4;
 /** What a download must have gained since its last failure for its failures to be forgotten. */
 const PROGRESS_BYTES = 1024 * 1024;
 const PAUSE_MS = 200;
@@ -26,6 +26,8 @@ export interface DownloadSpec {
   readonly judged: boolean;
   /** Most bytes accepted. */
   readonly maxBytes?: number;
+  /** How often in a row it is taken up again after a cut. */
+  readonly retries?: number;
   readonly signal: AbortSignal;
   /** Why a 200 cannot be the object, if it cannot: a reason, or the error itself. @throws never */
   readonly refuses?: (headers: Readonly<Record<string, string>>) => string | LarderError | undefined;
@@ -190,7 +192,7 @@ export class Download {
       this.furthest = Math.max(this.furthest, this.body.received);
       this.failures++;
       this.disturbed = true;
-      if (this.failures >= MOST_ATTEMPTS) throw error;
+      if (this.failures > (this.spec.retries ?? USUAL_RETRIES)) throw error;
       if (this.spec.origin.bases.includes(this.base)) this.broken.add(this.base);
       // Another mirror is asked at once, the same one after a pause.
       if (this.skipped().size === this.wrong.size) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * this.failures));
@@ -281,6 +283,7 @@ function cutShort(response: UpstreamResponse): LarderError {
   return new LarderError('upstream-failed', { host: hostOf(response.base), reason: 'the connection was closed', target: response.url });
 }
 
+/** A mirror that says when to come back is not asked before: then these attempts cost it nothing. */
 function isCut(code: string): boolean {
-  return code === 'upstream-failed' || code === 'upstream-timeout' || code === 'upstream-unreachable';
+  return code === 'upstream-failed' || code === 'upstream-timeout' || code === 'upstream-unreachable' || code === 'upstream-busy';
 }

@@ -43,6 +43,7 @@ export async function fetchWhole(
     headers,
     algorithms: ['sha256'] as const,
     judged: false,
+    retries: rooms.config.retries,
     maxBytes,
     signal: new AbortController().signal,
   };

@@ -1,5 +1,5 @@
 /** Files whose URL names their bytes for ever: held, under way, or to be fetched. */
-import type { ImmutableRoute, Pin } from '../../caches/module';
+import type { ImmutableRoute } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
 import { sriAgrees } from '../integrity/sri';
 import type { Entry } from '../store/entry';
@@ -9,11 +9,13 @@ import type { Answer, EngineRequest } from './answer';
 import { ArchiveSource } from './archive-source';
 import { memorySource, sizeOnly } from './body-source';
 import type { DocumentDesk } from './document-desk';
+import { EncodedFiles } from './encoded-files';
 import { FileFlight, HOLD_BACK_BYTES } from './file-flight';
 import type { FileHosts } from './file-hosts';
 import type { FileClues } from './file-search';
 import { FilePlaces, isAbsence } from './file-places';
-import { judge } from './freshness';
+import { aboutFile, aboutUnverified, pinEtag, standsInUntil } from './file-answer';
+import { judge, type Verdict } from './freshness';
 import type { ListedPins } from './listed-pins';
 import { SMALL_BYTES, type HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
@@ -25,13 +27,13 @@ import { strongEtag, type EngineRooms } from './rooms';
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
 const MOST_DAMAGED = 2;
 const MOST_TOLD = 1_000;
-const FOR_EVER = 'public, immutable, max-age=31536000';
 
 export class FileDesk {
   /** Keys whose flight is being prepared or under way. */
   private readonly flights = new Map<string, Promise<FileFlight | Entry>>();
   /** Replacements that were logged. */
   private readonly told = new Set<string>();
+  private readonly encoded: EncodedFiles;
   private readonly archives: ArchiveSource;
 
   constructor(
@@ -43,6 +45,11 @@ export class FileDesk {
     private readonly absences: Absences,
   ) {
     this.archives = new ArchiveSource(rooms, bodies, this);
+    this.encoded = new EncodedFiles(
+      (plan, request) => this.found(plan, request),
+      (plan) => this.heldIfGood(plan),
+      rooms.now,
+    );
   }
 
   get underWay(): number {
@@ -73,10 +80,23 @@ export class FileDesk {
   }
 
   /** @throws LarderError */
-  async get(plan: Plan, request: EngineRequest): Promise<Answer> {
+  get(plan: Plan, request: EngineRequest): Promise<Answer> {
+    return this.encoded.get(plan, request);
+  }
+
+  private async heldIfGood(plan: Plan): Promise<Answer | undefined> {
+    const entry = await this.rooms.store.find(plan.key);
+    return entry && this.verdict(plan, entry).do === 'serve' ? this.held(plan, entry) : undefined;
+  }
+
+  private verdict(plan: Plan, entry: Entry | undefined): Verdict {
+    return judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now());
+  }
+
+  private async found(plan: Plan, request: EngineRequest): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const entry = await this.rooms.store.find(plan.key);
-      const verdict = judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now());
+      const verdict = this.verdict(plan, entry);
       if (verdict.do === 'refuse') {
         throw new LarderError('digest-changed', {
           target: plan.path,
@@ -106,8 +126,12 @@ export class FileDesk {
     return isListed && this.listedPins ? this.listedPins.source(plan) : pinSource(this.rooms, this.desk, plan);
   }
 
-  /** Whether the current indexes promise other bytes under this name (third-party archives replace files): those are followed. */
+  /**
+   * Whether the current indexes promise other bytes under this name (third-party archives replace files): those are followed. Or whether the
+   * usual file has stood in for an encoding for so long that the upstream may have got that.
+   */
   private async isReplaced(plan: Plan, entry: Entry): Promise<boolean> {
+    if (plan.encoded) return this.rooms.now() >= standsInUntil(plan, entry);
     if (!this.listedPins || !(plan.route as ImmutableRoute).listedIn) return false;
     const promised = (await this.listedPins.known(plan))?.integrity;
     if (promised === undefined || sriAgrees(promised, entry.integrity) !== false) return false;
@@ -130,10 +154,10 @@ export class FileDesk {
     this.rooms.store.used(entry.key);
     const dated = plan.route.dated === true ? new Date(entry.storedAt).toUTCString() : undefined;
     const modified = entry.lastModified ?? dated;
-    const about = this.about(plan, entry.contentType, strongEtag(entry.integrity), modified, entry.contentEncoding);
+    const about = aboutFile(plan, entry.contentType, strongEtag(entry.integrity), modified, entry.contentEncoding);
     if (entry.size > SMALL_BYTES) return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: await this.bodies.open(entry) };
     const bytes = await this.bodies.readSmall(entry);
-    const ready = { bytes, freshUntil: Infinity, usedKey: entry.key };
+    const ready = { bytes, freshUntil: standsInUntil(plan, entry), usedKey: entry.key };
     return { ...about, outcome: 'hit', confirmedAt: entry.checkedAt, body: memorySource(bytes), ready };
   }
 
@@ -171,7 +195,7 @@ export class FileDesk {
       // Nothing of a small body goes out before it is verified, so that a bad one is an honest error instead of a cut connection.
       if (head.total !== undefined && head.total <= HOLD_BACK_BYTES) await flight.verified;
       const etag = pinEtag(head.pin, plan);
-      return { ...this.about(plan, undefined, etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
+      return { ...aboutFile(plan, await flight.contentType(), etag, head.lastModified, head.contentEncoding), outcome: 'miss', body };
     } catch (error) {
       body.close();
       this.negative.learn(plan.key, error);
@@ -187,14 +211,17 @@ export class FileDesk {
     flight.then((begun) => ('reader' in begun ? begun.settled.then(gone) : gone()), gone);
     flight
       .then((begun) => ('reader' in begun ? begun.verified : undefined))
-      .catch((error: unknown) => (isLarderError(error) && isAbsence(error) ? this.absences.note(plan) : undefined));
+      .catch((error: unknown) => {
+        this.encoded.failed(plan, error);
+        return isLarderError(error) && isAbsence(error) ? this.absences.note(plan) : undefined;
+      });
     return flight;
   }
 
   private async prepare(plan: Plan): Promise<FileFlight | Entry> {
     // Look again: a flight may have ended between our look and now (groupcache's interleaving).
     const entry = await this.rooms.store.find(plan.key);
-    const isGood = entry && judge(entry, plan.route, this.rooms.cache, this.rooms.config, this.rooms.now()).do === 'serve';
+    const isGood = entry && this.verdict(plan, entry).do === 'serve';
     if (isGood && !(await this.isReplaced(plan, entry))) return entry;
     return new FileFlight(this.rooms, plan, await this.clues(plan), await this.rooms.spools.open(plan.key));
   }
@@ -215,7 +242,7 @@ export class FileDesk {
     const response = await this.askPart(plan, places, range);
     if (!response) return undefined;
     const part = partOf(response, range);
-    const about = { ...this.unverified(plan, response, pins.known()), detail: 'range' };
+    const about = { ...aboutUnverified(plan, response, pins.known()), detail: 'range' };
     if (part) return { ...about, part, body: partSource(response, part) };
     response.body.destroy();
     const total = response.status === 416 ? totalOf(response) : undefined;
@@ -228,7 +255,7 @@ export class FileDesk {
     const response = await this.askPart(plan, places, 'bytes=0-0');
     if (!response) return undefined;
     response.body.destroy();
-    const about = { ...this.unverified(plan, response, pins.known()), detail: 'head', body: sizeOnly(totalOf(response)) };
+    const about = { ...aboutUnverified(plan, response, pins.known()), detail: 'head', body: sizeOnly(totalOf(response)) };
     return response.status === 200 ? { ...about, wholeOnly: true } : about;
   }
 
@@ -249,7 +276,7 @@ export class FileDesk {
   async locate(plan: Plan, range: string, known?: FilePlaces): Promise<{ path: string; response: UpstreamResponse }> {
     const places = known ?? (await this.clues(plan)).places;
     let worst: LarderError | undefined;
-    for (let path: string | undefined = places.first(); path !== undefined;) {
+    for (let path: string | undefined = await places.first(); path !== undefined;) {
       const response = await askPlace(this.rooms, plan, path, range);
       if (!('code' in response)) return { path, response };
       if (worst === undefined || isAbsence(worst)) worst = response;
@@ -266,35 +293,4 @@ export class FileDesk {
     const places = new FilePlaces(this.rooms, plan, pins, guess);
     return { pins, places, ...(route.memberOf ? { takeOut: () => this.archives.takeOut(plan) } : {}) };
   }
-
-  /** What is said of bytes that nobody checks: with the validators that they will have once they are held, so that a client can go on then. */
-  private unverified(plan: Plan, { headers }: UpstreamResponse, pin: Pin | undefined) {
-    const about = this.about(plan, undefined, pinEtag(pin, plan), headers['last-modified'], headers['content-encoding']);
-    return { ...about, outcome: 'pass' as const, cacheControl: 'no-store' };
-  }
-
-  private about(
-    plan: Plan,
-    contentType: string | undefined,
-    etag: string | undefined,
-    lastModified: string | undefined,
-    encoding: string | undefined,
-  ) {
-    const route = plan.route as ImmutableRoute;
-    return {
-      contentType: contentType !== undefined && !/^text\/html/i.test(contentType) ? contentType : route.contentType,
-      cacheControl: FOR_EVER,
-      vary: '',
-      ...(etag === undefined ? {} : { etag }),
-      ...(lastModified === undefined ? {} : { lastModified }),
-      ...(encoding === undefined ? {} : { contentEncoding: encoding }),
-    };
-  }
-}
-
-/** The ETag that the file will have once it is held, if the pin is also its content address. */
-function pinEtag(pin: Pin | undefined, plan: Plan): string | undefined {
-  const usual = (plan.route as ImmutableRoute).digest;
-  const found = pin?.integrity?.split(/\s+/).find((word) => word.startsWith(`${usual}-`));
-  return found === undefined ? undefined : strongEtag(found);
 }

@@ -2,20 +2,23 @@
  * One fetch of one file per key, detached from the client that began it, with any number of readers. The tail is held back until
  * the digest agrees with the pin, so no client ever has a complete wrong body.
  */
-import type { Pin } from '../../caches/module';
+import type { ImmutableRoute, Pin } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
-import { digestFile } from '../integrity/digest';
-import { sriAgrees, strongestAlgorithm, type Algorithm } from '../integrity/sri';
+import type { Algorithm } from '../integrity/sri';
 import type { Entry, NewEntry } from '../store/entry';
 import type { BodySource } from './body-source';
 import { Download } from './download';
 import { GrowingBody, type Follower } from './growing-body';
-import { refusePage, wrongLength, type Head } from './head';
+import { refuseFile, wrongLength, type Head } from './head';
 import { FileJudge } from './file-judge';
 import { FileSearch, type FileClues } from './file-search';
 import type { Plan } from './plan';
 import type { EngineRooms } from './rooms';
+import { askedEncoding } from './file-form';
+import { FormWatch } from './form-watch';
+import { settlePin } from './settle-pin';
 import { abandon, type SpoolHandle } from './spooling';
+import { TreeWatch } from './tree-watch';
 
 /** Kept from every client until the whole is verified (a smaller body is kept back entirely). */
 export const HOLD_BACK_BYTES = 64 * 1024;
@@ -46,7 +49,10 @@ export class FileFlight {
   private readonly download: Download;
   private readonly abort = new AbortController();
   private readonly readers = new Set<Reader>();
+  private readonly tree: string | undefined;
+  private readonly watch: TreeWatch | undefined;
   private divergences = 0;
+  private readonly forms: FormWatch;
   private complete = false;
   private failure: LarderError | undefined;
   private announce!: (head: FlightHead) => void;
@@ -58,18 +64,22 @@ export class FileFlight {
     private readonly spool: SpoolHandle,
   ) {
     this.body = new GrowingBody(spool.file, (error) => rooms.log.warn('not-storing', { key: plan.key, reason: String(error) }));
-    this.body.onStalled = (follower) => this.leaveBehind(follower as Reader);
-    // Without a file there is no second pass, so the weak digest that old documents promise is computed too.
+    this.forms = new FormWatch(plan, this.body);
+    this.tree = (plan.route as ImmutableRoute).tree?.(plan.params);
+    if (this.tree !== undefined) this.watch = new TreeWatch(rooms.pool, this.body, rooms.log);
+    this.body.onStalled = (follower) => (follower === this.watch?.follower ? this.watch.giveUp() : this.leaveBehind(follower as Reader));
+    // Without a file there is no second pass, so the weak digests that old documents and object stores promise are computed too.
     const { pins } = clues;
-    const algorithms: readonly Algorithm[] = this.body.inFile ? pins.algorithms() : [...pins.algorithms(), 'sha1'];
+    const weak: readonly Algorithm[] = this.body.inFile ? [] : ['sha1', 'md5'];
     const spec = {
       origin: plan.origin,
       path: plan.path,
-      headers: {},
-      algorithms,
-      judged: pins.willJudge,
+      headers: askedEncoding(plan),
+      algorithms: [...new Set([...pins.algorithms(), ...weak])],
+      judged: pins.willJudge || this.tree !== undefined,
+      retries: rooms.config.retries,
       signal: this.abort.signal,
-      refuses: (fields: Readonly<Record<string, string>>) => refusePage(fields) ?? wrongLength(plan, fields),
+      refuses: (fields: Readonly<Record<string, string>>) => refuseFile(plan, fields) ?? wrongLength(plan, fields),
     };
     this.download = new Download(rooms.upstream, spec, this.body, {
       began: (head) => spool.describe(plan, head),
@@ -81,7 +91,7 @@ export class FileFlight {
       this.announce = resolve;
       refuse = reject;
     });
-    const whole = this.run();
+    const whole = this.run().finally(() => this.watch?.close());
     this.verified = whole.then(() => undefined);
     this.settled = whole
       .then((entry) => this.store(entry))
@@ -108,6 +118,20 @@ export class FileFlight {
   /** Whether the byte at an offset has arrived, or is the next to arrive. */
   reaches(offset: number): boolean {
     return this.complete || offset <= this.body.received;
+  }
+
+  /**
+   * Content type by the body's first bytes, where the URL is several files; undefined elsewhere. Waits until some came that this client may
+   * be sent. @throws LarderError if none did
+   */
+  async contentType(): Promise<string | undefined> {
+    if (!this.forms.areSeveral) return undefined;
+    for (;;) {
+      if (this.failure) throw this.failure;
+      const form = await this.forms.form(this.complete);
+      if (form) return form.contentType;
+      await this.body.changed();
+    }
   }
 
   private get total(): number | undefined {
@@ -146,6 +170,11 @@ export class FileFlight {
       const stop = Math.min(end, this.sendable());
       if (offset < stop) {
         const { divergences } = this;
+        // Bytes in a coding that was not asked for are for nobody; they are found wrong in the end.
+        if (this.forms.areSeveral && !(await this.forms.form(this.complete))) {
+          await this.body.changed();
+          continue;
+        }
         const bytes = await this.body.read(offset, stop);
         // A restarted download may have replaced the bytes while they were read.
         if (divergences !== this.divergences) continue;
@@ -194,6 +223,8 @@ export class FileFlight {
   /** Readers that were given bytes which turned out wrong must not get the rest. */
   private diverge(offset: number): void {
     this.divergences++;
+    this.forms.replaced(offset);
+    this.watch?.replaced(offset);
     const failure = new LarderError('integrity', { target: this.plan.path, expected: 'the bytes sent so far', got: 'others on a retry' });
     for (const reader of this.readers) if (reader.handed > offset) reader.failure = failure;
     this.body.notify();
@@ -205,10 +236,13 @@ export class FileFlight {
     // The document is fetched beside the file, not after it.
     if (!pins.known()) void pins.pin();
     await this.spool.resume(download);
-    const judge = new FileJudge(rooms, plan, pins, places, async () => ((await this.body.flushed()) ? this.spool.file : undefined));
+    const file = async (): Promise<string | undefined> => ((await this.body.flushed()) ? this.spool.file : undefined);
+    const promised = this.tree !== undefined && this.watch ? { tree: this.tree, watch: this.watch } : undefined;
+    const judge = new FileJudge(rooms, plan, pins, places, file, promised);
     const known = pins.known();
     const announce = (head: Head): void => this.announce({ ...head, ...(known ? { pin: known } : {}) });
-    return new FileSearch({ rooms, plan, judge, download, signal: this.abort.signal, announce, ...clues }).run();
+    const { signal } = this.abort;
+    return new FileSearch({ rooms, plan, judge, download, signal, announce, form: () => this.forms.form(true), ...clues }).run();
   }
 
   /** The download failed: what came may be resumed later, unless it was wrong or is left of an attempt that was. */
@@ -235,20 +269,6 @@ export class FileFlight {
     this.body.notify();
     if (!(await this.body.flushed()) || this.spool.file === undefined) return undefined;
     const stored = await this.spool.commit(this.plan.key, entry);
-    return stored && stored.pin === undefined ? this.catchUp(stored) : stored;
-  }
-
-  /** A promise that was learnt between our look and the commit was compared with nothing: it is now. */
-  private async catchUp(stored: Entry): Promise<Entry | undefined> {
-    const { store, log } = this.rooms;
-    const pin = (await this.clues.pins.learnt())?.integrity;
-    if (pin === undefined || strongestAlgorithm(pin) === undefined) return stored;
-    const agrees =
-      sriAgrees(pin, stored.integrity) ??
-      sriAgrees(pin, (await digestFile(store.contentPath(stored.integrity), [strongestAlgorithm(pin) ?? 'sha512'])).digests);
-    if (agrees === true) return store.amend(stored.key, stored.integrity, { pin });
-    log.error('integrity', { target: this.plan.path, expected: pin, got: stored.integrity, key: stored.key });
-    await store.remove([stored.key]);
-    return undefined;
+    return stored && stored.pin === undefined ? settlePin(this.rooms, this.plan, this.clues.pins, stored) : stored;
   }
 }

@@ -2,7 +2,7 @@
  * The addresses at which the bytes of a file may be, best first: where its document says; as long as that is not known, below the base
  * that other documents named; at the origin itself. An address is an absolute URL, or the canonical path at the origin's mirrors.
  */
-import type { Pin } from '../../caches/module';
+import type { ImmutableRoute, Pin } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
 import { hostOf } from './head';
 import { pinWaited, type PinSource } from './pin-source';
@@ -26,9 +26,14 @@ export class FilePlaces {
     this.said = pins.known();
   }
 
-  /** What to ask first. */
-  first(): string {
-    return this.untried() ?? this.plan.path;
+  /**
+   * What to ask first; where only documents tell, one is waited for.
+   * @throws LarderError if nobody says where it is
+   */
+  async first(): Promise<string> {
+    const path = this.isOnlyWhereSaid ? await this.next(this.rooms.config.timeouts.headersMs) : (this.untried() ?? this.plan.path);
+    if (path !== undefined) return path;
+    throw this.undecided() ?? new LarderError('upstream-not-found', { target: this.plan.path });
   }
 
   /**
@@ -60,9 +65,18 @@ export class FilePlaces {
 
   private untried(): string | undefined {
     const { plan, guess, said } = this;
+    if (this.isOnlyWhereSaid) return said && this.once([this.addressIn(said)]);
     const guessed = guess === undefined ? [] : [this.rooms.module.address?.(guess, plan.path) ?? guess + plan.path];
     // Of what is known by its digest, the plan says where it may be.
     const addresses = plan.places ?? [...(said ? [this.addressIn(said)] : guessed), plan.path];
+    return this.once(addresses);
+  }
+
+  private get isOnlyWhereSaid(): boolean {
+    return (this.plan.route as ImmutableRoute).onlyWhereSaid === true;
+  }
+
+  private once(addresses: readonly string[]): string | undefined {
     const path = addresses.find((one) => !this.tried.has(one));
     if (path !== undefined) this.tried.add(path);
     return path;
@@ -93,5 +107,6 @@ const PLACE_ERRORS: ReadonlySet<string> = new Set([
   'upstream-failed',
   'upstream-busy',
   'address-refused',
+  'host-refused',
   'bad-target',
 ]);

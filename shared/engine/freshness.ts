@@ -20,7 +20,7 @@ export type Verdict =
 
 /** Freshness lifetime of a document route in this cache, in seconds. */
 export function lifetimeSeconds(route: Route, cache: CacheConfig): number {
-  return cache.ttlSeconds ?? (route.kind === 'document' || route.kind === 'roster' ? route.ttlSeconds : 0);
+  return cache.ttlSeconds ?? ('ttlSeconds' in route ? route.ttlSeconds : 0);
 }
 
 /** @param nowMs ms since the epoch */

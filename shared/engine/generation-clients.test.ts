@@ -8,9 +8,13 @@ import { join } from 'node:path';
 import { startArchive, type ArchiveOptions, type FakeArchive, type Generation } from '../testing/apt-archive';
 import { openHouse, type LocalHouse } from '../testing/house';
 import { digestIn, generator, sha256, suiteClient, type SuiteClient } from '../testing/suite-client';
+import type { Reply } from '../testing/upstream';
 
 const SUITE = '/dists/stable/';
-const INDEXES = ['main/binary-amd64/Packages.gz', 'main/i18n/Translation-en.gz', 'main/Contents-amd64.gz'];
+const [FIRST, RARE] = ['main/binary-amd64/Packages.gz', 'main/Contents-amd64.gz'] as const;
+const INDEXES = [FIRST, 'main/i18n/Translation-en.gz', RARE];
+/** No package here has a source: it never changes. */
+const SAME = 'main/source/Sources.gz';
 /** The upstream is asked each time, and an answer is waited for. */
 const EAGER = { TTL_apt: '0s', STALE_WAIT: '20s', NEGATIVE_TTL: '0s' };
 /** Decides who does what next; another one explores other orders. */
@@ -198,4 +202,42 @@ test('nothing can be stored: a client that saw a generation gets its files or no
   expect(digestIn(second.body, name)).not.toBe(digestIn(first.body, name));
   const [mine, theirs] = [await early.get(folderOf(upstream) + name), await late.get(folderOf(upstream) + name)];
   expect([mine.status, sha256(theirs.body)]).toEqual([0, digestIn(second.body, name)]);
+});
+
+describe('a client that is cut off and comes back over another connection is given nothing of what others at its address saw', () => {
+  /** A package of which the half comes, whoever asks. */
+  const half: Reply = { body: Buffer.alloc(600_000, 7), cutAt: 300_000 };
+
+  test.each<[string, Reply, (one: SuiteClient, folder: string, pool: string) => Promise<number>]>([
+    ['a file of its generation is gone', {}, async (one, folder) => (await one.get(folder + RARE)).status],
+    ['a package breaks off', half, async (one, _folder, pool) => (await one.get(pool)).status],
+    [
+      'it leaves in the middle of an answer',
+      { stallHeaders: true },
+      async (one, _folder, pool) => {
+        const answer = one.get(pool);
+        setTimeout(() => one.leave(), 300);
+        return (await answer).status;
+      },
+    ],
+  ])('%s', async (_what, reply, cutOff) => {
+    const upstream = await archive();
+    const cache = await house();
+    const folder = folderOf(upstream);
+    const pool = `/${upstream.host}${upstream.root}/pool/main/o/other/other_1.0_all.deb`;
+    upstream.upstream.on(/other_1\.0/, reply);
+    const [early, late] = [client(cache.port), client(cache.port)];
+    const old = await early.get(`${folder}Release`);
+    expect((await early.get(folder + FIRST)).status).toBe(200);
+    upstream.show(next(upstream));
+    const young = await late.get(`${folder}Release`);
+    expect(digestIn(young.body, FIRST)).not.toBe(digestIn(old.body, FIRST));
+    expect(await cutOff(early, folder, pool)).toBe(0);
+    const again = await early.get(folder + FIRST);
+    expect([again.status, again.body.length]).toEqual([0, 0]);
+    // What is the same in both is given; others go on, and so does whoever begins anew.
+    expect(sha256((await early.get(folder + SAME)).body)).toBe(digestIn(old.body, SAME));
+    expect(sha256((await late.get(folder + RARE)).body)).toBe(digestIn(young.body, RARE));
+    expect(await update(early, folder)).toEqual({ whole: 3, wrong: [] });
+  });
 });

@@ -113,7 +113,6 @@ describe.each<[string, ArchiveOptions]>([
     const old = await one.get(ROSTER);
     const date = old.headers['last-modified'] ?? '';
     expect((await one.get(ROSTER, { 'if-modified-since': date })).status).toBe(304);
-    await until('another second has come', () => Date.now() > Date.parse(date) + 1000 || options.bare !== true);
     change(upstream);
     const later = new Date(Date.parse(date) + 3600_000).toUTCString();
     for (const since of [date, later, new Date(Date.now() + 1e10).toUTCString()]) {

@@ -4,7 +4,7 @@
  */
 import type { ImmutableRoute, Listed, ListedRoute, Roster } from '../../caches/module';
 import { sriFromHex } from '../integrity/sri';
-import type { Entry } from '../store/entry';
+import type { Entry, EntryFacts } from '../store/entry';
 import { keyPrefix, type Plan } from './plan';
 
 export interface Generation {
@@ -36,6 +36,11 @@ export function indexRoster(roster: Roster): Says {
     for (const hex of [file.md5, file.sha1, file.sha256, file.sha512]) if (hex !== undefined) digests.set(hex, file);
   }
   return { date: roster.date, byHash: roster.byHash, names, digests };
+}
+
+/** Last-Modified of a roster and its signature for clients; the upstream is asked by its own. */
+export function dateOf({ shownDate, lastModified, storedAt }: EntryFacts): string {
+  return shownDate ?? lastModified ?? new Date(storedAt).toUTCString();
 }
 
 /** The folder of a roster, with its trailing slash. */

@@ -1,6 +1,8 @@
 /** What an upstream says of an object, and what of that is enough to go on after a cut. Pure. */
+import type { Route } from '../../caches/module';
 import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
+import { refuseForm } from './file-form';
 import type { Plan } from './plan';
 
 /** What the upstream said of the object. */
@@ -64,6 +66,23 @@ export function hostOf(base: string): string {
 /** Why a 200 cannot be a file: it is a page for people. */
 export function refusePage(headers: Readonly<Record<string, string>>): string | undefined {
   return /^text\/html\b/i.test(headers['content-type'] ?? '') ? 'an HTML page came instead of the file' : undefined;
+}
+
+/** Why a 200 cannot be the file that was asked for, as far as its fields tell. */
+export function refuseFile(plan: Plan, fields: Readonly<Record<string, string>>): string | undefined {
+  return refusePage(fields) ?? refuseEncoded(plan.route, fields) ?? refuseForm(plan, fields);
+}
+
+/** Why a 200 cannot be a file of a route that takes no encoded ones. */
+export function refuseEncoded(route: Route, headers: Readonly<Record<string, string>>): string | undefined {
+  const encoding = headers['content-encoding'];
+  if (route.encoded !== 'refused' || encoding === undefined || encoding === 'identity') return undefined;
+  return `it came with the encoding ${encoding}, which nobody asked for`;
+}
+
+/** What a client is told of an upstream's Content-Encoding. */
+export function encodingTold(route: Route, encoding: string | undefined): { readonly contentEncoding?: string } {
+  return encoding === undefined || route.encoded !== undefined ? {} : { contentEncoding: encoding };
 }
 
 /** Why a 200 cannot be a file whose length a list tells (RFC 9110 §8.6). */

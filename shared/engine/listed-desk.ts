@@ -8,14 +8,15 @@ import { parseSri } from '../integrity/sri';
 import type { Answer, EngineRequest } from './answer';
 import type { AskedNames } from './asked-names';
 import { memorySource, sizeOnly } from './body-source';
+import { ClientGenerations } from './client-generations';
 import type { FileDesk } from './file-desk';
-import { digestPlan, folderOf, nameBelow, objectPlan, type Generation } from './generation';
+import { dateOf, digestPlan, folderOf, nameBelow, objectPlan, type Generation } from './generation';
 import type { Generations } from './generations';
 import type { PinTables } from './pin-tables';
 import { planTarget, type Plan } from './plan';
-import { folderKey, type RosterDesk } from './roster-desk';
+import type { RosterDesk } from './roster-desk';
 import type { EngineRooms } from './rooms';
-import { WITNESS_MS, type Witness } from './witness';
+import type { Witness } from './witness';
 
 /** A mirror in the middle of a change is asked again after these pauses, in ms. */
 const PAUSES = [1000, 2500];
@@ -33,7 +34,11 @@ export interface ListedRooms {
 }
 
 export class ListedDesk {
-  constructor(private readonly about: ListedRooms) {}
+  private readonly clients: ClientGenerations;
+
+  constructor(private readonly about: ListedRooms) {
+    this.clients = new ClientGenerations(about);
+  }
 
   /**
    * Parts are cut from what was verified: the upstream's may be of another generation.
@@ -42,11 +47,12 @@ export class ListedDesk {
   async get(plan: Plan, { range: _range, ifRange: _ifRange, ...request }: EngineRequest): Promise<Answer | undefined> {
     const asked = (plan.route as ListedRoute).asked(plan.params);
     if (asked !== 'signature' && 'digest' in asked) return this.byDigest(plan, asked.digest, request);
-    const generation = await this.generationFor(plan, request);
+    const generation = await this.clients.of(plan, this.rosterPlans(plan), request);
     if (!generation) return undefined;
-    if (asked === 'signature') return this.signature(plan, generation);
     const name = nameBelow(folderOf(generation.plan.path), plan.path);
     const listed = name === undefined ? undefined : generation.says.names.get(name);
+    await this.clients.refuseDoubts(generation, asked === 'signature' ? undefined : name, listed, request);
+    if (asked === 'signature') return this.signature(plan, generation);
     const object = listed && objectPlan(plan, listed, generation.says.byHash, plan.path);
     if (!listed || !object) return undefined;
     return this.ofGeneration(generation, listed, object, request);
@@ -168,68 +174,13 @@ export class ListedDesk {
     return {
       outcome: 'hit',
       contentType: (plan.route as ListedRoute).contentType,
-      lastModified: new Date(entry.storedAt).toUTCString(),
+      lastModified: dateOf(entry),
+      weakDate: true,
       cacheControl: 'no-cache',
       vary: '',
       confirmedAt: entry.checkedAt,
       body: memorySource(found.body),
     };
-  }
-
-  /**
-   * The generation that this client works with: what it saw, else what is shown now.
-   * @returns undefined: no roster can be had @throws LarderError also if what it saw is not held any more: those of another would be mixed
-   */
-  private async generationFor(plan: Plan, request: EngineRequest): Promise<Generation | undefined> {
-    const { rosters } = this.about;
-    const plans = this.rosterPlans(plan);
-    let first: Generation | undefined;
-    for (const folder of new Set(plans.map(({ path }) => folderOf(path)))) {
-      const known = await this.knownIn(
-        plans.filter(({ path }) => folderOf(path) === folder),
-        request,
-      );
-      const fitting = known.find((generation) => this.lists(generation, plan));
-      if (fitting) return fitting;
-      first ??= known[0];
-    }
-    if (first) return first;
-    for (const roster of plans) {
-      const shown = await rosters.shown(roster).catch((error: unknown) => {
-        if (
-          isLarderError(error) &&
-          (error.code === 'upstream-not-found' || error.code === 'upstream-gone' || error.code === 'upstream-denied')
-        )
-          return undefined;
-        throw error;
-      });
-      if (shown && this.lists(shown.generation, plan)) return shown.generation;
-      first ??= shown?.generation;
-    }
-    return first;
-  }
-
-  /** Of one folder's rosters the generation that a client saw, or else those that are held. @throws LarderError if what it saw is gone */
-  private async knownIn(plans: readonly Plan[], request: EngineRequest): Promise<readonly Generation[]> {
-    const { rooms, generations, witness } = this.about;
-    const [first] = plans;
-    if (!first) return [];
-    const all = await Promise.all(plans.map((plan) => generations.current(plan)));
-    const current = all.flatMap((generation) => generation ?? []);
-    // Whichever of them changed lately: other processes may have shown this client another one.
-    const unsettled = current.some(({ entry }) => Math.abs(rooms.now() - entry.storedAt) < WITNESS_MS);
-    const seen = await witness.of(request.client, request.address, folderKey(rooms.module.name, first), unsettled);
-    const same = plans.find(({ path }) => path === seen?.roster);
-    if (!seen || !same) return current;
-    const generation = await generations.seen(same, seen.integrity);
-    if (!generation) throw new LarderError('overloaded', { what: `the generation that a client was shown of ${same.path} is gone` });
-    return [generation];
-  }
-
-  private lists(generation: Generation, plan: Plan): boolean {
-    if ((plan.route as ListedRoute).asked(plan.params) === 'signature') return true;
-    const name = nameBelow(folderOf(generation.plan.path), plan.path);
-    return name !== undefined && generation.says.names.has(name);
   }
 
   private rosterPlans(plan: Plan): Plan[] {

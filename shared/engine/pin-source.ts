@@ -3,7 +3,7 @@ import type { ImmutableRoute, Pin } from '../../caches/module';
 import { isLarderError, type LarderError } from '../errors';
 import { strongestAlgorithm, type Algorithm } from '../integrity/sri';
 import type { DocumentDesk } from './document-desk';
-import { planPinningDocument, type Plan } from './plan';
+import { planPinningDocument, planTarget, type Plan } from './plan';
 import type { EngineRooms } from './rooms';
 
 /** A file is asked for without its pin rather than later than this, however busy the store is; its tail still waits for the pin. */
@@ -37,15 +37,27 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
   let trouble: LarderError | undefined;
   const confirmed = async (): Promise<Pin | undefined> => {
     if (!document) return own;
-    const failure = await desk.confirmed(document).then(
-      () => undefined,
-      (error: unknown) => error ?? 'unknown',
-    );
-    trouble = isLarderError(failure) && /^(?:upstream-(?!not-found|gone|denied)|document-)/.test(failure.code) ? failure : undefined;
+    const failure = await failureOf(desk.confirmed(document));
+    trouble = troubleOf(failure);
     return (await desk.recalled(document, plan.path)) ?? (failure === undefined ? undefined : known);
   };
+  /** In the places that the route names besides, each held or fetched. */
+  const elsewhere = async (): Promise<Pin | undefined> => {
+    for (const place of route.elsewhere?.(plan.params) ?? []) {
+      const other = planTarget(rooms.module, rooms.cache, plan.origin, 'GET', place.document);
+      const target = place.target ?? plan.path;
+      const failure = (await rooms.store.find(other.key)) ? undefined : await failureOf(desk.confirmed(other));
+      trouble ??= troubleOf(failure);
+      const found = await desk.recalled(other, target);
+      if (!found) continue;
+      if (!place.source) return found;
+      if (found.source !== undefined) return { target: plan.path, source: place.source(found.source) };
+    }
+    return undefined;
+  };
   // What is held judges even if the catalogue lost what it promises; what it does not name may be in a newer one.
-  const ask = async (): Promise<Pin | undefined> => (document && (await desk.recalled(document, plan.path))) ?? confirmed();
+  const ask = async (): Promise<Pin | undefined> =>
+    (document && (await desk.recalled(document, plan.path))) ?? (await confirmed()) ?? elsewhere();
   return {
     known: () => known,
     algorithms: () => digestsFor(known?.integrity, route.digest),
@@ -55,6 +67,19 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
     refreshed: () => (own ? Promise.resolve(own) : confirmed()),
     trouble: () => trouble,
   };
+}
+
+/** What a promise is rejected with; undefined if it is kept. */
+function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error ?? 'unknown',
+  );
+}
+
+/** A failure that does not say that there is no such document. */
+function troubleOf(failure: unknown): LarderError | undefined {
+  return isLarderError(failure) && /^(?:upstream-(?!not-found|gone|denied)|document-)/.test(failure.code) ? failure : undefined;
 }
 
 /** The pin if it comes within a time; undefined otherwise. */

@@ -1,5 +1,5 @@
 /** Request → plan, pure: which route, which origin, which key. Nothing here touches the network, the disk or the clock. */
-import { matchRoute, type Module, type Params, type Route } from '../../caches/module';
+import { matchRoute, mountOf, type FileEncoding, type Module, type Params, type Route } from '../../caches/module';
 import type { CacheConfig, Origin } from '../config/config';
 import { LarderError } from '../errors';
 
@@ -17,6 +17,8 @@ export interface Plan {
   readonly places?: readonly string[];
   /** Length that the bytes must have, if a list says so. */
   readonly size?: number;
+  /** Another file at the same URL: the encoding that is meant, and the plan of the usual file, which serves where this one cannot be had. */
+  readonly encoded?: { readonly as: FileEncoding; readonly usual: Plan };
 }
 
 /** Everything before the target in the keys of one origin. */
@@ -31,21 +33,35 @@ export function keyPrefix(moduleName: string, originName: string): string {
  */
 export function planRequest(module: Module, cache: CacheConfig, method: string, target: string, archive?: Origin): Plan {
   if (archive) return planTarget(module, cache, archive, method, target);
-  const { origin, mount } = originOf(cache, target);
+  const { origin, mount } = originOf(module, cache, target);
   return planTarget(module, cache, origin, method, target.slice(mount.length) || '/');
 }
 
 /** As planRequest, for a target below a known origin. @throws LarderError not-found | method-not-allowed | not-configured */
 export function planTarget(module: Module, cache: CacheConfig, origin: Origin, method: string, target: string): Plan {
-  const found = matchRoute(module, method, target);
+  const found = matchRoute(module, method, target, origin.isPlainMirror ? module.plainMirrors?.routes : module.routes);
   if (!found.route) {
     if (found.otherMethods.length > 0) throw new LarderError('method-not-allowed', { method, allowed: found.otherMethods.join(', ') });
     throw new LarderError('not-found', { target });
   }
+  // Where names have a place of their own, the rest of the paths may well be nobody's.
+  if (origin.bases.length === 0 && module.mounts !== undefined && cache.origins.length > 1) throw new LarderError('not-found', { target });
   if (origin.bases.length === 0) throw new LarderError('not-configured', { cache: cache.name });
   const path = found.route.path(found.params);
-  const mount = origin === cache.origins[0] ? '' : `/${origin.name}`;
-  return { route: found.route, params: found.params, origin, path, key: keyPrefix(module.name, origin.name) + path, mount };
+  const mount = origin === cache.origins[0] ? '' : mountOf(module, origin.name);
+  return {
+    route: ofOrigin(found.route, origin),
+    params: found.params,
+    origin,
+    path,
+    key: keyPrefix(module.name, origin.name) + path,
+    mount,
+  };
+}
+
+function ofOrigin(route: Route, { rootTtlSeconds }: Origin): Route {
+  const isOwn = rootTtlSeconds !== undefined && route.kind === 'document' && route.ofOrigin === true;
+  return isOwn ? { ...route, ttlSeconds: rootTtlSeconds } : route;
 }
 
 /** The plan of the document that pins a file, or undefined where nothing does. */
@@ -54,10 +70,21 @@ export function planPinningDocument(module: Module, cache: CacheConfig, plan: Pl
   return planTarget(module, cache, plan.origin, 'GET', plan.route.pinnedBy(plan.params));
 }
 
-function originOf(cache: CacheConfig, target: string): { origin: Origin; mount: string } {
+/**
+ * The plan of the file that a client means who accepts certain codings: where a URL is several files, that which it would rather have.
+ * @param accepts whether the client accepts a coding
+ */
+export function planEncoding(plan: Plan, accepts: (coding: FileEncoding['coding']) => boolean): Plan {
+  if (plan.route.kind !== 'immutable') return plan;
+  const as = plan.route.encodings?.find(({ coding }) => accepts(coding));
+  // No target has a `#`.
+  return as ? { ...plan, key: `${plan.key}#${as.coding}`, encoded: { as, usual: plan } } : plan;
+}
+
+function originOf(module: Module, cache: CacheConfig, target: string): { origin: Origin; mount: string } {
   const [first, ...named] = cache.origins;
   for (const origin of named) {
-    const mount = `/${origin.name}`;
+    const mount = mountOf(module, origin.name);
     if (target === mount || target.startsWith(`${mount}/`)) return { origin, mount };
   }
   if (!first) throw new LarderError('not-configured', { cache: cache.name });

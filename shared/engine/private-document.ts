@@ -26,7 +26,9 @@ export async function privateDocument(rooms: EngineRooms, plan: Plan, request: E
     throw refusal(plan, response);
   }
   const bytes = await readAll(rooms, plan, response);
-  const variant = variantOf(plan, { accept: request.accept, collapsed: request.collapsed === true });
+  const { distUrls } = rooms.cache;
+  const asked = { accept: request.accept, collapsed: request.collapsed === true, ...(distUrls === undefined ? {} : { distUrls }) };
+  const variant = variantOf(plan, asked);
   const { rendered, pins } = await rooms.pool.render({
     module: rooms.module.name,
     route: route.name,

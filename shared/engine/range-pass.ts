@@ -1,10 +1,13 @@
 /** Parts of objects that are not held: asked of the upstream as a range, sent on unverified, never stored. */
+import type { ImmutableRoute } from '../../caches/module';
 import { LarderError } from '../errors';
 import type { UpstreamResponse } from '../upstream/types';
 import type { BodySource } from './body-source';
-import { isOfPlace } from './file-places';
-import { hostOf, notThere, refusePage } from './head';
+import { askedEncoding, refuseForm } from './file-form';
+import { isAbsence, isOfPlace } from './file-places';
+import { hostOf, notThere, refuseFile } from './head';
 import type { Plan } from './plan';
+import { pointedAt, promisedBy } from './pointed';
 import type { EngineRooms } from './rooms';
 
 /** Whether a Range header asks for everything (`bytes=0-`), or for what is answered with everything: then a fill serves it. */
@@ -21,20 +24,66 @@ export function isBeyond(range: string, total: number): boolean {
 }
 
 /** @param path the canonical path, or an absolute URL @throws LarderError */
-export function askRange(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse> {
-  return rooms.upstream.fetch({ origin: plan.origin, path, headers: { range: range.trim() } });
+export function askRange(
+  rooms: EngineRooms,
+  plan: Plan,
+  path: string,
+  range: string,
+  skip?: ReadonlySet<string>,
+): Promise<UpstreamResponse> {
+  const headers = { ...askedEncoding(plan), range: range.trim() };
+  return rooms.upstream.fetch({ origin: plan.origin, path, headers, ...(skip ? { skip } : {}) });
+}
+
+/** As askRange; if a stub names the place of the bytes, the part is one of those. @throws LarderError */
+async function askPointed(
+  rooms: EngineRooms,
+  plan: Plan,
+  path: string,
+  range: string,
+  skip: ReadonlySet<string>,
+): Promise<UpstreamResponse> {
+  const response = await askRange(rooms, plan, path, range, skip);
+  if (!(plan.route as ImmutableRoute).pointer || promisedBy(plan, response.url) !== undefined) return response;
+  // That it has no such part may be said of the stub: its first byte comes with its header.
+  const asked = response.status === 416 ? await askRange(rooms, plan, path, 'bytes=0-0', skip) : response;
+  const pointed = pointedAt(rooms, plan, asked);
+  if (asked !== response) asked.body.destroy();
+  if (!pointed) return response;
+  response.body.destroy();
+  return askRange(rooms, plan, pointed.path, range);
 }
 
 /** A part from one address, or why there is none. @throws LarderError that no other address would change */
 export async function askPlace(rooms: EngineRooms, plan: Plan, path: string, range: string): Promise<UpstreamResponse | LarderError> {
+  const without = new Set<string>();
+  const isScattered = path.startsWith('/') && (plan.route as ImmutableRoute).scattered === true;
+  for (let left = plan.origin.bases.length; ; left--) {
+    const answer = await askMirrors(rooms, plan, path, range, without);
+    if ('base' in answer) return answer;
+    // That the last mirror cannot be asked says more than that the others lack it.
+    if (!isScattered || !isAbsence(answer) || left <= 1) return answer;
+  }
+}
+
+/** @param without mirrors that are not to be asked; the one that answers that it has no such thing is put into it */
+async function askMirrors(
+  rooms: EngineRooms,
+  plan: Plan,
+  path: string,
+  range: string,
+  without: Set<string>,
+): Promise<UpstreamResponse | LarderError> {
   let response: UpstreamResponse;
   try {
-    response = await askRange(rooms, plan, path, range);
+    response = await askPointed(rooms, plan, path, range, without);
   } catch (error) {
     if (isOfPlace(error)) return error;
     throw error;
   }
-  const refusal = response.status === 200 ? refusePage(response.headers) : undefined;
+  if (response.status === 404 || response.status === 410) without.add(response.base);
+  const refusal =
+    response.status === 200 ? refuseFile(plan, response.headers) : response.status < 300 ? refuseForm(plan, response.headers) : undefined;
   if (refusal === undefined && (response.status === 200 || response.status === 206 || response.status === 416)) return response;
   response.body.destroy();
   if (refusal === undefined) return notThere(plan, { status: response.status, url: response.url, base: response.base });

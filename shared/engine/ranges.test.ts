@@ -1,5 +1,6 @@
 import { openHouse, type AskOptions, type Got, type LocalHouse } from '../testing/house';
 import { bytes, offer, sri } from '../testing/packages';
+import { sendReply } from '../testing/reply';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstream';
 
@@ -148,10 +149,58 @@ describe('a range of what is not held', () => {
     ['ignores Range', { ranges: 'no' }],
     ['answers another range', { ranges: 'wrong' }],
     ['answers 200 with the part', { ranges: 'lying' }],
+    ['says that there is no such part', { status: 416, body }],
   ])('is right when the upstream %s', async (_how, reply) => {
-    offerFile(reply);
+    offerFile();
+    // Who asks for the whole is told nothing wrong.
+    if (reply.status !== undefined)
+      upstream.on(FILE, (request, response) => void sendReply(request, response, request.headers.range ? reply : { body }));
+    else offerFile(reply);
     const got = await house.get(FILE, range('bytes=1000-1999'));
     expect([got.status, got.complete, got.body.equals(body.subarray(1000, 2000))]).toEqual([206, true, true]);
+  });
+
+  /** An upstream that answers ranges with this part, whatever was asked. */
+  function answerWith(contentRange: string, part: Buffer): void {
+    upstream.on(FILE, (request, response) => {
+      if (request.headers.range) response.writeHead(206, { 'content-range': contentRange }).end(part);
+      else response.end(body);
+    });
+  }
+
+  it('is whole, though the upstream answers less than was asked for', async () => {
+    answerWith('bytes 1000-1499/300000', body.subarray(1000, 1500));
+    const got = await house.get(FILE, range('bytes=1000-1999'));
+    expect([got.status, got.complete, got.body.equals(body.subarray(1000, 2000))]).toEqual([206, true, true]);
+  });
+
+  it('never has more bytes than it says, however many the upstream sends', async () => {
+    const tooMuch = Buffer.concat([body.subarray(1000, 2000), Buffer.from('HTTP/1.1 200 OK\r\n\r\n')]);
+    answerWith('bytes 1000-1999/300000', tooMuch);
+    const text = await house.raw(`GET ${FILE} HTTP/1.1\r\nHost: localhost\r\nRange: bytes=1000-1999\r\nConnection: close\r\n\r\n`);
+    expect(text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  });
+
+  it.each(['bytes=0-', 'bytes=5-2'])('is none if it is everything: %s is fetched and held', async (value) => {
+    offerFile();
+    expect((await house.get(FILE, range(value))).body.equals(body)).toBe(true);
+    expect(asked()).toEqual([undefined]);
+    expect((await house.kept(FILE)).size).toBe(body.length);
+  });
+
+  it('that has no byte is told without the whole', async () => {
+    offerFile();
+    for (const value of ['bytes=-0', 'bytes=300000-']) {
+      const got = await house.get(FILE, range(value));
+      expect([got.status, got.headers['content-range']]).toEqual([416, 'bytes */300000']);
+    }
+    expect(asked()).toEqual(['bytes=-0', 'bytes=300000-']);
+  });
+
+  it('is no page that stands in its place', async () => {
+    upstream.on(FILE, { body: '<html>Please log in</html>', headers: { 'content-type': 'text/html' } });
+    expect((await house.get(FILE, { method: 'HEAD' })).status).toBe(502);
+    expect((await house.get(FILE, range('bytes=0-9'))).status).toBe(502);
   });
 
   it('far ahead of a download under way is asked for by itself', async () => {

@@ -1,5 +1,6 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { filesBelow } from '../testing/files-below';
 import { openHouse, startHouse, type Got, type House, type HouseOptions } from '../testing/house';
 import { bytes, flipped, offer } from '../testing/packages';
 import { until } from '../testing/until';
@@ -194,27 +195,17 @@ describe('over a restart', () => {
   });
 });
 
-function files(folder: string): string[] {
-  try {
-    return readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((found) => found.isFile())
-      .map((found) => join(found.parentPath, found.name));
-  } catch {
-    return [];
-  }
-}
-
 /** Size of the largest file that is being filled, or parked. */
 function spooled(cacheDir: string): number {
-  return Math.max(0, ...files(join(cacheDir, 'spool')).map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0));
+  return Math.max(0, ...filesBelow(join(cacheDir, 'spool')).map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0));
 }
 
 function noted(cacheDir: string): boolean {
-  return files(join(cacheDir, 'spool')).some((file) => file.endsWith('.json'));
+  return filesBelow(join(cacheDir, 'spool')).some((file) => file.endsWith('.json'));
 }
 
 function bodies(cacheDir: string): string[] {
-  return files(join(cacheDir, 'spool', 'parked')).filter((file) => file.endsWith('/body'));
+  return filesBelow(join(cacheDir, 'spool', 'parked')).filter((file) => file.endsWith('/body'));
 }
 
 /** Bytes of the one parked partial. */

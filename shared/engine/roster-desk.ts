@@ -5,7 +5,7 @@ import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
 import { isAbsence } from './file-places';
 import { judge, lifetimeSeconds, mayServeStale } from './freshness';
-import { folderOf, type Generation } from './generation';
+import { dateOf, folderOf, type Generation } from './generation';
 import type { HeldBodies } from './held-body';
 import type { NegativeCache } from './negative';
 import { originDown, within } from './patience';
@@ -54,7 +54,7 @@ export class RosterDesk {
       outcome,
       contentType: (plan.route as RosterRoute).contentType,
       etag: strongEtag(entry.integrity),
-      lastModified: entry.lastModified ?? new Date(entry.storedAt).toUTCString(),
+      lastModified: dateOf(entry),
       cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.about.rooms.cache)}`,
       vary: '',
       weakDate: true,

@@ -8,7 +8,7 @@ import type { SignatureVerifier, Verification } from '../integrity/signature';
 import type { NewEntry } from '../store/entry';
 import type { AskedNames } from './asked-names';
 import { fetchWhole, type Whole } from './fetch-whole';
-import { folderOf, type Generation, type Says } from './generation';
+import { dateOf, folderOf, type Generation, type Says } from './generation';
 import { MOST_ROSTER_BYTES, readRoster, type FreshRoster, type Generations } from './generations';
 import { hostOf, type Head } from './head';
 import { within } from './patience';
@@ -24,6 +24,8 @@ const PAIR_PAUSE_MS = 500;
 const MOST_FORESEEN_BYTES = 16 * 1024 * 1024;
 const FORESEE_MS = 3_000;
 const MOST_COLD = 3;
+/** Dates that differ by more are no accident: they are the upstream's. */
+const CLOSE_MS = 60_000;
 /** Clocks that are wrong by less are usual. */
 const CLOCKS_DIFFER_MS = 24 * 60 * 60 * 1000;
 
@@ -80,7 +82,7 @@ async function renewOnce(about: RenewalRooms, plan: Plan, held: Generation | und
   const judgement = judgeRoster(guard, { date: says.date, verification: arrived.verification }, held !== undefined, rooms.now());
   if (judgement === 'refuse-older' || judgement === 'refuse-bad') return refused(about, plan, held, judgement, says, arrived);
   const fresh: FreshRoster = {
-    entry: arrived.entry,
+    entry: { ...arrived.entry, shownDate: dateAfter(arrived.entry, held?.entry) },
     body: arrived.bytes,
     says,
     ...(arrived.signature ? { signature: arrived.signature } : {}),
@@ -238,6 +240,14 @@ function isOfAnother(head: Head, held: Pick<NewEntry, 'etag' | 'lastModified'>):
 function validatorsOf(rooms: EngineRooms, { etag, lastModified }: Head): Partial<Pick<NewEntry, 'etag' | 'lastModified'>> {
   const isPast = lastModified !== undefined && Date.parse(lastModified) <= rooms.now() + CLOCKS_DIFFER_MS;
   return { ...(etag === undefined ? {} : { etag }), ...(isPast ? { lastModified } : {}) };
+}
+
+/** Clients revalidate by dates, which have whole seconds: of rosters that follow each other closely no two have the same. */
+function dateAfter(entry: NewEntry, before: NewEntry | undefined): string {
+  const own = dateOf(entry);
+  const last = Date.parse(before ? dateOf(before) : '');
+  const behind = last - Date.parse(own);
+  return behind >= 0 && behind < CLOSE_MS ? new Date(last + 1000).toUTCString() : own;
 }
 
 function entryOf(

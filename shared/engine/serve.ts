@@ -2,48 +2,47 @@
  * The engine of one cache, as a table of contents: plan the request, then documents, files, or pass it on.
  * Each way ends in an Answer that http/ sends, or in a LarderError that http/ turns into the ecosystem's error.
  */
-import type { DocumentRoute } from '../../caches/module';
+import type { DescriptionRoute } from '../../caches/module';
 import type { Origin } from '../config/config';
 import { errorText, isLarderError, LarderError } from '../errors';
+import { digestBuffer } from '../integrity/digest';
+import { openAnnouncementHouse, type AnnouncementHouse } from './announcement-house';
 import { Absences } from './absences';
 import type { Answer, EngineRequest } from './answer';
 import { memorySource } from './body-source';
-import { DocumentDesk, type DocumentAnswer } from './document-desk';
-import { wholeOrEarly } from './early';
+import { DocumentDates } from './document-dates';
+import { DocumentAnswers } from './document-answers';
+import { DocumentDesk } from './document-desk';
 import { FileDesk } from './file-desk';
 import { FileHosts } from './file-hosts';
-import { judge, lifetimeSeconds } from './freshness';
+import { judge } from './freshness';
 import { HeldBodies } from './held-body';
+import { MirrorDesk } from './mirror/mirror-desk';
 import { misplaced } from './misplaced';
 import { NegativeCache } from './negative';
-import { keyPrefix, planPinningDocument, planRequest, planTarget, type Plan } from './plan';
+import { keyPrefix, planPinningDocument, planEncoding, planRequest, planTarget, type Plan } from './plan';
 import { privateDocument } from './private-document';
 import { PrivateSources } from './private-sources';
-import { noSuchPart, Renditions, variantOf, type Rendition } from './renditions';
+import { Renditions } from './renditions';
 import { openRosterHouse, type RosterHouse, type RosterOptions } from './roster-house';
 import { strongEtag, type EngineRooms } from './rooms';
+import { elsewhere, whereSaid, type PassOn } from './where-said';
 import { why } from './why';
 import type { Seen } from './witness';
 
-/** Of one request: with the held document, with its rendering, and with neither. */
-const MOST_ATTEMPTS = 3;
-
-/** A request that goes to the upstream as it is, for http/passthrough. */
-export interface PassOn {
-  readonly pass: 'route' | 'authorization' | 'write';
-  readonly plan: Plan;
-  /** The way leads to another host than the credentials are for: they stay here. */
-  readonly anonymous?: true;
-}
+export type { PassOn } from './where-said';
 
 export class Engine {
   private readonly negative: NegativeCache;
   private readonly bodies: HeldBodies;
   private readonly documents: DocumentDesk;
   private readonly files: FileDesk;
-  private readonly renditions: Renditions;
+  private readonly documentAnswers: DocumentAnswers;
   private readonly sources: PrivateSources;
   private readonly rosterHouse: RosterHouse | undefined;
+  private readonly announcements: AnnouncementHouse | undefined;
+  /** For modules whose routes are mirrored; then it alone answers. */
+  readonly mirror: MirrorDesk | undefined;
 
   /** @param rosters what it takes to deal with rosters; only for modules that have some */
   constructor(
@@ -57,14 +56,24 @@ export class Engine {
     this.documents = new DocumentDesk(rooms, this.negative, this.bodies, hosts);
     const absences = new Absences(rooms, this.documents);
     this.files = new FileDesk(rooms, this.documents, this.bodies, this.negative, hosts, absences);
-    this.renditions = new Renditions(rooms, this.bodies, absences);
+    const renditions = new Renditions(rooms, this.bodies, absences);
+    this.documentAnswers = new DocumentAnswers(rooms, this.documents, renditions, this.bodies, new DocumentDates(rooms));
+    this.mirror = rooms.module.routes.some(({ kind }) => kind === 'mirrored') ? new MirrorDesk(rooms, this.bodies) : undefined;
     const hasRosters = rosters && rooms.module.routes.some((route) => route.kind === 'roster');
+    const hasAnnouncements = rooms.module.routes.some((route) => route.kind === 'announcement');
+    this.announcements = hasAnnouncements ? openAnnouncementHouse(rooms, this.files, this.bodies, this.negative) : undefined;
     this.rosterHouse = hasRosters ? openRosterHouse(rooms, rosters, this.files, this.bodies, this.negative) : undefined;
   }
 
   /** Downloads under way: a cache with some is not idle. */
   get underWay(): number {
-    return this.documents.underWay + this.files.underWay + (this.rosterHouse?.rosters.underWay ?? 0);
+    const lists = (this.rosterHouse?.rosters.underWay ?? 0) + (this.announcements?.desk.underWay ?? 0);
+    return this.documents.underWay + this.files.underWay + lists + (this.mirror?.underWay ?? 0);
+  }
+
+  /** What is to be said of lists of announcements; undefined where there are none. */
+  get announced(): AnnouncementHouse['watch'] | undefined {
+    return this.announcements?.watch;
   }
 
   /** What this process showed a client's address of a folder's rosters: sister processes ask. */
@@ -72,15 +81,23 @@ export class Engine {
     return this.rosterHouse?.witness.shownTo(question.address, question.folder);
   }
 
+  /** A client's connection ends before its answer was whole: it will go on over another one. */
+  cutOff({ client, address }: Pick<EngineRequest, 'client' | 'address'>): void {
+    this.rosterHouse?.witness.lose(client, address);
+  }
+
   /** @throws LarderError */
   async answer(request: EngineRequest): Promise<Answer | PassOn> {
     const { module, cache } = this.rooms;
-    const plan = planRequest(module, cache, request.method, request.target, request.origin);
+    const usual = planRequest(module, cache, request.method, request.target, request.origin);
+    const plan = planEncoding(usual, () => request.zstd === true);
     await this.refuseAsking(plan, request);
     if (plan.route.kind === 'passthrough') {
       if (plan.route.needsCredentials === true && cache.clientAuth === 'strip') {
         throw new LarderError('credentials-stripped', { what: plan.route.purpose, cache: cache.name });
       }
+      const { saidBy } = plan.route;
+      if (saidBy) return whereSaid(this.rooms, this.documents, plan, saidBy(plan.params));
       if (plan.route.stales) return { pass: 'write', plan };
       return { pass: this.forwarded(plan, request) === undefined ? 'route' : 'authorization', plan };
     }
@@ -90,8 +107,10 @@ export class Engine {
       return privateDocument(this.rooms, plan, request, this.sources);
     }
     try {
+      if (plan.route.kind === 'announcement' && this.announcements) return await this.announcements.desk.get(plan, request);
+      if (plan.route.kind === 'description') return await this.description(plan, request);
       if (plan.route.kind === 'roster' || plan.route.kind === 'listed') return await this.listed(plan, request);
-      return await (plan.route.kind === 'document' ? this.document(plan, request) : this.file(plan, request));
+      return await (plan.route.kind === 'document' ? this.documentAnswers.get(plan, request) : this.file(plan, request));
     } catch (error) {
       throw this.asInvitation(plan, error);
     }
@@ -126,13 +145,25 @@ export class Engine {
     const passes = route.kind === 'passthrough' || this.forwarded(plan, request) !== undefined;
     if (passes && config.offline) throw new LarderError('offline-pass', { target });
     if (request.onlyIfCached !== true) return;
-    const verdict = passes ? undefined : judge(await store.find(plan.key), route, cache, config, now()).do;
+    const held = (await store.find(plan.key)) ?? (plan.encoded && (await store.find(plan.encoded.usual.key)));
+    const verdict = passes ? undefined : judge(held, route, cache, config, now()).do;
     if (verdict === undefined || verdict === 'fetch' || verdict === 'revalidate') throw new LarderError('only-if-cached', { target });
   }
 
   /** What would be done with a target, for people who wonder. Asks nobody. @throws LarderError */
   async why(target: string, archive?: Origin): Promise<Record<string, unknown>> {
     const plan = planRequest(this.rooms.module, this.rooms.cache, 'GET', target, archive);
+    if (plan.route.kind === 'mirrored') {
+      const about = {
+        target: plan.path,
+        route: plan.route.name,
+        kind: plan.route.kind,
+        origin: plan.origin.name,
+        key: plan.key,
+        pin: null,
+      };
+      return { ...about, ...(await this.mirror?.why(plan)) };
+    }
     return why({ rooms: this.rooms, documents: this.documents, house: this.rosterHouse }, plan);
   }
 
@@ -140,6 +171,7 @@ export class Engine {
   async close(): Promise<void> {
     await this.files.close();
     await this.documents.close();
+    await this.mirror?.close();
   }
 
   /** A write went through: what it changed is asked again before the next answer. Never rejects. */
@@ -160,13 +192,28 @@ export class Engine {
     const document = planPinningDocument(this.rooms.module, this.rooms.cache, plan);
     const source = document && this.sources.find(authorization, document.key, plan.path);
     if (source === undefined) return { pass: 'authorization', plan };
-    const isSameHost = URL.canParse(source) && new URL(source).origin === new URL(plan.origin.bases[0] ?? '').origin;
-    return { pass: 'authorization', plan: { ...plan, path: source }, ...(isSameHost ? {} : { anonymous: true }) };
+    return { pass: 'authorization', ...elsewhere(plan, source) };
+  }
+
+  /** A text about a file, which is fetched for it if need be. */
+  private async description(plan: Plan, request: EngineRequest): Promise<Answer> {
+    const route = plan.route as DescriptionRoute;
+    const file = planTarget(this.rooms.module, this.rooms.cache, plan.origin, 'GET', route.file(plan.params));
+    const { integrity, size } = await this.whereItIs(file, (there) => this.files.ensure(there));
+    const sha256 = Buffer.from(integrity.slice('sha256-'.length), 'base64').toString('hex');
+    const body = route.write(plan.params, { url: request.base + plan.mount + file.path, sha256, size });
+    const { digests } = digestBuffer(body, ['sha256']);
+    const etag = digests.sha256 === undefined ? {} : { etag: strongEtag(digests.sha256) };
+    return { outcome: 'hit', contentType: route.contentType, cacheControl: 'no-cache', vary: '', body: memorySource(body), ...etag };
+  }
+
+  private whereItIs<T>(plan: Plan, work: (there: Plan) => Promise<T>): Promise<T> {
+    return this.announcements ? this.announcements.whereItIs(plan, work) : work(plan);
   }
 
   private async file(plan: Plan, request: EngineRequest): Promise<Answer> {
     try {
-      return await this.files.get(plan, request);
+      return await this.whereItIs(plan, (there) => this.files.get(there, request));
     } catch (error) {
       const elsewhere =
         isLarderError(error) && error.code === 'upstream-not-found' ? await misplaced(this.rooms, this.documents, plan) : undefined;
@@ -174,95 +221,4 @@ export class Engine {
       return this.files.get(elsewhere, request);
     }
   }
-
-  /** A document; its answer may begin before it is there. @throws LarderError */
-  private document(plan: Plan, request: EngineRequest): Promise<Answer> {
-    const { codec, vary } = plan.route as DocumentRoute;
-    const variant = variantOf(plan, { accept: request.accept, collapsed: request.collapsed === true });
-    const contentType = codec?.early?.(variant);
-    const whole = this.wholeDocument(plan, request);
-    if (contentType === undefined) return whole;
-    return wholeOrEarly(this.rooms, {
-      key: plan.key,
-      contentType,
-      vary: varyOf(vary),
-      whole,
-      isArriving: () => this.documents.isArriving(plan),
-      identity: () => this.wholeDocument(plan, { ...request, gzip: false }),
-    });
-  }
-
-  private async wholeDocument(plan: Plan, request: EngineRequest): Promise<Answer> {
-    const collapsed = request.collapsed === true;
-    const variant = variantOf(plan, { accept: request.accept, collapsed });
-    const { codec } = plan.route as DocumentRoute;
-    const wanted = codec && { variant, base: request.documentBase ?? request.base + plan.mount, gzip: request.gzip };
-    let isReadable = true;
-    for (let attempt = 1; ; attempt++) {
-      const document = await (isReadable ? this.documents.get(plan, wanted) : this.documents.afresh(plan, wanted));
-      try {
-        if (!wanted) return await this.plain(plan, document);
-        const rendition = await this.renditions.of(plan, document, wanted);
-        if (!rendition) throw noSuchPart(plan, variant);
-        return await this.rendered(plan, document, rendition, collapsed);
-      } catch (error) {
-        // What was held is gone, or damaged and quarantined now: once more, from the upstream.
-        if (!isLarderError(error) || !isOfHeld(error) || attempt === MOST_ATTEMPTS) throw error;
-        isReadable = error.code !== 'held-unreadable';
-      }
-    }
-  }
-
-  private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, collapsed: boolean): Promise<Answer> {
-    const { entry, outcome } = document;
-    if (!document.unstored) this.rooms.store.used(entry.key);
-    const lifetime = lifetimeSeconds(plan.route, this.rooms.cache);
-    const { vary } = plan.route as DocumentRoute;
-    const about = {
-      outcome,
-      contentType: rendition.contentType,
-      etag: rendition.etag,
-      cacheControl: `public, max-age=${lifetime}`,
-      vary: varyOf(vary),
-      confirmedAt: entry.checkedAt,
-      ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, { accept, collapsed }) }),
-      ...(document.detail === undefined ? {} : { detail: document.detail }),
-      ...(rendition.contentEncoding === undefined ? {} : { contentEncoding: rendition.contentEncoding }),
-      ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
-    };
-    if (!Buffer.isBuffer(rendition.body)) return { ...about, body: await this.bodies.open(rendition.body) };
-    const freshUntil = this.rooms.config.offline ? Infinity : entry.checkedAt + lifetime * 1000;
-    // Stale answers and documents that are not stored must be decided anew each time.
-    const lasting = outcome !== 'stale' && !document.unstored && entry.stale !== true;
-    const ready = { bytes: rendition.body, freshUntil, usedKey: entry.key };
-    return { ...about, body: memorySource(rendition.body), ...(lasting ? { ready } : {}) };
-  }
-
-  private async plain(plan: Plan, document: DocumentAnswer): Promise<Answer> {
-    const { entry } = document;
-    const about = {
-      outcome: document.outcome,
-      cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.rooms.cache)}`,
-      vary: '',
-      confirmedAt: entry.checkedAt,
-      etag: strongEtag(entry.integrity),
-      ...(document.detail === undefined ? {} : { detail: document.detail }),
-      ...(entry.contentType === undefined ? {} : { contentType: entry.contentType }),
-      ...(entry.contentEncoding === undefined ? {} : { contentEncoding: entry.contentEncoding }),
-      ...(entry.lastModified === undefined ? {} : { lastModified: entry.lastModified }),
-    };
-    if (document.unstored) return { ...about, body: memorySource(document.unstored.body) };
-    this.rooms.store.used(entry.key);
-    return { ...about, body: await this.bodies.open(entry) };
-  }
-}
-
-/** Renderings depend on what codings a client takes, and perhaps on more. */
-function varyOf(vary: string | undefined): string {
-  return vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`;
-}
-
-/** Whether an error says that held bytes are of no use, while the upstream's may be. */
-function isOfHeld({ code }: LarderError): boolean {
-  return code === 'integrity' || code === 'held-unreadable';
 }

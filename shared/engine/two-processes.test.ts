@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore, type LarderStore } from '../store/store';
+import { filesBelow } from '../testing/files-below';
 import { openHouse, startHouse, type House, type HouseOptions } from '../testing/house';
 import { bytes, offer, packument } from '../testing/packages';
 import { until } from '../testing/until';
@@ -143,9 +144,5 @@ it('a start does not sweep what another process is filling; its download goes on
 });
 
 function spools(): number[] {
-  const folder = join(home, 'cache', 'spool');
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((found) => found.isFile())
-    .map((found) => statSync(join(found.parentPath, found.name), { throwIfNoEntry: false })?.size ?? 0);
+  return filesBelow(join(home, 'cache', 'spool')).map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
 }

@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { filesBelow } from '../testing/files-below';
 import { openHouse, type Got, type HouseOptions, type LocalHouse } from '../testing/house';
 import { bytes, flipped, offer, packument, type MadeVersion } from '../testing/packages';
 import { until } from '../testing/until';
@@ -35,7 +35,7 @@ async function expectNothingKept(): Promise<void> {
 }
 
 function spooled(): number {
-  return readdirSync(join(house.cacheDir, 'spool'), { recursive: true, withFileTypes: true }).filter((found) => found.isFile()).length;
+  return filesBelow(join(house.cacheDir, 'spool')).length;
 }
 
 /** A packument that comes when it is told to. */

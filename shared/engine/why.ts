@@ -19,7 +19,7 @@ export async function why({ rooms, documents, house }: WhyRooms, asked: Plan): P
   const listed = asked.route.kind === 'listed' ? await house?.listed.find(asked) : undefined;
   const plan = listed?.object ?? asked;
   const entry = await store.find(plan.key);
-  const passes = plan.route.kind === 'passthrough' || plan.route.kind === 'listed';
+  const passes = plan.route.kind === 'passthrough' || plan.route.kind === 'listed' || plan.route.kind === 'description';
   return {
     target: asked.path,
     route: plan.route.name,
@@ -29,8 +29,15 @@ export async function why({ rooms, documents, house }: WhyRooms, asked: Plan): P
     verdict: passes ? { do: 'pass' } : judge(entry, plan.route, cache, config, now()),
     entry: entry ?? null,
     pin: (await pinOf(documents, house, plan, module, cache)) ?? null,
+    ...treeOf(plan),
     ...(listed ? { roster: listed.roster } : {}),
   };
+}
+
+/** The git tree that the file must unpack to. */
+function treeOf({ route, params }: Plan): { readonly tree?: string } {
+  const tree = route.kind === 'immutable' ? route.tree?.(params) : undefined;
+  return tree === undefined ? {} : { tree };
 }
 
 async function pinOf(

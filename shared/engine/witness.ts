@@ -6,6 +6,10 @@
 /** How long after a switch clients may still be at work with the generation before. */
 export const WITNESS_MS = 15 * 60 * 1000;
 const MOST_ADDRESSES = 20_000;
+/** How long after it was cut off a client may come back over another connection, and go on. */
+const LOST_MS = 60_000;
+const MOST_LOST = 1_000;
+const MOST_LOST_OF_ONE = 8;
 
 export interface Seen {
   /** Canonical path of the roster, and the content address of the revision that was shown. */
@@ -21,6 +25,8 @@ export type AskSisters = (question: { readonly folder: string; readonly address:
 export class Witness {
   private readonly connections = new WeakMap<object, Map<string, Seen>>();
   private readonly addresses = new Map<string, Seen>();
+  /** What clients saw that were cut off, by address and folder; the newest last. */
+  private readonly lost = new Map<string, readonly Seen[]>();
 
   constructor(
     private readonly now: () => number,
@@ -40,6 +46,32 @@ export class Witness {
     this.addresses.delete(name);
     this.addresses.set(name, full);
     if (this.addresses.size > MOST_ADDRESSES) this.addresses.delete(this.addresses.keys().next().value as string);
+  }
+
+  /**
+   * A connection ends before its answer was whole. Whoever used it goes on over another one, on which it asked for no roster; and others at
+   * its address may have seen something else since.
+   */
+  lose(client: object | undefined, address: string | undefined): void {
+    const known = client && this.connections.get(client);
+    if (!known || address === undefined) return;
+    for (const [folder, seen] of known) {
+      const name = `${address} ${folder}`;
+      const others = this.lostAt(name).filter(({ integrity }) => integrity !== seen.integrity);
+      this.lost.delete(name);
+      this.lost.set(name, [...others, { ...seen, at: this.now() }].slice(-MOST_LOST_OF_ONE));
+      if (this.lost.size > MOST_LOST) this.lost.delete(this.lost.keys().next().value as string);
+    }
+  }
+
+  /** What a client may have seen besides what `of` says: none, if that is told by its own connection. */
+  doubts(client: object | undefined, address: string | undefined, folder: string): readonly Seen[] {
+    const own = client && this.connections.get(client)?.get(folder);
+    return address === undefined || (own && this.now() - own.at < WITNESS_MS) ? [] : this.lostAt(`${address} ${folder}`);
+  }
+
+  private lostAt(name: string): readonly Seen[] {
+    return (this.lost.get(name) ?? []).filter(({ at }) => Math.abs(this.now() - at) < LOST_MS);
   }
 
   /** What this process showed to an address, lately. */

@@ -16,7 +16,7 @@
 import type { Archive, Module } from '../../caches/module';
 import type { CacheConfig, Origin } from '../config/config';
 import { LarderError } from '../errors';
-import { HostList } from './host-list';
+import { HostList } from '../config/host-list';
 import { cleanTarget, type Target } from './target';
 
 /** Origins of archives that are remembered; more would be no wrong, only memory that clients choose. */

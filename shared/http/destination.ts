@@ -1,5 +1,5 @@
 /** What a request is for: a target below one of our own names, at a registry in forward-proxy form, or at an archive that the client names. */
-import { matchRoute, type Module, type Route } from '../../caches/module';
+import { matchRoute, mountOf, type Module, type Route } from '../../caches/module';
 import type { CacheConfig, Origin } from '../config/config';
 import type { EngineRequest } from '../engine/answer';
 import { LarderError } from '../errors';
@@ -69,7 +69,7 @@ function proxied({ cache, module }: DestinationRooms, { absolute, path }: Target
       if (hostOf(url.host) !== hostOf(host) || !(path === prefix || path.startsWith(`${prefix}/`))) continue;
       // Of registries on one host, one below the other, the deeper one is meant.
       if (found === undefined || prefix.length > found.prefix.length)
-        found = { prefix, mount: origin === cache.origins[0] ? '' : `/${origin.name}` };
+        found = { prefix, mount: origin === cache.origins[0] ? '' : mountOf(module, origin.name) };
     }
   }
   if (!found) throw refusal;
@@ -79,7 +79,7 @@ function proxied({ cache, module }: DestinationRooms, { absolute, path }: Target
 
 /** The route of a request, if there is one; for what depends on no more than that. */
 export function routeOf(module: Module, cache: CacheConfig, { method, origin, target }: EngineRequest): Route | undefined {
-  const mounts = origin ? [] : cache.origins.slice(1).map(({ name }) => `/${name}`);
+  const mounts = origin ? [] : cache.origins.slice(1).map(({ name }) => mountOf(module, name));
   const mount = mounts.find((each) => target.startsWith(`${each}/`)) ?? '';
   return matchRoute(module, method, target.slice(mount.length)).route;
 }

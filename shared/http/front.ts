@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Hot } from './hot';
-import { readFacts, type RequestFacts } from './request-facts';
+import type { RequestFacts } from './request-facts';
 
 /** Header blocks seen so far and what they ask for; a client sends the same one again and again. Bounded: clients choose them. */
 const MOST_BLOCKS = 500;
@@ -103,7 +103,7 @@ export class Front {
     const known = this.blocks.get(block);
     if (known !== undefined || this.blocks.has(block)) return known;
     const raw = plainFields(block);
-    const facts = raw && readFacts(raw);
+    const facts = raw && this.hot.read(raw);
     const plain = facts && this.hot.isPlain(facts) ? facts : undefined;
     if (block.length <= MOST_BLOCK_CHARS) {
       if (this.blocks.size >= MOST_BLOCKS) this.blocks.clear();

@@ -10,7 +10,7 @@ import type { Store } from '../store/types';
 import type { Bases } from './bases';
 import type { Counters } from './counters';
 import { Prepared } from './prepared';
-import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
+import { acceptsGzip, acceptsZstd, readFacts, type RequestFacts } from './request-facts';
 import { headersOf } from './response-headers';
 
 interface Ready {
@@ -36,6 +36,8 @@ interface Slot {
   /** By rendering and encoding, not by what clients send: one rendering is kept once, however many ways there are to ask for it. */
   readonly byManner: Map<string, Ready>;
   readonly variantOf: ((accept: string | undefined) => string) | undefined;
+  /** They are several files, of which one is for clients that accept zstd. */
+  readonly hasForms: boolean;
   /** Which renderings some values of Accept mean. */
   readonly variants: Map<string, string>;
 }
@@ -77,6 +79,8 @@ export class Hot {
     private readonly now: () => number = Date.now,
     /** Targets in absolute form are answered too: for modules whose clients name the archive. */
     private readonly servesProxied = false,
+    /** Names (lower case) of further request fields that are logged. */
+    private readonly logged?: ReadonlySet<string>,
   ) {
     store.onChange((change) => {
       if (change.module !== moduleName) return;
@@ -89,13 +93,17 @@ export class Hot {
   /** Answers if it can at once. @returns false if the request must go the ordinary way */
   serve(req: IncomingMessage, res: ServerResponse): boolean {
     if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-    const facts = readFacts(req.rawHeaders);
-    if (!this.isPlain(facts)) return false;
+    const facts = this.read(req.rawHeaders);
     const now = this.now();
-    const ready = this.find(facts, req.url ?? '', now);
+    const ready = this.isPlain(facts) ? this.find(facts, req.url ?? '', now) : undefined;
     if (!ready) return false;
     this.send(req, res, facts, ready, now);
     return true;
+  }
+
+  /** What a request's fields say. */
+  read(rawHeaders: readonly string[]): RequestFacts {
+    return readFacts(rawHeaders, this.logged);
   }
 
   /** The answer to a plain GET as bytes for the wire. @param facts of a request that `isPlain` @returns undefined if there is none ready */
@@ -105,7 +113,7 @@ export class Hot {
     if (!ready) return undefined;
     const unchanged = isUnchanged(facts, ready);
     const bytes = unchanged ? 0 : ready.prepared.body.length;
-    this.note(address, 'GET', target, unchanged ? 304 : 200, bytes);
+    this.note(address, 'GET', target, unchanged ? 304 : 200, bytes, facts.said);
     return unchanged ? ready.prepared.unchanged(now) : ready.prepared.ok(now);
   }
 
@@ -144,7 +152,7 @@ export class Hot {
     const slotKey = this.slotKeyOf(facts, target);
     if (slotKey === undefined) return;
     let slot = this.slots.get(slotKey);
-    if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer.variantOf)));
+    if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer)));
     const manner = answer.vary === '' ? '' : mannerOf(slot, facts);
     this.bytes -= slot.byManner.get(manner)?.cost ?? 0;
     const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
@@ -188,12 +196,13 @@ export class Hot {
         res.end(ready.prepared.body);
       } else res.end();
     }
-    this.note(req.socket.remoteAddress ?? '-', req.method ?? '-', req.url ?? '-', status, bytes);
+    this.note(req.socket.remoteAddress ?? '-', req.method ?? '-', req.url ?? '-', status, bytes, facts.said);
   }
 
-  private note(address: string, method: string, target: string, status: number, bytes: number): void {
+  private note(address: string, method: string, target: string, status: number, bytes: number, said: string | undefined): void {
     this.counters.count('hit', undefined, bytes);
-    this.log.access({ address, method, target, status, bytes, outcome: 'hit', ms: 0 });
+    this.counters.timed(target, 0);
+    this.log.access({ address, method, target, status, bytes, outcome: 'hit', ms: 0, said });
   }
 
   /** Whether nothing about the request needs a decision that is made elsewhere. */
@@ -266,12 +275,13 @@ function isUnchanged({ ifNoneMatch, ifModifiedSince }: RequestFacts, { etag }: R
   return ifNoneMatch === undefined ? ifModifiedSince !== undefined : ifNoneMatch === etag;
 }
 
-function emptySlot(variantOf: Slot['variantOf']): Slot {
-  return { byManner: new Map(), variantOf, variants: new Map() };
+function emptySlot({ variantOf, hasForms }: Answer): Slot {
+  return { byManner: new Map(), variantOf, hasForms: hasForms === true, variants: new Map() };
 }
 
 /** Which of a slot's responses a client gets: the rendering that its Accept means, and whether it takes gzip. Never ''. */
 function mannerOf(slot: Slot, facts: RequestFacts): string {
+  if (slot.hasForms) return acceptsZstd(facts.acceptEncoding) ? 'zstd\n' : '\n';
   return (acceptsGzip(facts.acceptEncoding) ? 'gzip\n' : '\n') + variantOf(slot, facts.accept);
 }
 

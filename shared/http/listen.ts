@@ -7,6 +7,7 @@ import { KEEP_ALIVE_SECONDS, type Hot } from './hot';
 import type { Door } from './server';
 import type { Nets } from './nets';
 import type { Tunnels } from './tunnels';
+import type { Upgrades } from './upgrades';
 
 /** How long slow and idle clients are borne, in ms. */
 export interface Patience {
@@ -37,6 +38,8 @@ export interface ListenOptions {
   /** What a CONNECT is answered with, where there are no tunnels. */
   readonly connectRefusal: string;
   readonly tunnels?: Tunnels | undefined;
+  /** Who changes to another protocol, where that is possible. */
+  readonly upgrades?: Upgrades | undefined;
   readonly patience?: Patience | undefined;
 }
 
@@ -57,7 +60,7 @@ export async function listen(door: Door, hot: Hot, options: ListenOptions): Prom
     for (const server of servers) server.close();
     throw error;
   }
-  return { servers, port, close: (drainMs) => closeAll(servers, front, options.tunnels, drainMs) };
+  return { servers, port, close: (drainMs) => closeAll(servers, front, options, drainMs) };
 }
 
 function makeServer(door: Door, front: Front, options: ListenOptions): Server {
@@ -81,7 +84,13 @@ function makeServer(door: Door, front: Front, options: ListenOptions): Server {
     else if (options.tunnels) options.tunnels.take(req, socket, head);
     else plain(socket, 405, `${options.connectRefusal}\n`, 'Allow: GET, HEAD\r\n');
   });
-  server.on('upgrade', (_req, socket: Socket) => plain(socket, 400, 'this cache knows no other protocol\n'));
+  server.on('checkContinue', door.handleExpecting);
+  server.on('upgrade', (req, socket: Socket, head: Buffer) => {
+    // What is said now would stand in the middle of a response.
+    if (door.isAnswering(socket)) socket.destroy();
+    else if (options.upgrades) options.upgrades.take(req, socket, head, () => server.emit('connection', socket));
+    else plain(socket, 400, 'this cache knows no other protocol\n');
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
@@ -131,7 +140,7 @@ function bind(server: Server, address: string, port: number): Promise<void> {
   });
 }
 
-async function closeAll(servers: readonly Server[], front: Front, tunnels: Tunnels | undefined, drainMs: number): Promise<void> {
+async function closeAll(servers: readonly Server[], front: Front, { tunnels, upgrades }: ListenOptions, drainMs: number): Promise<void> {
   const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   const closeIdle = (): void => {
     front.closeIdle();
@@ -144,6 +153,7 @@ async function closeAll(servers: readonly Server[], front: Front, tunnels: Tunne
   const cut = setTimeout(() => {
     front.closeAll();
     tunnels?.closeAll();
+    upgrades?.closeAll();
     for (const server of servers) server.closeAllConnections();
   }, drainMs);
   await closed;

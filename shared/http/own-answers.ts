@@ -1,6 +1,7 @@
 /** Answers that a module wants this cache to give itself, by target, whatever an upstream has there (apt: the probe of auto-apt-proxy). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Module, OwnAnswer } from '../../caches/module';
+import type { CacheConfig } from '../config/config';
 
 /** The module's own answer to a target, if it has one. */
 export function ownAnswerTo({ ownAnswers }: Module, method: string | undefined, rawTarget: string): OwnAnswer | undefined {
@@ -16,6 +17,22 @@ export function sendOwnAnswer(req: IncomingMessage, res: ServerResponse, module:
   if (answer.status >= 300 && answer.status < 400) headers.push('Location', way);
   res.writeHead(answer.status, answer.reason, headers);
   res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+/** Tells clients of the plain mirrors, if they ask for that. @returns whether they did */
+export function sendMirrorList(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { plainMirrors: mirrors }: Module,
+  cache: CacheConfig,
+  rawTarget: string,
+): boolean {
+  if (mirrors?.list !== rawTarget || (req.method !== 'GET' && req.method !== 'HEAD')) return false;
+  const plain = cache.origins.filter(({ isPlainMirror }) => isPlainMirror);
+  const { contentType, body } = mirrors.describe(plain.map(({ name, bases }) => ({ base: bases[0] ?? '', path: `/${name}/` })));
+  res.writeHead(200, ['Content-Type', contentType, 'Content-Length', String(body.length), 'Cache-Control', 'no-store']);
+  res.end(req.method === 'HEAD' ? undefined : body);
+  return true;
 }
 
 function pageOf(module: Module, answer: OwnAnswer, base: string, way: string): string {

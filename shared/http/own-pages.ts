@@ -85,6 +85,7 @@ function metricsOf(status: Status): string {
   lines.push(`larder_held_bytes{cache="${cache}"} ${status.bytesHeld}`, `larder_held_entries{cache="${cache}"} ${status.entries}`);
   lines.push(`larder_storing{cache="${cache}"} ${status.notStoring ? 0 : 1}`);
   lines.push(`larder_digest_changes{cache="${cache}"} ${status.digestChanges?.count ?? 0}`);
+  lines.push(`larder_announcement_troubles{cache="${cache}"} ${status.announcements?.length ?? 0}`);
   for (const mirror of status.mirrors)
     lines.push(`larder_mirror_healthy{cache="${cache}",base="${mirror.base}"} ${mirror.healthy ? 1 : 0}`);
   return `${lines.join('\n')}\n`;

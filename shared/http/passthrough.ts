@@ -108,7 +108,7 @@ export class Passthrough {
       response.destroy();
       throw new LarderError('upstream-failed', { host, reason: `it redirects this request (status ${status}), which is not followed` });
     }
-    if (pass.plan.route.failure === 'close' && isFailure(status)) {
+    if ((pass.plan.route.failure ?? 'status') !== 'status' && isFailure(status)) {
       response.destroy();
       throw new LarderError('upstream-failed', { host, reason: `status ${status}` });
     }

@@ -1,6 +1,8 @@
 /** The one place where an error becomes a response, in the shape that the ecosystem's clients print. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Module, Route } from '../../caches/module';
+import type { CacheConfig } from '../config/config';
+import type { EngineRequest } from '../engine/answer';
 import { isLarderError, LarderError, type ErrorCode } from '../errors';
 
 /** After these the connection may carry an unread body or a confused client: it is closed. */
@@ -17,11 +19,25 @@ export function asLarderError(error: unknown): LarderError {
 }
 
 /**
- * Whether clients of this route are better off with no answer at all. A 404 or 403 is one; that there is none now is none. Who asks
- * for what is held only, gets his 504 (RFC 9111 §5.2.1.7).
+ * Whether clients of this route are better off with no answer at all. A 404 or 403 is one, unless they would take its body for the thing
+ * itself; that there is none now is none. Who asks for what is held only, gets his 504 (RFC 9111 §5.2.1.7), who sets a condition, his 412.
  */
-export function isLeftUnanswered(route: Route | undefined, error: LarderError): boolean {
-  return route?.failure === 'close' && isFailure(error.status) && error.code !== 'only-if-cached';
+export function isLeftUnanswered(route: Route | undefined, error: LarderError, method: string): boolean {
+  if (error.code === 'only-if-cached' || error.code === 'precondition') return false;
+  if (route?.failure === 'close-always' && method !== 'HEAD') return true;
+  return route?.failure !== undefined && route.failure !== 'status' && isFailure(error.status);
+}
+
+/** Where somebody is sent who asked for what has nothing to do with this ecosystem (REDIRECT_INVALID_TO_<c>); undefined: nowhere. */
+export function placeForStrangers(
+  module: Module,
+  cache: CacheConfig,
+  { method, target }: EngineRequest,
+  error: LarderError,
+): string | undefined {
+  if (error.code !== 'not-found' || (method !== 'GET' && method !== 'HEAD')) return undefined;
+  const mount = cache.origins.slice(1).find(({ name }) => target === `/${name}` || target.startsWith(`/${name}/`));
+  return mount === undefined && module.foreign?.test(target) === true ? cache.redirectInvalidTo : undefined;
 }
 
 /** Whether a status says no more than that it did not work this time. */

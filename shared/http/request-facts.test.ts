@@ -39,6 +39,16 @@ test('thousands of invented spellings are read rightly', () => {
   expect(readFacts(['AUTHORIZATIOn', 'x']).authorization).toBe('x');
 });
 
+test('fields that are to be logged: in any spelling, on one line, not endless; no others, and none unless asked', () => {
+  const raw = ['Julia-Version', '1.5.3', 'X-Other', 'x', 'JULIA-SYSTEM', 'a b"\nforged=1', 'Julia-CI-Variables', 'v'.repeat(1000)];
+  const logged = new Set(['julia-version', 'julia-system', 'julia-ci-variables']);
+  expect(readFacts(raw, logged).said).toBe(
+    `julia-version=1.5.3 julia-system=a\\x20b\\x22\\x0aforged=1 julia-ci-variables=${'v'.repeat(300)}`,
+  );
+  expect(readFacts(raw).said).toBeUndefined();
+  expect(readFacts(['X-Other', 'x'], logged).said).toBeUndefined();
+});
+
 test.each([
   [undefined, false],
   ['', false],

@@ -1,4 +1,5 @@
 /** The header fields that decide something, read once from the raw list: building Node's header object costs more than the rest of a hit. */
+import { cleanTarget } from '../log/redact';
 
 export interface RequestFacts {
   host: string | undefined;
@@ -16,11 +17,13 @@ export interface RequestFacts {
   forwardedHost: string | undefined;
   forwardedProto: string | undefined;
   forwardedPrefix: string | undefined;
+  /** Further fields that are logged: `name=value …`; undefined if none of them came. */
+  said: string | undefined;
   /** More than one Host field: ambiguous, refused (RFC 9112 §3.2). */
   hostTwice: boolean;
 }
 
-type TextFact = Exclude<keyof RequestFacts, 'hostTwice'>;
+type TextFact = Exclude<keyof RequestFacts, 'hostTwice' | 'said'>;
 
 const FIELDS: Readonly<Record<string, TextFact>> = {
   host: 'host',
@@ -44,8 +47,14 @@ const FIELD = new Map(Object.entries(FIELDS));
 const spellings = new Map<string, TextFact | undefined>();
 const MOST_SPELLINGS = 500;
 
-/** @param rawHeaders name, value, name, value … as Node has them. Repeated list fields are joined (RFC 9110 §5.3). */
-export function readFacts(rawHeaders: readonly string[]): RequestFacts {
+/** What one field may take of a line of the log. */
+const MOST_SAID_CHARS = 300;
+
+/**
+ * @param rawHeaders name, value, name, value … as Node has them. Repeated list fields are joined (RFC 9110 §5.3).
+ * @param logged names (lower case) of further fields that are logged
+ */
+export function readFacts(rawHeaders: readonly string[], logged?: ReadonlySet<string>): RequestFacts {
   const facts: RequestFacts = {
     host: undefined,
     accept: undefined,
@@ -62,17 +71,28 @@ export function readFacts(rawHeaders: readonly string[]): RequestFacts {
     forwardedHost: undefined,
     forwardedProto: undefined,
     forwardedPrefix: undefined,
+    said: undefined,
     hostTwice: false,
   };
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = factOf(rawHeaders[i] as string);
-    if (name === undefined) continue;
+    if (name === undefined) {
+      if (logged) say(facts, logged, rawHeaders[i] as string, rawHeaders[i + 1] as string);
+      continue;
+    }
     const before = facts[name];
     if (before === undefined) facts[name] = rawHeaders[i + 1];
     else if (name === 'host') facts.hostTwice = true;
     else facts[name] = `${before}, ${rawHeaders[i + 1]}`;
   }
   return facts;
+}
+
+function say(facts: RequestFacts, logged: ReadonlySet<string>, spelling: string, value: string): void {
+  const name = spelling.toLowerCase();
+  if (!logged.has(name)) return;
+  const text = `${name}=${cleanTarget(value.slice(0, MOST_SAID_CHARS))}`;
+  facts.said = facts.said === undefined ? text : `${facts.said} ${text}`;
 }
 
 function factOf(spelling: string): TextFact | undefined {
@@ -83,22 +103,33 @@ function factOf(spelling: string): TextFact | undefined {
   return fact;
 }
 
-const gzipAnswers = new Map<string, boolean>();
-
 /** Whether a client takes gzip (RFC 9110 §12.5.3): named, or `*`, with a weight above 0. */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  return accepts(gzipAnswers, acceptEncoding, (codings) => codings.get('gzip') ?? codings.get('x-gzip') ?? codings.get('*') ?? false);
+}
+
+/** Whether a client takes zstd: named, with a weight above 0. `*` is said by many who cannot read it. */
+export function acceptsZstd(acceptEncoding: string | undefined): boolean {
+  return accepts(zstdAnswers, acceptEncoding, (codings) => codings.get('zstd') ?? false);
+}
+
+const gzipAnswers = new Map<string, boolean>();
+const zstdAnswers = new Map<string, boolean>();
+
+function accepts(
+  answers: Map<string, boolean>,
+  acceptEncoding: string | undefined,
+  decide: (codings: ReadonlyMap<string, boolean>) => boolean,
+): boolean {
   if (acceptEncoding === undefined) return false;
-  const known = gzipAnswers.get(acceptEncoding);
+  const known = answers.get(acceptEncoding);
   if (known !== undefined) return known;
-  let star = false;
-  let named: boolean | undefined;
+  const codings = new Map<string, boolean>();
   for (const part of acceptEncoding.toLowerCase().split(',')) {
     const [coding = '', ...parameters] = part.split(';').map((word) => word.trim());
-    const refused = parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter));
-    if (coding === 'gzip' || coding === 'x-gzip') named = !refused;
-    else if (coding === '*') star = !refused;
+    codings.set(coding, !parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter)));
   }
-  const answer = named ?? star;
-  if (gzipAnswers.size < MOST_SPELLINGS) gzipAnswers.set(acceptEncoding, answer);
+  const answer = decide(codings);
+  if (answers.size < MOST_SPELLINGS) answers.set(acceptEncoding, answer);
   return answer;
 }

@@ -50,9 +50,45 @@ export async function send(
   }
 }
 
+/** A message whose fields are all known, to be sent as it is. */
+export interface Message {
+  readonly status: number;
+  readonly reason?: string | undefined;
+  /** name, value, name, value … */
+  readonly headers: string[];
+  /** Exactly the bytes to send, from 0; absent: none. */
+  readonly body?: BodySource;
+  /** name, value pairs to be sent behind the body. */
+  trailers?(): readonly (readonly [string, string])[];
+}
+
+/** As `send`, of a message that is left as it is. @throws LarderError while nothing has been sent */
+export async function sendMessage(req: IncomingMessage, res: ServerResponse, message: Message): Promise<Sent> {
+  const { status, reason, headers, body, trailers } = message;
+  const client: Client = { req, res, left: false, wake: () => undefined };
+  const forget = onDeparture(req, res, () => {
+    client.left = true;
+    client.wake();
+    body?.close();
+  });
+  // Said here, since a status line may be one that Node does not know.
+  if (reason !== undefined && reason !== '') res.statusMessage = reason;
+  try {
+    if (!body) return head(res, status, headers);
+    return await stream(client, body, status, headers, 0, body.size ?? Infinity, () => {
+      const behind = trailers?.() ?? [];
+      if (behind.length > 0) res.addTrailers(behind as [string, string][]);
+    });
+  } finally {
+    forget();
+    body?.close();
+  }
+}
+
 async function respond(client: Client, facts: RequestFacts, answer: Answer, now: number): Promise<Sent> {
   const { req, res } = client;
   const { body } = answer;
+  if (answer.location !== undefined) return head(res, 302, ['Location', answer.location, ...headersOf(answer, 0)]);
   if (answer.part) return sendPart(client, answer, answer.part);
   const { size } = body;
   const selection = select(req.method ?? 'GET', facts, {
@@ -98,7 +134,15 @@ function withAge(headers: string[], answer: Answer, now: number): string[] {
   return [...headers, 'Age', String(Math.max(0, Math.floor((now - answer.confirmedAt) / 1000)))];
 }
 
-async function stream(client: Client, body: BodySource, status: number, headers: string[], from: number, end: number): Promise<Sent> {
+async function stream(
+  client: Client,
+  body: BodySource,
+  status: number,
+  headers: string[],
+  from: number,
+  end: number,
+  beforeEnd?: () => void,
+): Promise<Sent> {
   const { res } = client;
   // The first bytes are read before the status line is written: a body that turns out bad can still become an honest error.
   let piece = await firstBytes(res, body, from, end, status, headers);
@@ -119,6 +163,7 @@ async function stream(client: Client, body: BodySource, status: number, headers:
     return cut(error);
   }
   if (client.left || (end !== Infinity && at !== end)) return cut(new LarderError('internal', { reason: 'a body ended too early' }));
+  beforeEnd?.();
   res.end();
   return { status, bytes: at - from };
 }

@@ -9,12 +9,15 @@ import { ask } from '../testing/ask';
 import { until } from '../testing/until';
 import { Counters } from './counters';
 import { Nets } from './nets';
+import { readFacts } from './request-facts';
 import { Door, type ServerRooms } from './server';
 
 let server: Server;
 let port: number;
 let answers: (() => Answer)[];
 let asked: EngineRequest[];
+/** Whose connection ended before the answer was whole. */
+let cutOff: EngineRequest[];
 let access: { status: number; outcome: string; bytes: number }[];
 let counters: Counters;
 /** Whether the ecosystem wants its reason in the status line. */
@@ -24,6 +27,7 @@ beforeEach(async () => {
   says = false;
   answers = [];
   asked = [];
+  cutOff = [];
   access = [];
   counters = new Counters();
   const rooms = {
@@ -40,8 +44,9 @@ beforeEach(async () => {
         const next = answers.length > 1 ? answers.shift() : answers[0];
         return Promise.resolve(next?.());
       },
+      cutOff: (request: EngineRequest) => void cutOff.push(request),
     },
-    hot: { serve: () => false, keep: () => undefined, version: 0 },
+    hot: { serve: () => false, read: (raw: readonly string[]) => readFacts(raw), keep: () => undefined, version: 0 },
     bases: { of: () => 'http://localhost', accepts: () => true },
     counters,
     log: { access: (line: never) => void access.push(line), error: () => undefined, warn: () => undefined },
@@ -118,6 +123,17 @@ test('a body that breaks off is cut, logged and counted as an error', async () =
   await until('it is noted', () => access.length === 1);
   expect(access[0]).toMatchObject({ status: 200, outcome: 'error' });
   expect(counters).toMatchObject({ misses: 0, errors: 1 });
+  expect(cutOff.map(({ client, address }) => [client, address])).toContainEqual([asked[0]?.client, '127.0.0.1']);
+});
+
+test.each<[string, () => Answer]>([
+  ['a whole body', answer('hit', memorySource(Buffer.alloc(100_000)))],
+  ['an error', answer('miss', breaking(4, 0, damaged))],
+])('%s cuts nobody off', async (_what, whole) => {
+  answers = [whole];
+  expect((await ask(port, '/a').whole).complete).toBe(true);
+  await until('it is noted', () => access.length === 1);
+  expect(cutOff).toEqual([]);
 });
 
 test('a body that ends too early is an error too; a client that leaves is none', async () => {
@@ -169,6 +185,8 @@ test('a client that is gone before its answer is ready leaves nothing open', asy
   await until('both are asked', () => asked.length === 2);
   client.destroy();
   await until('it is gone', async () => (await connectionsOf(server)) === 0);
+  // It may come back before there is an answer.
+  expect(cutOff.length).toBeGreaterThanOrEqual(2);
   ready();
   await until('both are noted', () => access.length === 2);
   expect(closed).toBeGreaterThanOrEqual(2);

@@ -4,25 +4,28 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Module } from '../../caches/module';
+import type { About, Module } from '../../caches/module';
 import type { CacheConfig, Config } from '../config/config';
 import type { Answer, EngineRequest, Outcome } from '../engine/answer';
 import type { Engine } from '../engine/serve';
 import { ERRORS, isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
+import { ownPageAt, sendOwnPage } from './about';
 import type { Archives } from './archives';
 import type { Bases } from './bases';
 import { closeUnanswered, isClosing } from './close-unanswered';
 import type { Counters } from './counters';
+import { onDeparture } from './departure';
 import { baseOf, destinationOf, isForeign, routeOf } from './destination';
 import type { Hot } from './hot';
 import type { Nets } from './nets';
-import { ownAnswerTo, sendOwnAnswer } from './own-answers';
+import { ownAnswerTo, sendMirrorList, sendOwnAnswer } from './own-answers';
 import type { OwnPageHandler } from './own-pages';
 import type { Passthrough } from './passthrough';
-import { asLarderError, isLeftUnanswered, refuse } from './refuse';
-import { acceptsGzip, readFacts, type RequestFacts } from './request-facts';
+import { asLarderError, isLeftUnanswered, placeForStrangers, refuse } from './refuse';
+import { acceptsGzip, acceptsZstd, type RequestFacts } from './request-facts';
 import { send, type Sent } from './send';
+import { MirrorDoor } from './mirror-door';
 import { parseTarget, type Target } from './target';
 
 /** Paths below it are the cache's own, on every cache. */
@@ -46,11 +49,13 @@ export interface ServerRooms {
   readonly trusted: Nets;
   /** ms since the epoch. */
   readonly now: () => number;
+  /** Facts for the module's pages about this cache, for a client that sees it at a base. @throws Error of the store */
+  readonly about?: (base: string) => Promise<About>;
   /** Answers below OWN_PREFIX. */
   readonly own: OwnPageHandler;
 }
 
-interface Done {
+export interface Done {
   readonly status: number;
   readonly bytes: number;
   readonly outcome: string;
@@ -64,7 +69,11 @@ export class Door {
   /** The newest response of a connection that was not at once complete. */
   private readonly newest = new WeakMap<Socket, ServerResponse>();
 
-  constructor(private readonly rooms: ServerRooms) {}
+  private readonly mirrorDoor: MirrorDoor;
+
+  constructor(private readonly rooms: ServerRooms) {
+    this.mirrorDoor = new MirrorDoor(rooms);
+  }
 
   readonly handle = (req: IncomingMessage, res: ServerResponse): void => {
     if (this.rooms.hot.serve(req, res) || isClosing(req.socket)) return;
@@ -81,13 +90,19 @@ export class Door {
       });
   };
 
+  /** For a request that waits for 100 before its body: whoever streams it on lets the origin say so (RFC 9110 §10.1.1). */
+  readonly handleExpecting = (req: IncomingMessage, res: ServerResponse): void => {
+    if (!this.rooms.engine.mirror) res.writeContinue();
+    this.handle(req, res);
+  };
+
   /** Whether something is still to be sent over a connection. */
   isAnswering(socket: Socket): boolean {
     return this.newest.get(socket)?.writableFinished === false;
   }
 
   private async answer(req: IncomingMessage, res: ServerResponse, raw: string): Promise<Done | undefined> {
-    const facts = readFacts(req.rawHeaders);
+    const facts = this.rooms.hot.read(req.rawHeaders);
     const target = parseTarget(raw, this.rooms.archives !== undefined);
     const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
     if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
@@ -96,30 +111,47 @@ export class Door {
       return undefined;
     }
     if (this.answerOurselves(req, res, facts, target, trusted)) return undefined;
+    const page = isForeign(this.rooms, target) ? undefined : ownPageAt(this.rooms.module, req.method, target.path);
+    if (page && this.rooms.about) {
+      const about = await this.rooms.about(baseOf(this.rooms, facts, target, trusted));
+      return { status: 200, bytes: sendOwnPage(req, res, page(about)), outcome: 'own' };
+    }
     this.refuseLoop(facts);
+    const { mirror } = this.rooms.engine;
+    if (mirror) return this.mirrorDoor.serve(req, res, destinationOf(this.rooms, facts, { ...target, path: target.raw }, trusted), mirror);
     const request: EngineRequest = {
       ...destinationOf(this.rooms, facts, target, trusted),
       method: req.method ?? 'GET',
       collapsed: target.collapsed,
       gzip: acceptsGzip(facts.acceptEncoding),
+      zstd: acceptsZstd(facts.acceptEncoding),
       onlyIfCached: facts.cacheControl !== undefined && /\bonly-if-cached\b/i.test(facts.cacheControl),
       client: req.socket,
+      field: (name) => textOf(req.headers[name]),
       ...(req.socket.remoteAddress === undefined ? {} : { address: req.socket.remoteAddress }),
       ...(facts.accept === undefined ? {} : { accept: facts.accept }),
       ...(facts.range === undefined ? {} : { range: facts.range }),
       ...(facts.ifRange === undefined ? {} : { ifRange: facts.ifRange }),
       ...(facts.authorization === undefined ? {} : { authorization: facts.authorization }),
     };
+    const cutOff = (): void => this.rooms.engine.cutOff(request);
+    const forget = onDeparture(req, res, cutOff);
     try {
       return await this.serve(req, res, facts, request);
     } catch (error) {
       return this.fail(req, res, error, request);
+    } finally {
+      forget();
+      if (!res.writableEnded) cutOff();
     }
   }
 
   /** @returns false if the module has no answer of its own to this target, which names this cache. @throws LarderError bad-target */
   private answerOurselves(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, target: Target, trusted: boolean): boolean {
-    const { module, bases } = this.rooms;
+    const { module, cache, bases } = this.rooms;
+    // For those only who know us by one of our names.
+    if (module.plainMirrors?.list === target.raw && baseOf(this.rooms, facts, target, trusted))
+      return sendMirrorList(req, res, module, cache, target.raw);
     const found = ownAnswerTo(module, req.method, target.raw);
     if (!found || isForeign(this.rooms, target)) return false;
     let base: string;
@@ -175,16 +207,25 @@ export class Door {
     const { level } = ERRORS[error.code];
     if (level !== 'info')
       this.rooms.log[level](error.code, { ...error.facts, ...(error.code === 'internal' ? { stack: (thrown as Error).stack ?? '' } : {}) });
-    if (request && !res.headersSent && isLeftUnanswered(routeOf(module, cache, request), error)) {
+    if (request && !res.headersSent && isLeftUnanswered(routeOf(module, cache, request), error, request.method)) {
       closeUnanswered(req, res);
       return { status: 0, bytes: 0, outcome: 'error' };
+    }
+    const elsewhere = request && !res.headersSent ? placeForStrangers(module, cache, request, error) : undefined;
+    if (elsewhere !== undefined) {
+      res.writeHead(302, ['Location', elsewhere, 'Content-Length', '0', 'Cache-Control', 'no-store', 'X-Cache', 'error']);
+      res.end();
+      return { status: 302, bytes: 0, outcome: 'error' };
     }
     const bytes = refuse(req, res, module, error);
     return { status: bytes === undefined ? 0 : error.status, bytes: bytes ?? 0, outcome: 'error' };
   }
 
   private note(req: IncomingMessage, target: string, done: Done, ms: number): void {
-    this.rooms.counters.count(done.outcome, done.detail, done.bytes);
+    // A page about the cache itself is no use of it.
+    if (done.outcome !== 'own') this.rooms.counters.count(done.outcome, done.detail, done.bytes);
+    this.rooms.counters.timed(target, ms);
+    const { said } = this.rooms.hot.read(req.rawHeaders);
     const outcome = done.outcome === 'pass' ? `pass (${done.detail})` : done.outcome;
     this.rooms.log.access({
       address: req.socket.remoteAddress ?? '-',
@@ -194,6 +235,11 @@ export class Door {
       bytes: done.bytes,
       outcome,
       ms,
+      said,
     });
   }
+}
+
+function textOf(field: string | readonly string[] | undefined): string | undefined {
+  return typeof field === 'string' ? field : field?.join(', ');
 }

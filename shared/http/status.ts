@@ -3,6 +3,7 @@
  * `GET /status` with this as JSON and `POST /stop` with 202, then ends gracefully. A socket that nobody answers is a dead
  * process: no pid is ever looked at.
  */
+import type { AnnouncementTrouble } from '../engine/announcement-watch';
 import type { MirrorHealth } from '../upstream/types';
 
 export interface Status {
@@ -22,6 +23,8 @@ export interface Status {
   /** Why nothing new is stored at present; absent when all is well. */
   readonly notStoring?: { readonly reason: string; readonly remedy: string };
   readonly mirrors: readonly MirrorHealth[];
+  /** Lists of announcements that are not renewed, and what they announce in vain. Absent while all is well. */
+  readonly announcements?: readonly AnnouncementTrouble[];
   /** Released files for which an index promised other bytes later: how many, and the newest. Absent while there is none. */
   readonly digestChanges?: { readonly count: number; readonly newest: DigestChanged };
 }

@@ -4,13 +4,14 @@
  */
 import type { Pin } from '../../caches/module';
 
-/** A pin as it is kept and sent: target, integrity, source, version, published; trailing absent fields left out. */
+/** A pin as it is kept and sent: target, integrity, source, version, published, mark; trailing absent fields left out. */
 export type CompactPin = readonly [
   target: string,
   integrity?: string | null,
   source?: string | null,
   version?: string | null,
   published?: string | null,
+  mark?: string | null,
 ];
 
 export interface PinList {
@@ -27,10 +28,10 @@ const MOST_TOLD = 8;
 
 export function packPins(pins: readonly Pin[]): PinList {
   const counts = new Map<string, number>();
-  const compact = pins.map(({ target, integrity, source, version, published }) => {
+  const compact = pins.map(({ target, integrity, source, version, published, mark }) => {
     const base = source === undefined ? '' : baseOf(source, target);
     if (base !== undefined && (counts.has(base) || counts.size < MOST_COUNTED)) counts.set(base, (counts.get(base) ?? 0) + 1);
-    const packed = [target, integrity, source, version, published];
+    const packed = [target, integrity, source, version, published, mark];
     while (packed.length > 1 && packed[packed.length - 1] === undefined) packed.pop();
     return packed;
   });
@@ -66,13 +67,14 @@ export function compactPins(json: Uint8Array): CompactPin[] {
   return JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString('utf8')) as CompactPin[];
 }
 
-export function unpackPin([target, integrity, source, version, published]: CompactPin): Pin {
+export function unpackPin([target, integrity, source, version, published, mark]: CompactPin): Pin {
   return {
     target,
     ...(integrity == null ? {} : { integrity }),
     ...(source == null ? {} : { source }),
     ...(version == null ? {} : { version }),
     ...(published == null ? {} : { published }),
+    ...(mark == null ? {} : { mark }),
   };
 }
 

@@ -48,6 +48,13 @@ test('as JSON every line parses, whatever the target', async () => {
   expect(event).toMatchObject({ level: 'info', message: 'started', port: 8080, level_: 'odd' });
 });
 
+test('what a client said of itself stands at the end of its line', async () => {
+  const said = 'julia-version=1.5.3 julia-system=a\\x20b';
+  expect(await logged((log) => log.access({ ...line, said }))).toMatch(/ hit 0\.3ms julia-version=1\.5\.3 julia-system=a\\x20b\n$/);
+  const json = await logged((log) => log.access({ ...line, said }), { format: 'json' });
+  expect(JSON.parse(json.trim().split('\n').at(-1) ?? '')).toMatchObject({ status: 200, fields: said });
+});
+
 test('levels: debug is silent at info, access lines are silent at warn', async () => {
   const text = await logged(
     (log) => {

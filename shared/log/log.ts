@@ -87,10 +87,11 @@ class BatchedLog implements ClosableLog {
     if (!this.logsAccess) return;
     const target = cleanTarget(line.target);
     const ms = Math.round(line.ms * 10) / 10;
+    const { said } = line;
     this.append(
       this.options.format === 'text'
-        ? `${this.now()} access ${line.address} ${line.method} ${target} ${line.status} ${line.bytes} ${line.outcome} ${ms}ms\n`
-        : `{"level":"access","time":"${this.now()}","address":"${line.address}","method":"${line.method}","target":"${target.replaceAll('\\', '\\\\')}","status":${line.status},"bytes":${line.bytes},"outcome":"${line.outcome}","ms":${ms}}\n`,
+        ? `${this.now()} access ${line.address} ${line.method} ${target} ${line.status} ${line.bytes} ${line.outcome} ${ms}ms${said === undefined ? '' : ` ${said}`}\n`
+        : `{"level":"access","time":"${this.now()}","address":"${line.address}","method":"${line.method}","target":"${target.replaceAll('\\', '\\\\')}","status":${line.status},"bytes":${line.bytes},"outcome":"${line.outcome}","ms":${ms}${said === undefined ? '' : `,"fields":"${said.replaceAll('\\', '\\\\')}"`}}\n`,
     );
   }
 

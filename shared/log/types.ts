@@ -17,7 +17,9 @@ export interface AccessLine {
   readonly status: number;
   /** Bytes of body sent. */
   readonly bytes: number;
-  /** `hit`, `miss`, `stale`, `revalidated`, `pass`, `error`. */
+  /** `hit`, `miss`, `stale`, `revalidated`, `pass`, `error`; `own`: a page about the cache itself. */
   readonly outcome: string;
   readonly ms: number;
+  /** Fields of the request that its ecosystem wants to see: `name=value …`, printable, without quotes. */
+  readonly said?: string | undefined;
 }

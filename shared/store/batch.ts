@@ -12,7 +12,19 @@ export interface Attempt {
 }
 
 /** Jobs that only concern the ledger. */
-const OF_LEDGER: ReadonlySet<Op> = new Set<Op>(['addCounters', 'counters', 'digestChanges', 'note', 'notes', 'setNote', 'dropNote']);
+const OF_LEDGER: ReadonlySet<Op> = new Set<Op>([
+  'addCounters',
+  'counters',
+  'digestChanges',
+  'note',
+  'notes',
+  'setNote',
+  'dropNote',
+  'firstSeen',
+  'setFirstSeen',
+  'dropFirstSeen',
+  'addDigestChange',
+]);
 const UNLOCKED: ReadonlySet<Op> = new Set<Op>(['pin', 'counts', 'keys', ...OF_LEDGER]);
 
 export function isOfLedger(job: Job): boolean {

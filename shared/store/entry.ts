@@ -3,6 +3,8 @@
  * entries; the catalogue can be rebuilt from it.
  */
 
+import type { StoredResponse } from '../rfc9111/message';
+
 /** Bytes per checksum in `Entry.chunks`. */
 export const CHUNK_BYTES = 256 * 1024;
 
@@ -11,8 +13,8 @@ export const ENTRY_VERSION = 1;
 
 export interface EntryFacts {
   readonly module: string;
-  /** `file` immutable · `document` mutable · `derived` a rendering that can be made again. */
-  readonly kind: 'file' | 'document' | 'derived';
+  /** `file` immutable · `document` mutable · `derived` a rendering that can be made again · `response` kept by what it says itself. */
+  readonly kind: 'file' | 'document' | 'derived' | 'response';
   /** Upstream URL without credentials; '' for derived ones. */
   readonly url: string;
   /** Documents: base URL of the mirror that gave these bytes, without credentials; absent in records of earlier versions. */
@@ -23,8 +25,12 @@ export interface EntryFacts {
   /** The upstream's ETag; for derived entries our own. */
   readonly etag?: string;
   readonly lastModified?: string;
+  /** Rosters: the Last-Modified that clients are given, which tells a revision from those just before it. */
+  readonly shownDate?: string;
   /** When these bytes came, ms since the epoch. */
   readonly storedAt: number;
+  /** Documents: the date that clients are told of this revision, ms since the epoch in whole seconds; of routes with `dated` only. */
+  readonly revisedAt?: number;
   /** When the upstream last confirmed them, ms since the epoch. */
   readonly checkedAt: number;
   /** Marked stale by a write through us: revalidate before the next answer. */
@@ -33,6 +39,10 @@ export interface EntryFacts {
   readonly pin?: string;
   /** A newer pin that contradicts these bytes (digest change). */
   readonly contradicted?: string;
+  /** Responses: what was said with these bytes. */
+  readonly response?: StoredResponse;
+  /** Responses: no bytes, but the lists of request fields that choose among the responses of this URL (RFC 9111 §4.1), newest first. */
+  readonly variesBy?: readonly (readonly string[])[];
   /** Derived: integrity of the document it was made from. */
   readonly source?: string;
 }

@@ -24,7 +24,11 @@ export type Job =
   | { readonly op: 'note'; readonly name: string }
   | { readonly op: 'notes'; readonly prefix: string }
   | { readonly op: 'setNote'; readonly name: string; readonly value: string; readonly at: number }
-  | { readonly op: 'dropNote'; readonly name: string };
+  | { readonly op: 'dropNote'; readonly name: string }
+  | { readonly op: 'firstSeen'; readonly key: string }
+  | { readonly op: 'setFirstSeen'; readonly key: string; readonly integrity: string; readonly at: number }
+  | { readonly op: 'dropFirstSeen'; readonly prefix: string }
+  | { readonly op: 'addDigestChange'; readonly change: DigestChange };
 
 export type Op = Job['op'];
 
@@ -57,6 +61,10 @@ export interface Answers {
   notes: readonly Note[];
   setNote: undefined;
   dropNote: undefined;
+  firstSeen: string | undefined;
+  setFirstSeen: undefined;
+  dropFirstSeen: undefined;
+  addDigestChange: undefined;
 }
 
 export interface Request {
@@ -96,6 +104,8 @@ export interface CommitterData {
 export interface Limits {
   readonly sizeBytes: number;
   readonly sizeByModule: Readonly<Record<string, number>>;
+  /** Of what a prefix of keys (`http|nightlies|`) is common to. */
+  readonly sizeByPrefix?: Readonly<Record<string, number>>;
   readonly minFreeBytes: number;
 }
 

@@ -17,7 +17,19 @@ interface Judged {
   readonly target: string;
   readonly promised: string;
   readonly agrees: boolean;
+  /** No digest says so, but the mark of a revision. */
+  readonly isMarked: boolean;
 }
+
+/** What a document promises about a target. `agrees` is given where nothing has to be compared: the revision's mark is another one. */
+interface Promised {
+  readonly target: string;
+  readonly promised: string;
+  readonly agrees?: false;
+}
+
+/** Place of the mark in a compact pin. */
+const MARK = 5;
 
 /** What is to be done inside the lock. */
 export interface Lesson {
@@ -41,13 +53,16 @@ export interface Judge {
 export function prepareLesson(job: LearnJob, root: string, book: PinBook, judge: Judge): Lesson {
   const pins = parsePins(job.pins);
   const before = book.sheet(job.document);
-  const targets = new Map<string, readonly [target: string, promised: string]>();
+  const targets = new Map<string, Promised>();
   let changed = 0;
   for (const [target, pin] of pins) {
     const old = before?.pins.get(target);
-    if (old && (old[1] ?? undefined) === (pin[1] ?? undefined)) continue;
+    const isSame = old && (old[1] ?? undefined) === (pin[1] ?? undefined);
+    const isMarkedAnew = old?.[MARK] != null && pin[MARK] != null && old[MARK] !== pin[MARK];
+    if (isSame && !isMarkedAnew) continue;
     changed++;
-    if (pin[1]) targets.set(job.keyPrefix + target, [target, pin[1]]);
+    if (pin[1]) targets.set(job.keyPrefix + target, { target, promised: pin[1] });
+    else if (isMarkedAnew) targets.set(job.keyPrefix + target, { target, promised: `other bytes (${pin[MARK]})`, agrees: false });
   }
   const judged: Judged[] = [];
   for (const key of targets.size === 0 ? [] : judge.held([...targets.keys()])) {
@@ -55,8 +70,8 @@ export function prepareLesson(job: LearnJob, root: string, book: PinBook, judge:
     const entry = line && entryOf(line);
     const promise = targets.get(key);
     if (!entry || !promise) continue;
-    const agrees = judge.agrees(promise[1], entry.integrity, contentFile(root, entry.integrity));
-    if (agrees !== undefined) judged.push({ entry, target: promise[0], promised: promise[1], agrees });
+    const agrees = promise.agrees ?? judge.agrees(promise.promised, entry.integrity, contentFile(root, entry.integrity));
+    if (agrees !== undefined) judged.push({ entry, ...promise, agrees, isMarked: promise.agrees === false });
   }
   const outdates = before !== undefined && (changed > 0 || before.pins.size !== pins.size || before.revision !== job.revision);
   return { job, sheet: { revision: job.revision, pins }, body: compressPins(job.pins), outdates, judged };
@@ -64,8 +79,8 @@ export function prepareLesson(job: LearnJob, root: string, book: PinBook, judge:
 
 /**
  * Applies a lesson. Agreeing entries get their pin. Of those that disagree, files that were verified before are marked
- * `contradicted` (a released version changed: the mark of an attack, so the old bytes are kept); unproven bytes are removed;
- * documents, which may change, are stale.
+ * `contradicted` (a released version changed: the mark of an attack, so the old bytes are kept); unproven bytes are removed, or `contradicted`
+ * too if it is only a mark that changed; documents, which may change, are stale.
  * @returns the entries newly contradicted, for the caller and the ledger
  */
 export async function applyLesson(
@@ -75,7 +90,7 @@ export async function applyLesson(
   now: number,
 ): Promise<{ conflicts: PinConflict[]; changes: DigestChange[] }> {
   const conflicts: PinConflict[] = [];
-  for (const { entry, target, promised, agrees } of lesson.judged) {
+  for (const { entry, target, promised, agrees, isMarked } of lesson.judged) {
     const { key, integrity, pin } = entry;
     const current = writer.entry(key);
     if (current?.integrity !== integrity || current.pin !== pin) continue; // Committed anew meanwhile, against its own pin.
@@ -83,10 +98,10 @@ export async function applyLesson(
       if (pin === undefined || current.contradicted !== undefined)
         await writer.amend(key, integrity, { ...dropped('contradicted'), pin: pin ?? promised });
     } else if (current.kind === 'document') await writer.amend(key, integrity, { stale: true });
-    else if (pin === undefined) await writer.remove([key]);
+    else if (pin === undefined && !isMarked) await writer.remove([key]);
     else if (current.contradicted !== promised) {
       await writer.amend(key, integrity, { contradicted: promised });
-      conflicts.push({ key, target, held: pin, promised });
+      conflicts.push({ key, target, held: pin ?? integrity, promised });
     }
   }
   book.write(lesson.job.document, lesson.sheet, lesson.body, lesson.job.pins.length);

@@ -148,3 +148,31 @@ describe('keys', () => {
     expect((await store.keys('npm|r|')).map(({ key }) => key)).toEqual([...keys, 'npm|r|/new']);
   });
 });
+
+describe('first digests', () => {
+  it('are written, replaced, forgotten with a prefix, and outlive the store', async () => {
+    const store = fixture.store();
+    const seen = (key: string): Promise<string | undefined> => fixture.store().firstSeen(key);
+    expect(await store.firstSeen('a|r|/x/1')).toBeUndefined();
+    for (const [key, digest] of [
+      ['a|r|/x/1', 'sha256-one'],
+      ['a|r|/x/2', 'sha256-two'],
+      ['a|r|/y', 'sha256-y'],
+      ['a|r|/x/1', 'sha256-three'],
+    ])
+      await store.setFirstSeen(key ?? '', digest ?? '');
+    await fixture.closeAll();
+    rmSync(fixture.cacheDir, { recursive: true });
+    expect([await seen('a|r|/x/1'), await seen('a|r|/x/2')]).toEqual(['sha256-three', 'sha256-two']);
+    await fixture.store().removePrefix('a|r|/x/');
+    expect([await seen('a|r|/x/1'), await seen('a|r|/x/2'), await seen('a|r|/y')]).toEqual([undefined, undefined, 'sha256-y']);
+  });
+
+  it('beyond the limit the oldest goes', () => {
+    mkdirSync(dirname(fixture.ledgerFile), { recursive: true });
+    const ledger = new Ledger(fixture.ledgerFile);
+    for (let at = 1; at <= 4; at++) ledger.setFirstSeen(`key${at}`, `sha256-${at}`, at, 3);
+    expect([ledger.firstSeen('key1'), ledger.firstSeen('key2'), ledger.firstSeen('key4')]).toEqual([undefined, 'sha256-2', 'sha256-4']);
+    ledger.close();
+  });
+});

@@ -22,6 +22,8 @@ export interface Rows {
   touch(keys: readonly string[], now: number): void;
   totals(): ReadonlyArray<{ readonly module: string; readonly entries: number; readonly bytes: number }>;
   leastUsed(count: number, module?: string): Row[];
+  leastUsedBelow(count: number, prefix: string): Row[];
+  bytesBelow(prefix: string): number;
   meta(name: string): string | undefined;
   setMeta(name: string, value: string | undefined): void;
   deleteUnseen(): number;

@@ -234,6 +234,26 @@ describe('limits', () => {
     await expectSound((await small.counts('npm')).entries);
   });
 
+  it('never evicts what notes of the kind kept list, by the beginnings of its keys, although it was used longest ago', async () => {
+    const small = fixture.store({ sizeBytes: 50_000 });
+    const commit = async (key: string): Promise<void> => {
+      const body = randomBody(10_000);
+      await small.commit(key, record(body), { buffer: body });
+    };
+    await small.setNote('kept|one', JSON.stringify(['npm|registry|/list', 'npm|registry|/new']));
+    await small.setNote('kept|two', JSON.stringify(['npm|registry|/old']));
+    for (const key of ['/old', '/new', '/new+zstd', '/list']) await commit(`npm|registry|${key}`);
+    for (let count = 0; count < 20; count++) await commit(`npm|registry|/${count}`);
+    await small.gc();
+    expect((await small.counts('npm')).bytes).toBeLessThanOrEqual(50_000);
+    for (const key of ['/old', '/new', '/new+zstd', '/list']) expect(await small.find(`npm|registry|${key}`)).toBeDefined();
+    await small.dropNote('kept|two');
+    for (let count = 20; count < 40; count++) await commit(`npm|registry|/${count}`);
+    await small.gc();
+    expect(await small.find('npm|registry|/old')).toBeUndefined();
+    expect(await small.find('npm|registry|/new')).toBeDefined();
+  });
+
   it('keeps the limit of one module without touching another', async () => {
     const small = fixture.store({ sizeByModule: { pip: 20_000 } });
     for (let count = 0; count < 5; count++) {
@@ -248,6 +268,20 @@ describe('limits', () => {
     expect(held.entries).toBeGreaterThanOrEqual(1);
     expect((await small.counts('npm')).entries).toBe(5);
     await expectSound(held.entries + 5);
+  });
+
+  it('keeps the limit of one origin without touching another of its module', async () => {
+    const small = fixture.store({ sizeByPrefix: { 'http|nightlies|': 20_000 } });
+    for (let count = 0; count < 5; count++) {
+      for (const origin of ['nightlies', 'releases']) {
+        const body = randomBody(10_000);
+        await small.commit(`http|${origin}|/${count}`, record(body, { module: 'http' }), { buffer: body });
+      }
+    }
+    await small.gc();
+    const left = async (origin: string): Promise<number> => (await small.keys(`http|${origin}|`)).length;
+    expect([1, 2]).toContain(await left('nightlies'));
+    expect(await left('releases')).toBe(5);
   });
 
   it('stores nothing new below the reserve, and does not empty the cache for it', async () => {

@@ -38,6 +38,8 @@ export interface StoreOptions extends Limits {
 
 /** The store, and what status and metrics ask of it. */
 export interface LarderStore extends Store {
+  /** Calls the listener for each use from now on. */
+  onUse(listener: (key: string) => void): void;
   /** Starts the committer before the first write needs it. */
   warm(): void;
   /** Released files whose promised digest changed, newest first. @throws Error if the ledger cannot be read */
@@ -62,11 +64,12 @@ class DiskStore implements LarderStore {
   private readonly space: Space;
   private readonly listeners: Array<(change: StoreChange) => void> = [];
   private uses = new Set<string>();
+  private useListener: ((key: string) => void) | undefined;
   private readonly timer: NodeJS.Timeout;
   private unreadableSince = 0;
 
   constructor(private readonly options: StoreOptions) {
-    const { cacheDir, ledgerFile, modules, log, sizeBytes, sizeByModule, minFreeBytes } = options;
+    const { cacheDir, ledgerFile, modules, log, sizeBytes, sizeByModule, sizeByPrefix = {}, minFreeBytes } = options;
     try {
       mkdirSync(cacheDir, { recursive: true });
     } catch (error) {
@@ -76,7 +79,7 @@ class DiskStore implements LarderStore {
     this.epochs = new EpochReader(cacheDir, modules, ownBumps);
     this.pinEpochs = new EpochReader(cacheDir, modules, ownBumps);
     this.committer = new CommitterClient(
-      { cacheDir, ledgerFile, modules, limits: { sizeBytes, sizeByModule, minFreeBytes }, ownBumps },
+      { cacheDir, ledgerFile, modules, limits: { sizeBytes, sizeByModule, sizeByPrefix, minFreeBytes }, ownBumps },
       (changes) => this.tell(changes),
       (notice) => this.report(notice),
     );
@@ -129,8 +132,11 @@ class DiskStore implements LarderStore {
     return keys.length === 0 ? 0 : this.committer.ask({ op: 'remove', keys });
   }
 
-  removePrefix(prefix: string): Promise<number> {
+  async removePrefix(prefix: string): Promise<number> {
     this.pins.clear((document) => document.startsWith(prefix));
+    await this.committer.ask({ op: 'dropFirstSeen', prefix }).catch((error: unknown) => {
+      this.options.log.warn('ledger-unwritable', { prefix, reason: errorText(error) });
+    });
     return this.committer.ask({ op: 'removePrefix', prefix });
   }
 
@@ -138,7 +144,12 @@ class DiskStore implements LarderStore {
     await this.committer.ask({ op: 'quarantine', integrity });
   }
 
+  onUse(listener: (key: string) => void): void {
+    this.useListener = listener;
+  }
+
   used(key: string): void {
+    this.useListener?.(key);
     this.uses.add(key);
     if (this.uses.size >= USES_AT_ONCE) this.writeUses();
   }
@@ -202,6 +213,18 @@ class DiskStore implements LarderStore {
     if (!/^[a-z-]+\|/.test(name) || Buffer.byteLength(name) > NOTE_NAME_BYTES) throw new RangeError('this is no name of a note');
     if (Buffer.byteLength(value) > NOTE_BYTES) throw new RangeError(`a note may have ${NOTE_BYTES} bytes`);
     await this.committer.ask({ op: 'setNote', name, value, at: Date.now() });
+  }
+
+  firstSeen(key: string): Promise<string | undefined> {
+    return this.committer.ask({ op: 'firstSeen', key });
+  }
+
+  async setFirstSeen(key: string, integrity: string): Promise<void> {
+    await this.committer.ask({ op: 'setFirstSeen', key, integrity, at: Date.now() });
+  }
+
+  async noteDigestChange(key: string, held: string, got: string): Promise<void> {
+    await this.committer.ask({ op: 'addDigestChange', change: { key, held, promised: got, at: Date.now() } });
   }
 
   async dropNote(name: string): Promise<void> {

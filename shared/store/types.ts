@@ -101,6 +101,12 @@ export interface Store {
   notes(prefix: string): Promise<readonly Note[]>;
   /** Forgets a note, if it is there. @throws Error if the ledger cannot be written */
   dropNote(name: string): Promise<void>;
+  /** The digest (SRI) of the first bytes that were ever held of a key for which nothing promises one. @throws Error if the ledger cannot be read */
+  firstSeen(key: string): Promise<string | undefined>;
+  /** Makes it known, durably; `removePrefix` forgets it. @throws Error if the ledger cannot be written */
+  setFirstSeen(key: string, integrity: string): Promise<void>;
+  /** Writes into the ledger that other bytes came of a key than those seen first. @throws Error if the ledger cannot be written */
+  noteDigestChange(key: string, held: string, got: string): Promise<void>;
   /** Removes least recently used entries until all limits hold. @returns what was removed */
   gc(): Promise<{ removed: number; bytes: number }>;
   counts(module: string): Promise<StoreCounts>;

@@ -1,9 +1,11 @@
 /** One row an ecosystem for the laws that hold for all of them: a document, a file that it promises, and an upstream that has both. */
 import { createHash } from 'node:crypto';
+import { ARCH, CONTAINER, STORE, swiftPage, swiftPath } from './alice-store';
 import { stanza } from './deb';
 import { modules } from '../../caches/index';
 import type { HouseOptions } from './house';
-import { packument, tarballTarget } from './packages';
+import { EXAMPLE, registryArchive, registryTarget, sizedArchive, treeNamed, type TreeArchive } from './julia-storage';
+import { bytes, packument, tarballTarget } from './packages';
 import { packed } from './tarball';
 import type { FakeUpstream, Reply } from './upstream';
 
@@ -35,10 +37,22 @@ export interface Ecosystem {
   /** Where the upstream is asked for what promises the file, and what it answers there. */
   readonly promisePath: string;
   promise(upstream: FakeUpstream, what: Offer): Reply;
+  /** Bytes that can be the file, which are not just any: of this length, others for each seed. */
+  readonly bytes?: (length: number, seed?: string) => Buffer;
+  /** The file's URL says what its bytes must be, so no document does; where it is depends on what is offered. */
+  readonly isNamedByContent?: true;
+  /** Only its promise tells where the file is: it is never asked for before that. */
+  readonly isFoundByPromise?: true;
   /** What a client gets that asks in vain for a document: a status, or a closed connection. */
   readonly failure: 'status' | 'close';
+  /** The same for a file. */
+  readonly fileFailure: 'status' | 'close';
+  /** What GET gets where the upstream says that there is no such thing: 0 if the connection is closed. */
+  readonly missing: { readonly document: number; readonly file: number };
   /** What becomes of a held file when its promise changes (CHANGED_<c> as it is by default). */
   readonly changed: 'refuse' | 'follow';
+  /** Why nothing judges its files, if nothing does: then laws of promises are not for it. */
+  readonly unjudged?: string;
   /** How a house finds its upstreams: mirrors of each other, in order of preference. */
   house(...mirrors: readonly FakeUpstream[]): Pick<HouseOptions, 'module' | 'upstream' | 'env'>;
   offer(upstream: FakeUpstream, what: Offer): void;
@@ -68,6 +82,8 @@ const npm: Ecosystem = {
     body: packument(url, 'a', { [REVISION]: { body }, ...(revision === REVISION ? {} : { [revision]: { body } }) }),
   }),
   failure: 'status',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
   changed: 'refuse',
   house: (...mirrors) => ({ module: 'npm', upstream: mirrors.map(({ url }) => url), env: {} }),
   offer: (upstream, what) => offerBoth(npm, upstream, what),
@@ -93,6 +109,8 @@ const pip: Ecosystem = {
     return { body: page, headers: { 'content-type': 'text/html' } };
   },
   failure: 'status',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
   changed: 'refuse',
   house: (...mirrors) => ({ module: 'pip', upstream: mirrors.map(({ url }) => url), env: {} }),
   offer: (upstream, what) => offerBoth(pip, upstream, what),
@@ -116,6 +134,8 @@ const apt: Ecosystem = {
     return { body: packed(Buffer.from(`${stanza({ Package: 'a', Version: REVISION, Tag: revision, ...promise })}\n`)) };
   },
   failure: 'close',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
   changed: 'follow',
   house: (...mirrors) => ({ module: 'apt', upstream: [], env: { UPSTREAM_apt_demo: mirrors.map(({ url }) => url).join(' ') } }),
   offer(upstream, what) {
@@ -134,5 +154,147 @@ const apt: Ecosystem = {
   revision: (body) => /^Description: (.*)$/m.exec(String(body))?.[1],
 };
 
+const REFERENCE = '0c'.repeat(20);
+const composer: Ecosystem = {
+  module: 'composer',
+  document: '/p2/acme/a.json',
+  file: `/dists/acme/a/1.0.0.0/${REFERENCE}.zip`,
+  reads: ['/packages.json', '/p2/acme/a.json'],
+  noDocument: '/p2/acme/b.json',
+  noFile: `/dists/acme/b/1.0.0.0/${REFERENCE}.zip`,
+  documentPath: '/p2/acme/a.json',
+  filePath: `/archives/a/${REFERENCE}.zip`,
+  promisePath: '/p2/acme/a.json',
+  promise({ url }, { body, revision = REVISION }) {
+    const shasum = createHash('sha1').update(body).digest('hex');
+    const dist = { type: 'zip', url: url + composer.filePath, reference: REFERENCE, shasum };
+    const [first, ...older] = [...new Set([revision, REVISION])].map((version) => ({ version, version_normalized: `${version}.0` }));
+    const packages = { 'acme/a': [{ name: 'acme/a', ...first, dist }, ...older] };
+    return { body: JSON.stringify({ minified: 'composer/2.0', packages }), headers: { 'content-type': 'application/json' } };
+  },
+  failure: 'status',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
+  changed: 'refuse',
+  isFoundByPromise: true,
+  house: (...mirrors) => ({ module: 'composer', upstream: mirrors.map(({ url }) => url), env: {} }),
+  offer(upstream, what) {
+    upstream.on(rootOf(composer), { body: JSON.stringify({ packages: [], 'metadata-url': '/p2/%package%.json' }) });
+    offerBoth(composer, upstream, what);
+  },
+  revision: (body) => (JSON.parse(String(body)) as { packages: { 'acme/a'?: { version?: string }[] } }).packages['acme/a']?.[0]?.version,
+};
+
+function rootOf({ reads }: Ecosystem): string {
+  return reads[0] ?? '/';
+}
+
+const TARBALL = `a-${REVISION}-1.${ARCH}.tar.gz`;
+const NO_STORE = STORE.replaceAll('94', 'bb');
+const alice: Ecosystem = {
+  module: 'alice',
+  document: STORE,
+  file: STORE + TARBALL,
+  reads: [STORE],
+  noDocument: NO_STORE,
+  noFile: NO_STORE + TARBALL,
+  documentPath: swiftPath(STORE),
+  filePath: CONTAINER + STORE + TARBALL,
+  promisePath: swiftPath(STORE),
+  promise(_upstream, { body, revision = REVISION }) {
+    const names = [...new Set([REVISION, revision])].map((version) => `a-${version}-1.${ARCH}.tar.gz`);
+    return swiftPage(
+      STORE,
+      names.map((name) => ({ name, body })),
+    );
+  },
+  failure: 'close',
+  fileFailure: 'close',
+  missing: { document: 200, file: 0 },
+  changed: 'follow',
+  house: (...mirrors) => ({ module: 'alice', upstream: mirrors.map(({ url }) => url + CONTAINER), env: {} }),
+  offer: (upstream, what) => offerBoth(alice, upstream, what),
+  revision: (body) => /^a-([\d.]+)-1\./.exec((JSON.parse(String(body)) as { name: string }[]).at(-1)?.name ?? '')?.[1],
+};
+
+const juliaFile = (tree: string): string => `/package/${EXAMPLE}/${tree}`;
+/** Of the body that was offered last. */
+let juliaTree = '0'.repeat(40);
+const julia: Ecosystem = {
+  module: 'julia',
+  document: '/registries.eager',
+  get file() {
+    return juliaFile(juliaTree);
+  },
+  reads: ['/registries.eager'],
+  noDocument: '/registries.conservative',
+  noFile: juliaFile('f'.repeat(40)),
+  documentPath: '/registries.eager',
+  get filePath() {
+    return juliaFile(juliaTree);
+  },
+  // Nothing else promises it.
+  get promisePath() {
+    return juliaFile(juliaTree);
+  },
+  promise: (_upstream, { body }) => ({ body }),
+  bytes: (length, seed) => (length < 4000 ? bytes(length, seed) : sizedArchive(length, seed)),
+  isNamedByContent: true,
+  failure: 'status',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
+  changed: 'refuse',
+  house: (...mirrors) => ({ module: 'julia', upstream: mirrors.map(({ url }) => url), env: {} }),
+  offer(upstream, { body, file, document, revision = REVISION }) {
+    juliaTree = treeNamed(body);
+    const registry = registryOf(revision);
+    upstream.on(registryTarget(registry), { body: registry.body });
+    upstream.on(julia.documentPath, { body: `${registryTarget(registry)}\n`, ...document });
+    upstream.on(julia.filePath, { body, ...file });
+  },
+  revision: (body) => [...registries].find(([, registry]) => String(body) === `${registryTarget(registry)}\n`)?.[0],
+};
+
+const registries = new Map<string, TreeArchive>();
+function registryOf(revision: string): TreeArchive {
+  const known = registries.get(revision) ?? registryArchive(revision);
+  registries.set(revision, known);
+  return known;
+}
+
+/** Declares a law of files that something judges. Where nothing does it is skipped, and its name says why. */
+export function judged(row: Ecosystem, name: string, body: () => Promise<void>): void {
+  if (row.unjudged === undefined) it(name, body);
+  else it.skip(`${name} (not of ${row.module}: ${row.unjudged})`, body);
+}
+
+/** No ecosystem, but what holds for all who keep things: a thing that changes and one that need not, told apart by nothing but their fields. */
+const http: Ecosystem = {
+  module: 'http',
+  document: '/mirror/m/index',
+  file: '/mirror/m/file.bin',
+  reads: ['/mirror/m/index'],
+  noDocument: '/mirror/m/none',
+  noFile: '/mirror/m/none.bin',
+  documentPath: '/index',
+  filePath: '/file.bin',
+  promisePath: '/index',
+  promise: (_upstream, { revision = REVISION }) => ({ body: `${revision}\n`, etag: `"${revision}"` }),
+  failure: 'status',
+  fileFailure: 'status',
+  missing: { document: 404, file: 404 },
+  changed: 'follow',
+  unjudged: 'what its origin says is passed on, and nothing promises its bytes',
+  house: (...mirrors) => ({ module: 'http', upstream: [], env: { UPSTREAM_http_m: mirrors.map(({ url }) => url).join(' ') } }),
+  offer(upstream, what) {
+    const digest = createHash('sha256').update(what.body).digest('hex');
+    upstream.on(http.documentPath, { ...http.promise(upstream, what), ...what.document });
+    upstream.on(http.filePath, { body: what.body, etag: `"${digest}"`, ...what.file });
+  },
+  revision: (body) => /^([\d.]+)\n$/.exec(String(body))?.[1],
+};
+
 /** Every ecosystem there is a row of. */
-export const ecosystems: readonly Ecosystem[] = [npm, pip, apt].filter(({ module }) => modules.some(({ name }) => name === module));
+export const ecosystems: readonly Ecosystem[] = [npm, pip, apt, composer, julia, alice, http].filter(({ module }) =>
+  modules.some(({ name }) => name === module),
+);

@@ -12,7 +12,7 @@ import { openAppliance, type Appliance } from '../appliance';
 import { loadConfig } from '../config/load';
 import type { EarlyTiming } from '../engine/early';
 import type { Patience } from '../http/listen';
-import type { Pin } from '../../caches/module';
+import type { Module, Pin } from '../../caches/module';
 import type { Entry } from '../store/entry';
 import type { AccessLine, Log, LogFacts } from '../log/types';
 import { ask as askOnce, raw as rawOnce, type Asked, type AskOptions, type Got } from './ask';
@@ -23,6 +23,8 @@ export type { Asked, AskOptions, Got } from './ask';
 const DIST = resolve(__dirname, '..', '..');
 
 export interface HouseOptions {
+  /** The ecosystems there are, if not those of this house; in this process only. */
+  readonly modules?: readonly Module[];
   /** Whose cache it is; npm's unless given. Houses of several ecosystems may share one home. */
   readonly module?: string;
   /** UPSTREAM_<module>: one base URL, or the mirrors in order of preference; none at all if it is an empty list. */
@@ -96,10 +98,11 @@ export interface ChildHouse extends House {
 export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'house-'));
   const env = environment(options, home, 1);
-  const loaded = loadConfig({ env, envFile: '/dev/null', modules });
+  const all = options.modules ?? modules;
+  const loaded = loadConfig({ env, envFile: '/dev/null', modules: all });
   const config = { ...loaded, caches: loaded.caches.map((one) => ({ ...one, port: 0 })) };
   const [cache] = config.caches;
-  const module = modules.find(({ name }) => name === nameOf(options));
+  const module = all.find(({ name }) => name === nameOf(options));
   if (!cache || !module) throw new Error(`there is no cache ${nameOf(options)}`);
   const events: LoggedEvent[] = [];
   const access: AccessLine[] = [];

@@ -3,7 +3,6 @@
  * `laws(module, …)` from its own test with its examples of spellings and documents.
  */
 import fc from 'fast-check';
-import { types } from 'node:util';
 import {
   matchRoute,
   type Asked,
@@ -14,7 +13,8 @@ import {
   type Rendered,
   type Route,
 } from '../../caches/module';
-import { listLaws, SOME_SHA256 } from './list-laws';
+import { onlyDocumentErrors, survivesMutations } from './mutations';
+import { leadLaws, listLaws, SOME_SHA256 } from './list-laws';
 
 export interface LawTables {
   /** Groups of targets that must be one key. */
@@ -27,6 +27,8 @@ export interface LawTables {
   readonly refused: readonly string[];
   /** URLs, perhaps relative ones, that a rendering hands out; absolute ones that begin with the base are found without this. */
   references?(rendered: Rendered): readonly string[];
+  /** An address that is handed out, with its clients' placeholders filled in. */
+  filled?(url: string): string;
 }
 
 export interface LawDocument {
@@ -81,7 +83,14 @@ function routeLaws(module: Module, route: Route): void {
     });
   }
 
+  if (route.kind === 'immutable' && route.tree) {
+    test.each(route.examples)('has a git tree hash for %s, or none', (example) => {
+      expect(route.tree?.(match(module, method, example).params) ?? '0'.repeat(40)).toMatch(/^[0-9a-f]{40}$/);
+    });
+  }
+
   if (route.kind === 'roster' || route.kind === 'listed') listLaws(module, route);
+  if (route.kind === 'announcement' || route.kind === 'description') leadLaws(module, route);
 
   test.each(route.examples)('no form of %s escapes', (example) => {
     const query = example.indexOf('?');
@@ -138,40 +147,41 @@ function documentLaws(module: Module, tables: LawTables, document: LawDocument):
     expect(body.equals(before)).toBe(true);
   });
 
-  test('every pin is the path of an immutable route, and no target is pinned twice', () => {
+  test('every pin is the path of an immutable route, or says where one leads that is passed on; no target is pinned twice', () => {
     const targets = codec.pins(body, place).map(({ target }) => target);
     expect(new Set(targets).size).toBe(targets.length);
     for (const target of targets) {
-      const { route, params } = match(module, 'GET', target);
-      expect([target, route.kind, route.path(params)]).toEqual([target, 'immutable', target]);
+      const { route, params } = matchAny(module, target);
+      expect([target, route.path(params)]).toEqual([target, target]);
+      if (route.kind === 'passthrough') expect(route.saidBy?.(params)).toMatchObject({ document: path, target });
+      else expect([target, route.kind]).toEqual([target, 'immutable']);
       if (route.kind === 'immutable') expect([target, route.pinnedBy?.(params) ?? path]).toEqual([target, path]);
     }
   });
 
   test('every URL that is handed out is pinned', () => {
     const pinned = new Set(codec.pins(body, place).map(({ target }) => target));
+    const ofFiles = [...pinned].filter((target) => matchAny(module, target).route.kind === 'immutable');
     let count = 0;
     for (const { target, variant } of wanted) {
       for (const url of urlsIn(tables, codec.render(body, { ...place, variant, base: BASE }), BASE + target)) {
-        const { route, params } = match(module, 'GET', url.slice(BASE.length));
+        const { route, params } = matchAny(module, (tables.filled?.(url) ?? url).slice(BASE.length));
         // What another document judges is pinned there.
+        if (route.kind === 'passthrough' && route.saidBy) expect(pinned).toContain(route.saidBy(params).target);
         if (route.kind === 'immutable' && (route.pinnedBy?.(params) ?? path) === path) {
           expect(pinned).toContain(route.path(params));
           count++;
         }
       }
     }
-    expect(count > 0).toBe(pinned.size > 0);
+    expect(count > 0).toBe(ofFiles.length > 0);
   });
 
   test('whatever becomes of its bytes, there is a result or the document error', () => {
-    fc.assert(
-      fc.property(mutations(body), (mutated) => {
-        for (const variant of variants) onlyDocumentErrors(() => codec.render(mutated, { ...place, variant, base: BASE }));
-        onlyDocumentErrors(() => codec.pins(mutated, place));
-      }),
-      { numRuns: 300 },
-    );
+    survivesMutations(body, (mutated) => {
+      for (const variant of variants) onlyDocumentErrors(() => codec.render(mutated, { ...place, variant, base: BASE }));
+      codec.pins(mutated, place);
+    });
   });
 }
 
@@ -183,11 +193,13 @@ function placeOf(module: Module, { home = HOME }: LawDocument, path: string): Do
 function renderings(module: Module, tables: LawTables, target: string): { target: string; variant: string }[] {
   const { route, params } = documentRoute(module, target);
   const wanted = new Map<string, { target: string; variant: string }>();
-  for (const collapsed of [false, true]) {
-    for (const accept of tables.accepts) {
-      const variant = route.variant?.(params, { accept, collapsed }) ?? '';
-      const asked = collapsed ? `/${target}` : target;
-      wanted.set(asked + variant, { target: asked, variant });
+  for (const distUrls of module.distUrls ? (['mirrors', 'rewrite'] as const) : [undefined]) {
+    for (const collapsed of [false, true]) {
+      for (const accept of tables.accepts) {
+        const variant = route.variant?.(params, { accept, collapsed, ...(distUrls === undefined ? {} : { distUrls }) }) ?? '';
+        const asked = collapsed ? `/${target}` : target;
+        wanted.set(asked + variant, { target: asked, variant });
+      }
     }
   }
   return [...wanted.values()];
@@ -197,6 +209,11 @@ function match(module: Module, method: string, target: string): { route: Route; 
   const found = matchRoute(module, method, target);
   if (!found.route) throw new Error(`${method} ${target} is no target of ${module.name}`);
   return { route: found.route, params: Object.freeze({ ...found.params }) };
+}
+
+/** By whatever method it is asked. */
+function matchAny(module: Module, target: string): { route: Route; params: Params } {
+  return match(module, METHODS.find((method) => matchRoute(module, method, target).route) ?? 'GET', target);
 }
 
 function documentRoute(module: Module, target: string): { route: DocumentRoute; params: Params } {
@@ -225,12 +242,18 @@ function everyAnswer(route: Route, params: Params): unknown[] {
       route.purl?.(params),
       route.memberOf?.(params),
       route.listedIn?.(params),
+      route.tree?.(params),
+      route.elsewhere?.(params).map(({ document, target, source }) => [document, target, source?.('https://a.example/')]),
+      route.isZip?.(params),
     );
   }
   if (route.kind === 'roster') answers.push(route.signature(params), route.otherwise?.(params));
   if (route.kind === 'listed') answers.push(route.rosters(params), route.asked(params), route.object(params, SOME_SHA256));
   if (route.kind === 'document') answers.push(...SOME_ASKED.map((asked) => route.variant?.(params, asked)));
-  if (route.kind === 'passthrough') answers.push(route.stales?.(params));
+  if (route.kind === 'passthrough') {
+    const said = route.saidBy?.(params);
+    answers.push(route.stales?.(params), said && [said.document, said.target, said.address('https://a.example/%package%')]);
+  }
   return answers;
 }
 
@@ -250,44 +273,4 @@ function urlsIn(tables: LawTables, rendered: Rendered | undefined, from: string)
     else expect(url.host).not.toBe(new URL(BASE).host);
   }
   return absolute;
-}
-
-/** Cut off, a range removed or doubled, or bytes that mean something put in. */
-function mutations(body: Buffer): fc.Arbitrary<Buffer> {
-  const offset = fc.nat(body.length);
-  const piece = fc.constantFrom(
-    '{',
-    '}',
-    '[',
-    ']',
-    '"',
-    ',',
-    ':',
-    '\\',
-    '\\u0000',
-    '<',
-    '>',
-    '\n',
-    '\0',
-    '"__proto__":1,',
-    'null',
-    '{}',
-    '-',
-    '\xff',
-  );
-  return fc.oneof(
-    offset.map((end) => body.subarray(0, end)),
-    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at), body.subarray(at + length)])),
-    fc.tuple(offset, fc.nat(40)).map(([at, length]) => Buffer.concat([body.subarray(0, at + length), body.subarray(at)])),
-    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at)])),
-    fc.tuple(offset, piece).map(([at, text]) => Buffer.concat([body.subarray(0, at), Buffer.from(text, 'latin1'), body.subarray(at + 1)])),
-  );
-}
-
-function onlyDocumentErrors(act: () => unknown): void {
-  try {
-    act();
-  } catch (error) {
-    if (!types.isNativeError(error) || (error as NodeJS.ErrnoException).code !== 'document-invalid') throw error;
-  }
 }

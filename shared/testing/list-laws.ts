@@ -1,5 +1,14 @@
 /** The part of the laws (laws.ts) that is about rosters and the files that they list. */
-import { matchRoute, type ListedRoute, type Module, type Params, type RosterRoute, type Route } from '../../caches/module';
+import {
+  matchRoute,
+  type AnnouncementRoute,
+  type DescriptionRoute,
+  type ListedRoute,
+  type Module,
+  type Params,
+  type RosterRoute,
+  type Route,
+} from '../../caches/module';
 
 /** Any digest. */
 export const SOME_SHA256 = '0f'.repeat(32);
@@ -30,6 +39,32 @@ export function listLaws(module: Module, route: RosterRoute | ListedRoute): void
     expect(object.route.object(object.params, SOME_SHA256)).toBe(path);
     expect(object.route.asked(object.params)).toEqual({ digest: `sha256-${Buffer.from(SOME_SHA256, 'hex').toString('base64')}` });
     expect(object.route.rosters(object.params)).toContain(rosters[0]);
+  });
+}
+
+/** Lists lead to lists that lead nowhere, and descriptions describe files that SHA-256 names. */
+export function leadLaws(module: Module, route: AnnouncementRoute | DescriptionRoute): void {
+  test.each(route.examples)('what %s leads to is there', (example) => {
+    const { params } = match(module, example);
+    if (route.kind === 'description') {
+      const path = route.file(params);
+      const file = match(module, path);
+      expect(file.route).toMatchObject({ kind: 'immutable', digest: 'sha256' });
+      expect(file.route.path(file.params)).toBe(path);
+      return;
+    }
+    for (const path of [route.prefers?.(() => undefined), route.otherwise?.(params)]) {
+      const other = path === undefined ? undefined : match(module, path);
+      expect([path, other?.route.kind, other?.route.path(other.params)]).toEqual([path, other && 'announcement', path]);
+    }
+    const preferred =
+      route.prefers &&
+      match(
+        module,
+        route.prefers(() => undefined),
+      ).route;
+    expect((preferred as AnnouncementRoute | undefined)?.prefers).toBeUndefined();
+    expect(route.read(route.write([]))).toEqual([]);
   });
 }
 

@@ -63,6 +63,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       if (!options.answer) throw new Error('nobody was to ask');
       return options.answer(request);
     },
+    cutOff: silent,
   } as unknown as Engine;
   const archives = new Archives(module, cache);
   const own: ServerRooms['own'] = (_req, res) => void res.end('own');

@@ -10,6 +10,8 @@ import { reasonOf } from './reasons';
  */
 export class IdleWatch {
   tick = 0;
+  /** What all of them received. */
+  receivedBytes = 0;
   private readonly bodies = new Set<UpstreamBody>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -106,6 +108,7 @@ export class UpstreamBody extends Readable {
 
   private receive(chunk: Buffer): void {
     this.received += chunk.length;
+    this.parts.watch.receivedBytes += chunk.length;
     this.lastTick = this.parts.watch.tick;
     if (this.push(chunk)) return;
     this.isWaiting = false;

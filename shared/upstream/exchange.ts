@@ -137,7 +137,7 @@ export async function exchange(asked: Exchange): Promise<Answer> {
 }
 
 /** Calls back when the request has a connection, with TLS where the URL wants it. */
-function onConnected(request: ClientRequest, connected: () => void): void {
+export function onConnected(request: ClientRequest, connected: () => void): void {
   request.once('socket', (socket: TLSSocket & { secureConnecting?: boolean }) => {
     if (socket.encrypted && (socket.connecting || socket.secureConnecting)) socket.once('secureConnect', connected);
     else if (socket.connecting) socket.once('connect', connected);
@@ -145,7 +145,8 @@ function onConnected(request: ClientRequest, connected: () => void): void {
   });
 }
 
-function failure(asked: Exchange, trouble: unknown, stage: 'connect' | 'sent'): Error {
+/** What to throw for an exchange that came to nothing. */
+export function failure(asked: Pick<Exchange, 'url' | 'proxy'>, trouble: unknown, stage: 'connect' | 'sent'): Error {
   if (isLarderError(trouble)) {
     const passesOn = trouble.code === 'address-refused' || trouble.code === 'loop' || trouble.code === 'config';
     return passesOn ? trouble : new ExchangeError(trouble, stage, false);

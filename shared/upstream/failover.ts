@@ -38,7 +38,7 @@ export function noted(error: unknown, turn: Turn | undefined, candidate: Candida
 }
 
 function isOurs(error: LarderError): boolean {
-  return error.code === 'loop' || error.code === 'config' || error.code === 'bad-target' || error.code === 'target-refused';
+  return ['loop', 'config', 'bad-target', 'target-refused', 'host-refused'].includes(error.code);
 }
 
 /** A status that another mirror may do better than; undefined for a real answer. */

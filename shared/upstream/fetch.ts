@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { CacheConfig, Config, Origin } from '../config/config';
+import { HostList } from '../config/host-list';
 import { isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
 import { createAddressCheck, portOf, type Listener } from './address';
@@ -11,9 +12,11 @@ import { IdleWatch } from './body';
 import { createConnector } from './connect';
 import { asMiss, mayAskNext, Miss, noted, statusFailure, worst } from './failover';
 import { createHealth } from './health';
-import { asTargetRefusal, createHops, discard } from './hops';
+import { asTargetRefusal, assertFileHost, createHops, discard } from './hops';
 import { candidatesFor, homeOf, homesOf, type Address, type Candidate, type Home } from './mirrors';
+import { createRelay } from './relay';
 import { createSlots } from './slots';
+import { createSpeeds } from './speeds';
 import { createStandings } from './standing';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from './types';
 
@@ -23,6 +26,8 @@ export interface UpstreamOptions {
   readonly cache?: CacheConfig;
   /** The module's, where it has one. */
   readonly address?: Address;
+  /** Of an origin's healthy mirrors the fastest is asked first, instead of the first. */
+  readonly fastest?: boolean;
   /** Names this process in Via, so that a request which comes back is known: `1.1 larder-<token>`. */
   readonly viaToken: string;
   /** Where we listen ourselves (now); an upstream there is a loop. */
@@ -55,16 +60,22 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     isConfigured: (base) => configuredBases().has(base),
     onChange: (base, healthy, reason) => (healthy ? log?.info('mirror-back', { base }) : log?.warn('mirror-rests', { base, reason })),
   });
-  const userAgent = `larder/${version()}`;
+  const userAgent = `larder/${programVersion()}`;
+  const speeds = options.fastest ? createSpeeds() : undefined;
   const slots = createSlots(SLOTS_PER_HOST);
   const standings = createStandings(config, options.cache);
-  const hops = createHops({ config, check, agents, watch, slots, standings, userAgent, via: `1.1 larder-${viaToken}` });
+  const fileHosts = { cache: options.cache?.name ?? '<cache>', allowed: new HostList(options.cache?.fileHosts ?? 'any') };
+  const hops = createHops({ config, check, agents, watch, slots, standings, fileHosts, userAgent, via: `1.1 larder-${viaToken}` });
+  const relay = createRelay({ config, check, agents, watch, standings, health, homes, userAgent, via: `1.1 larder-${viaToken}` });
   const connect = createConnector({ check, agents, standings, userAgent, connectMs: config.timeouts.connectMs });
   const cacheOf = (origin: Origin): string => (caches.find((each) => each.origins.includes(origin)) ?? options.cache)?.name ?? '<cache>';
+
+  const inOrder = (bases: readonly string[]): readonly string[] => speeds?.sort(bases) ?? bases;
 
   /** One mirror, its health noted. @throws Miss if the next mirror may do better; anything else is final */
   async function attempt(request: UpstreamRequest, candidate: Candidate): Promise<UpstreamResponse> {
     const turn = request.single ? undefined : await health.turn(candidate.base, request.signal).catch(asMiss);
+    const began = now();
     try {
       const answer = await hops.follow(request, homes(request.origin), candidate.url);
       const failed = request.single ? undefined : statusFailure(candidate.url.host, answer.status, answer.headers, now());
@@ -74,6 +85,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         throw new Miss(failed.error, 'status');
       }
       turn?.succeeded();
+      speeds?.note(candidate.base, now() - began);
       const isEmpty = request.method === 'HEAD' || answer.status === 204 || answer.status === 304;
       if (isEmpty) answer.body.resume(); // holds no slot, even if nobody reads it
       const shown: Readable = isEmpty ? Readable.from([]) : answer.body;
@@ -88,6 +100,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const own = homes(origin);
       const url = candidatesFor(own, path, address)[0]?.url;
       if (!url) throw new LarderError('not-configured', { cache: cacheOf(origin) });
+      assertFileHost(fileHosts, own, url);
       const standing = standings.of(origin, own, url);
       await check.assertLiteral(url.hostname, portOf(url), standing).catch((error: unknown) => {
         throw standings.isConfigured(origin) ? error : asTargetRefusal(error);
@@ -108,7 +121,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (own.length === 0 && request.path.startsWith('/')) throw new LarderError('not-configured', { cache });
       const all = candidatesFor(own, request.path, address).filter((each) => !request.skip?.has(each.base));
       const candidates = request.single ? all.slice(0, 1) : all;
-      const { first, later } = health.order(candidates.map((each) => each.base));
+      const { first, later } = health.order(inOrder(candidates.map((each) => each.base)));
       const misses: Miss[] = [];
       for (const base of request.single ? candidates.map((each) => each.base) : [...first, ...later]) {
         const candidate = candidates.find((each) => each.base === base);
@@ -124,7 +137,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       }
       throw worst(misses) ?? noMirrorLeft(own, request.origin);
     },
+    async relay(request) {
+      if (homes(request.origin).length === 0) throw new LarderError('not-configured', { cache: cacheOf(request.origin) });
+      try {
+        return await relay(request);
+      } catch (error) {
+        if (isLarderError(error) && error.code === 'loop')
+          throw new LarderError('loop', { cache: cacheOf(request.origin), ...error.facts });
+        throw error;
+      }
+    },
     connect,
+    receivedBytes: () => watch.receivedBytes,
     health() {
       const resting = new Map(health.resting().map((each) => [each.base, each]));
       const bases = configuredBases();
@@ -155,7 +179,8 @@ function memo<K extends object, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-function version(): string {
+/** Version of this program, as package.json has it. */
+export function programVersion(): string {
   const text = readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8');
   return String((JSON.parse(text) as { version?: unknown }).version ?? '0');
 }

@@ -1,6 +1,7 @@
 /** One URL, its redirects followed: each hop is judged, gets a slot of its host, and only what its host may see. */
 import { Readable } from 'node:stream';
 import type { Config } from '../config/config';
+import type { HostList } from '../config/host-list';
 import { isLarderError, LarderError } from '../errors';
 import { portOf, type AddressCheck } from './address';
 import type { Agents } from './agents';
@@ -19,6 +20,12 @@ export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** A body that nobody wants is read to its end if it is this small, so that the connection stays usable. */
 const DRAIN_BYTES = 64 * 1024;
 
+/** Which hosts a cache's documents and redirects may lead to. */
+export interface FileHosts {
+  readonly cache: string;
+  readonly allowed: HostList;
+}
+
 export interface HopOptions {
   readonly config: Config;
   readonly check: AddressCheck;
@@ -26,6 +33,7 @@ export interface HopOptions {
   readonly watch: IdleWatch;
   readonly slots: Slots;
   readonly standings: Standings;
+  readonly fileHosts: FileHosts;
   readonly userAgent: string;
   /** Our element of Via. */
   readonly via: string;
@@ -47,9 +55,10 @@ interface Hop {
   readonly isHome: boolean;
 }
 
-export function createHops({ config, check, agents, watch, slots, standings, userAgent, via }: HopOptions): Hops {
+export function createHops({ config, check, agents, watch, slots, standings, fileHosts, userAgent, via }: HopOptions): Hops {
   /** A connection that was reset before any answer is tried once more on a fresh one. */
   async function ask(request: UpstreamRequest, homes: readonly Home[], { url, method, body, isHome }: Hop): Promise<Answer> {
+    assertFileHost(fileHosts, homes, url);
     const standing = standings.of(request.origin, homes, url);
     const authorization = homeOf(homes, url)?.authorization;
     const headers = requestHeaders(request.headers ?? {}, { userAgent, via, authorization, sameHost: isHome });
@@ -88,6 +97,11 @@ export function createHops({ config, check, agents, watch, slots, standings, use
       }
     },
   };
+}
+
+/** Hosts that the configuration does not name may be limited by it. @throws LarderError host-refused */
+export function assertFileHost({ cache, allowed }: FileHosts, homes: readonly Home[], url: URL): void {
+  if (homeOf(homes, url) === undefined && !allowed.has(url)) throw new LarderError('host-refused', { host: url.host, cache });
 }
 
 /** What the client itself named is refused to the client, and says nothing about any upstream. */

@@ -33,6 +33,39 @@ export interface UpstreamResponse {
   readonly url: string;
 }
 
+/** A request that is sent on as it is: the answer is whatever the upstream says, nothing of it interpreted. */
+export interface RelayRequest {
+  /** One of the configuration. */
+  readonly origin: Origin;
+  /** Raw path and query, put behind a mirror's base. */
+  readonly path: string;
+  readonly method: string;
+  /**
+   * name, value, name, value …, without those of a connection. The room adds Host and Via, and where there is none User-Agent and the
+   * origin's own Authorization.
+   */
+  readonly fields: readonly string[];
+  readonly body?: Readable;
+  readonly signal?: AbortSignal;
+  /** Told of 1xx answers (RFC 9110 §15.2), with their fields. */
+  onInformation?(status: number, fields: readonly string[]): void;
+}
+
+export interface RelayedResponse {
+  /** Any final status. */
+  readonly status: number;
+  readonly reason: string;
+  readonly httpVersion: string;
+  /** name, value, name, value … as they came. */
+  readonly fields: readonly string[];
+  /** As `UpstreamResponse.body`. */
+  readonly body: Readable;
+  /** name, value, … as they came behind the body; empty until it has ended. */
+  trailers(): readonly string[];
+  /** The mirror that answered. */
+  readonly base: string;
+}
+
 /** What it takes to ask a mirror by other means than `fetch`. */
 export interface Way {
   /** Without credentials. */
@@ -61,6 +94,12 @@ export interface Upstream {
    */
   fetch(request: UpstreamRequest): Promise<UpstreamResponse>;
   /**
+   * Sends one request on, redirects and statuses being answers. The next mirror is asked if one cannot be reached, or fails (5xx) a safe
+   * method while others are left.
+   * @throws LarderError as `fetch`, but for statuses; the signal's reason
+   */
+  relay(request: RelayRequest): Promise<RelayedResponse>;
+  /**
    * The way to the first mirror for one request that somebody else makes, when one of its host's connection slots is free. Release it.
    * @throws LarderError not-configured | loop | bad-target | config; the signal's reason if it is aborted while waiting
    */
@@ -74,5 +113,7 @@ export interface Upstream {
   connect(host: string, port: number, signal?: AbortSignal): Promise<Socket>;
   /** Of every configured mirror, and of the hosts that failed last among those that clients name. */
   health(): readonly MirrorHealth[];
+  /** Bytes of bodies that came since the start. */
+  receivedBytes(): number;
   close(): void;
 }
