@@ -120,7 +120,7 @@ module.exports = {
     { name: 'no-unresolved', comment: 'it must be there', severity: 'error', from: {}, to: { couldNotResolve: true } },
     door('cacache', ['^shared/store/']),
     door('libsql', ['^shared/catalogue/']),
-    door('yauzl', ['^shared/engine/archive-member']),
+    door('yauzl', ['^shared/engine/files/archive-member']),
     door('node-fetch', ['^shared/upstream/']),
     door('https-proxy-agent', ['^shared/upstream/']),
     door('ipaddr\\.js', ['^shared/upstream/', '^shared/http/']),

@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import type { About, Module } from '../caches/module';
 import { sizeByPrefix, type CacheConfig, type Config } from './config/config';
 import { ledgerFile } from './config/files';
+import { programVersion } from './config/version';
 import { startWarnings } from './config/warnings';
 import { createDocumentPool } from './documents/pool';
-import type { EarlyTiming } from './engine/early';
-import { createSpools } from './engine/spooling';
+import type { EarlyTiming } from './engine/documents/early';
+import { createSpools } from './engine/bodies/spooling';
 import { Engine } from './engine/serve';
 import { errorText } from './errors';
 import { requireFolders } from './folders';
@@ -32,7 +33,7 @@ import type { Log } from './log/types';
 import { openSpool, type Spool } from './store/spool';
 import { openStore, type LarderStore } from './store/store';
 import { socketAddress } from './store/socket-address';
-import { createUpstream, programVersion } from './upstream/fetch';
+import { createUpstream } from './upstream/fetch';
 import type { Upstream } from './upstream/types';
 
 /** How long responses under way may take to finish when the process is told to stop. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Module } from '../../caches/module';
-import { judgeRoster, guardNote, readGuard, writeGuard } from '../engine/roster-guard';
+import { judgeRoster, guardNote, readGuard, writeGuard } from '../engine/rosters/roster-guard';
 import { openStore, type LarderStore } from '../store/store';
 import { randomBody, record } from '../store/store-fixture';
 import { run } from './main';

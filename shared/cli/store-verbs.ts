@@ -4,7 +4,7 @@ import { sizeByPrefix, type CacheConfig, type Config } from '../config/config';
 import { inUnits } from '../config/effective';
 import { ledgerFile } from '../config/files';
 import { keyPrefix } from '../engine/plan';
-import { guardNote } from '../engine/roster-guard';
+import { guardNote } from '../engine/rosters/roster-guard';
 import { LarderError } from '../errors';
 import { createLog } from '../log/log';
 import { openStore } from '../store/store';

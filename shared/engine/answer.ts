@@ -1,6 +1,6 @@
 /** What the engine hands to http/: everything about a response but its framing. */
 import type { Origin } from '../config/config';
-import type { BodySource } from './body-source';
+import type { BodySource } from './bodies/body-source';
 
 export type Outcome = 'hit' | 'miss' | 'stale' | 'revalidated' | 'pass';
 

@@ -6,8 +6,8 @@ import type { Digested } from '../integrity/digest';
 import type { Log } from '../log/types';
 import type { Store } from '../store/types';
 import type { Upstream } from '../upstream/types';
-import type { EarlyTiming } from './early';
-import type { Spools } from './spooling';
+import type { EarlyTiming } from './documents/early';
+import type { Spools } from './bodies/spooling';
 
 export interface EngineRooms {
   readonly config: Config;

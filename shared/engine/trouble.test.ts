@@ -8,9 +8,9 @@ import { openHouse, type HouseOptions, type LocalHouse } from '../testing/house'
 import { bytes, offer, packument } from '../testing/packages';
 import { until } from '../testing/until';
 import { startUpstream, type FakeUpstream } from '../testing/upstream';
-import type { DocumentDesk } from './document-desk';
-import { HeldBodies } from './held-body';
-import { pinSource } from './pin-source';
+import type { DocumentDesk } from './documents/document-desk';
+import { HeldBodies } from './bodies/held-body';
+import { pinSource } from './files/pin-source';
 import { planTarget } from './plan';
 import type { EngineRooms } from './rooms';
 import { Engine } from './serve';

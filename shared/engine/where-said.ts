@@ -1,7 +1,7 @@
 /** Requests that are passed on, and whose way a document tells. */
 import type { Said } from '../../caches/module';
 import { isLarderError, LarderError } from '../errors';
-import type { DocumentDesk } from './document-desk';
+import type { DocumentDesk } from './documents/document-desk';
 import { planTarget, type Plan } from './plan';
 import type { EngineRooms } from './rooms';
 

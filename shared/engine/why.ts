@@ -1,9 +1,9 @@
 /** What would be done with a target, for people who wonder. Asks nobody. */
 import type { Pin } from '../../caches/module';
-import type { DocumentDesk } from './document-desk';
+import type { DocumentDesk } from './documents/document-desk';
 import { judge } from './freshness';
 import { planPinningDocument, type Plan } from './plan';
-import type { RosterHouse } from './roster-house';
+import type { RosterHouse } from './rosters/roster-house';
 import type { EngineRooms } from './rooms';
 
 export interface WhyRooms {

@@ -4,7 +4,7 @@
  */
 import { chmodSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { Seen } from '../engine/witness';
+import type { Seen } from '../engine/rosters/witness';
 import type { Status } from './status';
 
 /** What this process showed an address of the rosters in a folder, lately. */

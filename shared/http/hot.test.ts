@@ -1,7 +1,7 @@
 /** The hit path: what it answers at once, what it declines, what it forgets, and how much it keeps. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CacheConfig, Config } from '../config/config';
-import { memorySource } from '../engine/body-source';
+import { memorySource } from '../engine/bodies/body-source';
 import type { Answer } from '../engine/answer';
 import type { Log } from '../log/types';
 import type { Store, StoreChange } from '../store/types';

@@ -3,7 +3,7 @@
  * stat, no header object. Everything clever about speed is in this file; what it declines goes the ordinary way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { TABLE_MARK } from '../engine/pin-tables';
+import { TABLE_MARK } from '../engine/rosters/pin-tables';
 import type { Answer } from '../engine/answer';
 import type { Log } from '../log/types';
 import type { Store } from '../store/types';

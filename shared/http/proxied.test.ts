@@ -1,7 +1,7 @@
 /** Requests that name the archive, over real connections: what the engine is asked, what is answered at once, and in which order. */
 import { connect } from 'node:net';
 import type { Answer, EngineRequest } from '../engine/answer';
-import { memorySource } from '../engine/body-source';
+import { memorySource } from '../engine/bodies/body-source';
 import { LarderError } from '../errors';
 import { ask, raw, type AskOptions, type Got } from '../testing/ask';
 import { openStage, type Stage, type StageOptions } from '../testing/stage';

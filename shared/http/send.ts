@@ -1,7 +1,7 @@
 /** Sends an answer: conditions, ranges, HEAD, backpressure; on doubt the connection is destroyed, never a body ended that is not whole. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Answer } from '../engine/answer';
-import type { BodySource } from '../engine/body-source';
+import type { BodySource } from '../engine/bodies/body-source';
 import { LarderError } from '../errors';
 import { select } from './conditions';
 import { onDeparture } from './departure';

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import type { ErrorView } from '../../caches/module';
 import type { Answer, EngineRequest } from '../engine/answer';
-import { memorySource, type BodySource } from '../engine/body-source';
+import { memorySource, type BodySource } from '../engine/bodies/body-source';
 import { LarderError } from '../errors';
 import { ask } from '../testing/ask';
 import { until } from '../testing/until';

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import type { AskSisters, Seen } from '../engine/witness';
+import type { AskSisters, Seen } from '../engine/rosters/witness';
 import { socketAddress } from '../store/socket-address';
 
 /** A sister that does not answer by then is not waited for. */

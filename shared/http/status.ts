@@ -3,7 +3,7 @@
  * `GET /status` with this as JSON and `POST /stop` with 202, then ends gracefully. A socket that nobody answers is a dead
  * process: no pid is ever looked at.
  */
-import type { AnnouncementTrouble } from '../engine/announcement-watch';
+import type { AnnouncementTrouble } from '../engine/announcements/announcement-watch';
 import type { MirrorHealth } from '../upstream/types';
 
 export interface Status {

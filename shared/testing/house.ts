@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { modules } from '../../caches/index';
 import { openAppliance, type Appliance } from '../appliance';
 import { loadConfig } from '../config/load';
-import type { EarlyTiming } from '../engine/early';
+import type { EarlyTiming } from '../engine/documents/early';
 import type { Patience } from '../http/listen';
 import type { Module, Pin } from '../../caches/module';
 import type { Entry } from '../store/entry';

@@ -1,8 +1,7 @@
 /** The upstream room: mirrors in order of health, failover, redirects, slots. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { CacheConfig, Config, Origin } from '../config/config';
+import { programVersion } from '../config/version';
 import { HostList } from '../config/host-list';
 import { isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
@@ -177,10 +176,4 @@ function memo<K extends object, V>(make: (key: K) => V): (key: K) => V {
     if (value === undefined) made.set(key, (value = make(key)));
     return value;
   };
-}
-
-/** Version of this program, as package.json has it. */
-export function programVersion(): string {
-  const text = readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8');
-  return String((JSON.parse(text) as { version?: unknown }).version ?? '0');
 }

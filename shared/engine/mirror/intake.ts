@@ -5,9 +5,9 @@
 import type { Readable } from 'node:stream';
 import { isLarderError, LarderError } from '../../errors';
 import { Digester, type Digested } from '../../integrity/digest';
-import type { BodySource } from '../body-source';
-import { GrowingBody, type Follower } from '../growing-body';
-import { abandon, type SpoolHandle } from '../spooling';
+import type { BodySource } from '../bodies/body-source';
+import { GrowingBody, type Follower } from '../bodies/growing-body';
+import { abandon, type SpoolHandle } from '../bodies/spooling';
 import type { Held } from './shelf';
 
 /** A client's place in the body. */

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Digester, type Digested } from '../../integrity/digest';
 import type { ByteRange, StoredResponse } from '../../rfc9111/message';
-import type { BodySource } from '../body-source';
+import type { BodySource } from '../bodies/body-source';
 import { placeOf } from './segments';
 
 /** Joining copies; larger wholes are fetched as wholes sooner or later. */

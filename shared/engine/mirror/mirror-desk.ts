@@ -6,7 +6,7 @@ import type { MirroredRoute } from '../../../caches/module';
 import { isLarderError, LarderError } from '../../errors';
 import * as policy from '../../rfc9111/cache-policy';
 import { RULES, type CacheRequest, type Rules } from '../../rfc9111/message';
-import type { HeldBodies } from '../held-body';
+import type { HeldBodies } from '../bodies/held-body';
 import type { Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
 import { Asker } from './asker';

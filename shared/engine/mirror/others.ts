@@ -1,6 +1,6 @@
 /** Methods that the mirror answers or limits itself on the way to the origin: TRACE and OPTIONS with Max-Forwards (RFC 9110 §7.6.2, §9.3.7, §9.3.8). */
 import type { Fields } from '../../rfc9111/message';
-import { memorySource } from '../body-source';
+import { memorySource } from '../bodies/body-source';
 import { fieldOf, without } from './fields';
 import type { MirrorAnswer, MirrorRequest } from './types';
 

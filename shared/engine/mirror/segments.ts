@@ -1,6 +1,6 @@
 /** Bodies put together from pieces of another: ranges, several ranges with what stands between them, what is held of an incomplete body. */
 import type { ByteRange } from '../../rfc9111/message';
-import type { BodySource } from '../body-source';
+import type { BodySource } from '../bodies/body-source';
 
 /** Bytes at hand, or bytes of the underlying source, both ends inclusive. */
 export type Segment = Buffer | ByteRange;

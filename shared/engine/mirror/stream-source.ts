@@ -1,6 +1,6 @@
 /** A body that is passed through: read once, from its beginning to its end. */
 import type { Readable } from 'node:stream';
-import type { BodySource } from '../body-source';
+import type { BodySource } from '../bodies/body-source';
 
 const NOTHING = Buffer.alloc(0);
 

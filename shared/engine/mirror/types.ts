@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { CacheRequest, Fields } from '../../rfc9111/message';
 import type { Outcome } from '../answer';
-import type { BodySource } from '../body-source';
+import type { BodySource } from '../bodies/body-source';
 import type { Plan } from '../plan';
 
 /** `url` is the origin's own; `fields` are as the client sent them. */

@@ -1,0 +1,205 @@
+/** Suites and Python indexes on a disk that is full, or that cannot be written: clients are served all the same, and nothing is mixed. */
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startArchive, type FakeArchive } from '../../testing/apt-archive';
+import { ecosystems } from '../../testing/ecosystems';
+import { openHouse, type LocalHouse } from '../../testing/house';
+import { bytes, flipped } from '../../testing/packages';
+import { digestIn, generator, sha256, suiteClient } from '../../testing/suite-client';
+import { until } from '../../testing/until';
+import { startUpstream } from '../../testing/upstream';
+
+jest.setTimeout(120_000);
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const FOLDER = '/dists/stable/';
+const INDEXES = ['main/binary-amd64/Packages.gz', 'main/i18n/Translation-en.gz', 'main/Contents-amd64.gz'];
+const EAGER = { STALE_WAIT: '20s', NEGATIVE_TTL: '0s', MIN_FREE: '1', MEMORY: '1' };
+const disk = mkdtempSync(join(tmpdir(), 'disk-'));
+const mount = (...values: string[]): boolean => spawnSync('mount', values).status === 0;
+// At load time, since Jest must know before it begins whether a test is skipped.
+const mounted = mount('-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk);
+const onTmpfs = mounted ? describe : describe.skip;
+
+let closing: Array<() => unknown> = [];
+let homes = 0;
+afterEach(async () => {
+  for (const close of closing.reverse()) await close();
+  closing = [];
+  for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true, force: true });
+});
+afterAll(() => {
+  if (mounted) spawnSync('umount', [disk]);
+  rmSync(disk, { recursive: true, force: true });
+});
+
+async function house(
+  module: string,
+  settings: Pick<Parameters<typeof openHouse>[0], 'upstream' | 'env'>,
+  home = newHome(),
+): Promise<LocalHouse> {
+  const opened = await openHouse({
+    module,
+    home,
+    upstream: settings.upstream,
+    env: { ...EAGER, [`TTL_${module}`]: '0s', ...settings.env },
+  });
+  closing.push(() => opened.stop());
+  return opened;
+}
+
+function newHome(): string {
+  const home = join(disk, `home${homes++}`);
+  mkdirSync(home);
+  return home;
+}
+
+/** Leaves so many bytes free. */
+function fill(leave: number): void {
+  const file = join(disk, 'ballast');
+  writeFileSync(file, '');
+  for (;;) {
+    const { bavail, bsize } = statfsSync(disk);
+    const more = Math.min(MIB, bavail * bsize - leave);
+    if (more < bsize) return;
+    try {
+      appendFileSync(file, Buffer.alloc(more));
+    } catch {
+      return;
+    }
+  }
+}
+
+function drain(): void {
+  rmSync(join(disk, 'ballast'), { force: true });
+}
+
+async function archive(): Promise<FakeArchive> {
+  const made = await startArchive({ key: 'none', compressions: ['gz'], byHash: false, crowd: 400 });
+  closing.push(() => made.close());
+  made.addPackage({ name: 'hello', version: '1.0', ballast: 200 * KIB }).publish();
+  return made;
+}
+
+/**
+ * @param between what happens after the client has its roster
+ * @returns generation and how much of it came whole @throws Error if something whole is of another generation
+ */
+async function update(port: number, between?: () => Promise<unknown>): Promise<{ generation: number; whole: number }> {
+  const client = suiteClient(port);
+  try {
+    const roster = await client.get(`${FOLDER}Release`);
+    if (roster.status !== 200) return { generation: 0, whole: 0 };
+    await between?.();
+    let whole = 0;
+    for (const name of INDEXES) {
+      const { status, body } = await client.get(FOLDER + name);
+      if (status !== 200) continue;
+      if (sha256(body) !== digestIn(roster.body, name)) throw new Error(`${name} is of another generation`);
+      whole++;
+    }
+    return { generation: Number(/^Description: generation (\d+)$/m.exec(roster.body.toString())?.[1]), whole };
+  } finally {
+    client.leave();
+  }
+}
+
+onTmpfs('a full disk (skipped where mount is not permitted)', () => {
+  test.each([0, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB])(
+    'a suite changes while %d bytes are free: one generation, whole, and the next one too',
+    async (room) => {
+      const upstream = await archive();
+      const cache = await house('apt', { upstream: upstream.url });
+      expect(await update(cache.port)).toEqual({ generation: 1, whole: 3 });
+      for (let round = 0; round < 3; round++) {
+        upstream.addPackage({ name: `more${round}`, version: '1' }).publish();
+        fill(room);
+        const found = await update(cache.port);
+        expect([1, round + 2]).toContain(found.generation === round + 1 ? 1 : found.generation);
+        expect(found.whole).toBe(3);
+        expect((await cache.get(upstream.pool('hello'))).body.equals(upstream.deb('hello'))).toBe(true);
+      }
+      drain();
+      await until('the newest is shown', async () => (await update(cache.port)).generation === upstream.newest.number);
+      expect((await update(cache.port)).whole).toBe(3);
+    },
+  );
+
+  test('a cold cache without room: whole suites and files, nothing wrong', async () => {
+    const upstream = await archive();
+    const home = newHome();
+    fill(0);
+    const cache = await house('apt', { upstream: upstream.url }, home);
+    for (let round = 0; round < 3; round++) {
+      const found = await update(cache.port);
+      expect([found.generation, found.whole]).toEqual([upstream.newest.number, 3]);
+      expect((await cache.get(upstream.pool('hello'))).body.equals(upstream.deb('hello'))).toBe(true);
+      upstream.addPackage({ name: `more${round}`, version: '1' }).publish();
+    }
+  });
+
+  test('room that comes and goes: many orders', async () => {
+    const random = generator(Number(process.env['LARDER_SEED'] ?? 20260102));
+    const upstream = await archive();
+    const cache = await house('apt', { upstream: upstream.url });
+    let whole = 0;
+    const change = (round: string): void => {
+      if (random() < 0.5) upstream.addPackage({ name: `more${round}`, version: '1' }).publish();
+      if (random() < 0.5) fill(Math.floor(random() * 100) * KIB);
+      else drain();
+    };
+    for (let round = 0; round < 20; round++) {
+      change(`${round}a`);
+      // A second client comes while the first is at work, and perhaps sees another generation.
+      await update(cache.port, async () => {
+        change(`${round}b`);
+        whole += (await update(cache.port)).whole;
+      });
+    }
+    expect(whole).toBeGreaterThan(30);
+  });
+});
+
+/** From now on nothing below a folder can be written, though what is open stays so: as after an error of the file system. */
+function freeze(folder: string): void {
+  expect(mount('--bind', folder, folder) && mount('-o', 'remount,ro,bind', folder)).toBe(true);
+  closing.push(() => spawnSync('umount', ['-l', folder]));
+}
+
+onTmpfs('a store that cannot be written any more (skipped where mount is not permitted)', () => {
+  describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name, row) => {
+    const body = bytes(300_000);
+
+    test.each([
+      ['nothing', false],
+      ['something', true],
+    ])('with %s in it: documents and files are right or refused, and whoever asks is served', async (_what, isWarm) => {
+      const upstream = await startUpstream();
+      closing.push(() => upstream.close());
+      row.offer(upstream, { body });
+      const cache = await house(row.module, row.house(upstream));
+      if (isWarm) {
+        for (const target of row.reads) expect((await cache.get(target)).status).toBe(200);
+        expect((await cache.get(row.file)).status).toBe(200);
+        await cache.kept(row.file);
+      }
+      freeze(cache.cacheDir);
+      freeze(cache.stateDir);
+      for (let times = 0; times < 2; times++) {
+        for (const target of row.reads) expect([target, (await cache.get(target)).status]).toEqual([target, 200]);
+        expect((await cache.get(row.file)).body.equals(body)).toBe(true);
+      }
+      row.offer(upstream, { body, revision: '2.0.0' });
+      await until('the new one is shown', async () => row.revision((await cache.get(row.document)).body) === '2.0.0');
+      for (const target of row.reads) expect([target, (await cache.get(target)).status]).toEqual([target, 200]);
+      // Wrong bytes stay wrong; but what promises packages of a suite are indexes, which have to be held to be read.
+      if (isWarm || row.module === 'apt') return;
+      upstream.on(row.filePath, { body: flipped(body) });
+      const got = await cache.get(row.file);
+      expect(got.complete && got.status === 200).toBe(false);
+    });
+  });
+});
