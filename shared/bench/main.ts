@@ -5,6 +5,7 @@ import { archives } from './cells/archives';
 import { aptClient } from './cells/apt-client';
 import { big } from './cells/big';
 import { coldDocument } from './cells/cold-document';
+import { coldVersions } from './cells/cold-versions';
 import { crowd } from './cells/crowd';
 import { debs } from './cells/debs';
 import { documents } from './cells/documents';
@@ -30,6 +31,7 @@ const CELLS: readonly Cell[] = [
   firstByte,
   crowd,
   coldDocument,
+  coldVersions,
   verdaccio,
   debs,
   aptClient,

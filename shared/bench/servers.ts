@@ -26,7 +26,7 @@ export interface Server {
 
 export type PeerName = 'larder' | 'nginx';
 /** Which of Larder's caches. */
-export type CacheName = 'npm' | 'pip' | 'apt' | 'julia' | 'alice';
+export type CacheName = 'npm' | 'pip' | 'apt' | 'composer' | 'julia' | 'alice';
 
 /** How to start one server. */
 export interface StartOptions {
@@ -38,6 +38,8 @@ export interface StartOptions {
   readonly files: string;
   /** npm unless set. */
   readonly cache?: CacheName;
+  /** Further settings of Larder. */
+  readonly env?: Readonly<Record<string, string>>;
   /** CPU list; the servers' core unless set. */
   readonly cores?: string;
   /** A port to use again; a free one unless set. */
@@ -63,6 +65,7 @@ export function spawnPeer(name: PeerName, options: StartOptions & { readonly por
     STATE_DIR: join(options.dir, 'state'),
     UPSTREAM_PROXY: 'none',
     ...upstreamSettings(cache, `http://${options.upstream}`),
+    ...options.env,
   };
   return launch(process.execPath, [MAIN, cache], { ...launched, env, cwd: options.dir });
 }
