@@ -30,3 +30,13 @@ export function memorySource(body: Buffer): BodySource {
 export function sizeOnly(size: number | undefined): BodySource {
   return { size, read: () => Promise.resolve(NOTHING), close: () => undefined };
 }
+
+/** Reads a body to its end. @throws LarderError */
+export async function readThrough(body: BodySource): Promise<void> {
+  try {
+    for (let offset = 0, piece = await body.read(0, Infinity); piece.length > 0; piece = await body.read(offset, Infinity))
+      offset += piece.length;
+  } finally {
+    body.close();
+  }
+}

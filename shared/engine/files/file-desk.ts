@@ -7,7 +7,7 @@ import type { UpstreamResponse } from '../../upstream/types';
 import type { Absences } from '../documents/absences';
 import type { Answer, EngineRequest } from '../answer';
 import { ArchiveSource } from './archive-source';
-import { memorySource, sizeOnly } from '../bodies/body-source';
+import { memorySource, readThrough, sizeOnly } from '../bodies/body-source';
 import type { DocumentDesk } from '../documents/document-desk';
 import { EncodedFiles } from './encoded-files';
 import { FileFlight, HOLD_BACK_BYTES } from './file-flight';
@@ -66,6 +66,8 @@ export class FileDesk {
     this.negative.check(plan.key);
     const flight = await (this.flights.get(plan.key) ?? this.begin(plan));
     if (!('reader' in flight)) return flight;
+    // Where nothing can be stored there is a window in memory, which moves only with a reader.
+    await readThrough(flight.reader());
     await flight.verified;
     const stored = await flight.settled;
     if (!stored) throw new LarderError('overloaded', { what: 'nothing can be stored now' });

@@ -171,7 +171,7 @@ function freeze(folder: string): void {
 
 onTmpfs('a store that cannot be written any more (skipped where mount is not permitted)', () => {
   describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name, row) => {
-    const body = bytes(300_000);
+    const body = (row.bytes ?? bytes)(300_000);
 
     test.each([
       ['nothing', false],
@@ -196,7 +196,7 @@ onTmpfs('a store that cannot be written any more (skipped where mount is not per
       await until('the new one is shown', async () => row.revision((await cache.get(row.document)).body) === '2.0.0');
       for (const target of row.reads) expect([target, (await cache.get(target)).status]).toEqual([target, 200]);
       // Wrong bytes stay wrong; but what promises packages of a suite are indexes, which have to be held to be read.
-      if (isWarm || row.module === 'apt') return;
+      if (isWarm || row.module === 'apt' || row.unjudged !== undefined) return;
       upstream.on(row.filePath, { body: flipped(body) });
       const got = await cache.get(row.file);
       expect(got.complete && got.status === 200).toBe(false);

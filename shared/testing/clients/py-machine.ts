@@ -65,7 +65,10 @@ function probe(): MachineIndex {
   const nothing = { url: '', isDefault: false };
   if (python === undefined) return { ...nothing, unreachable: NO_PYTHON };
   const url = indexUrl(python);
-  const caFile = pip(python, ['config', 'get', 'global.cert']) || process.env['PIP_CERT'] || process.env['SSL_CERT_FILE'];
+  const caFile =
+    /(?:global|install)\.cert='([^']+)'/.exec(pip(python, ['config', 'list']))?.[1] ??
+    process.env['PIP_CERT'] ??
+    process.env['SSL_CERT_FILE'];
   const found = { url, isDefault: url === indexUrl(python, '--isolated'), ...(caFile ? { caFile } : {}) };
   if (!/^https?:\/\//.test(url)) return { ...found, unreachable: 'pip has no index' };
   if (isLarder(url)) return { ...found, unreachable: 'pip is configured for a Larder, which does not serve another Larder' };
