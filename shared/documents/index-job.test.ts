@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { PinTable } from '../integrity/pin-table';
 import { BZIP2, LZ4, TEXT, XZ, ZSTD } from './decoders/samples';
-import { poolFixture } from './pool-fixture';
+import { poolFixture } from '../testing/pool-fixture';
 import type { DocumentPool, IndexJob } from './types';
 
 /** A module whose roster and indexes are commands, and whose documents are texts. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { digestBuffer } from '../integrity/digest';
 import { unpackPins } from '../integrity/pin-list';
-import { poolFixture } from './pool-fixture';
+import { poolFixture } from '../testing/pool-fixture';
 import type { RenderJob } from './types';
 
 /** A module whose documents are commands. */

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDocumentPool, type DocumentPoolOptions } from './pool';
-import type { DocumentPool } from './types';
+import { createDocumentPool, type DocumentPoolOptions } from '../documents/pool';
+import type { DocumentPool } from '../documents/types';
 
 export interface PoolFixture {
   /** Temporary folder of the test file. */
