@@ -4,7 +4,6 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { modules } from '../../caches/index';
@@ -16,6 +15,7 @@ import type { Module, Pin } from '../../caches/module';
 import type { Entry } from '../store/entry';
 import type { AccessLine, Log, LogFacts } from '../log/types';
 import { ask as askOnce, raw as rawOnce, type Asked, type AskOptions, type Got } from './ask';
+import { canConnect, freePort } from './ports';
 import { until } from './until';
 
 export type { Asked, AskOptions, Got } from './ask';
@@ -226,25 +226,4 @@ function client(port: number, home: string): Omit<House, 'stop'> {
     kept: (target) => until(`${target} is held`, async () => (await why(target)).entry ?? undefined),
     raw: (bytes, end) => rawOnce(port, bytes, end),
   };
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.once('error', () => done(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const server = createServer();
-    server.once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 }

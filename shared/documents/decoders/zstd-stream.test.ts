@@ -25,7 +25,7 @@ it.each([1, 7, 1000, 10_000_000])('what the command makes, in pieces of %d bytes
 });
 
 (hasZstd ? it : it.skip).each([[['-1']], [['-19', '--long=27']], [['--fast=5', '--check']], [['--no-content-size']]])(
-  'by the zstd command with %j',
+  'by the zstd command with %j (skipped where there is none)',
   async (options) => {
     const body = Buffer.concat([randomBytes(700_000), Buffer.alloc(3_000_000), randomBytes(1000)]);
     expect((await decoded(zstdOf(body, ...options), 65_536)).equals(body)).toBe(true);

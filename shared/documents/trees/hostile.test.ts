@@ -121,7 +121,7 @@ describe('what is cut off, goes on behind its end, or is no archive', () => {
     });
   };
   describe.each(packers)('%s', (_name, packed) => laws(packed));
-  (hasZstd ? describe : describe.skip).each(byCommand)('%s (needs the zstd command)', (_name, packed) => laws(packed));
+  (hasZstd ? describe : describe.skip).each(byCommand)('%s (skipped where there is no zstd command)', (_name, packed) => laws(packed));
 
   it('a bare tar, a page, nothing at all', async () => {
     expect(await troubleOf(GOOD)).toMatch(/neither with gzip nor with zstd/);

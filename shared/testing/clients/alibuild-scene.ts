@@ -4,13 +4,12 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join, relative } from 'node:path';
 
 import { until } from '../until';
 import { alibuildPrograms } from './alibuild-program';
 import { temporaryFolder } from './folder';
-import { freePort } from './larder';
+import { canConnect, freePort } from '../ports';
 import { bareEnvironment, run, runWell, type Outcome } from './run';
 
 export const ARCH = 'slc9_x86-64';
@@ -136,14 +135,4 @@ export async function startNginx({ folder, www }: AlibuildScene): Promise<WebSer
       await gone;
     },
   };
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.once('error', () => done(false));
-  });
 }

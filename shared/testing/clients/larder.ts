@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { freePort } from '../ports';
 import { removeFolder, temporaryFolder } from './folder';
 import { registry } from './reachable';
 import { bareEnvironment, killGroup } from './run';
@@ -113,15 +113,6 @@ async function end(child: ChildProcess): Promise<void> {
     clearTimeout(timer);
   }
   killGroup(child.pid, 'SIGKILL');
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
 }
 
 async function textBelow(folder: string): Promise<string> {

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { minified } from '../composer-repository';
 import { until } from '../until';
-import { freePort } from './larder';
+import { freePort } from '../ports';
 import type { PhpLibrary } from './php-libraries';
 
 export interface PhpRepository {
