@@ -155,6 +155,11 @@ export interface Module {
   address?(base: string, path: string): string;
 }
 
+/** The setting in which a module's upstream is named, as people are told of it: where all of them stand below `mounts`, any named one. */
+export function upstreamSetting({ name, mounts }: Pick<Module, 'name' | 'mounts'>): string {
+  return mounts === undefined ? `UPSTREAM_${name}` : `UPSTREAM_${name}_<name>`;
+}
+
 /** What stands between the base and the target of a named upstream: `/corp`, `/mirror/corp`. */
 export function mountOf({ mounts = '' }: Pick<Module, 'mounts'>, originName: string): string {
   return `${mounts}/${originName}`;

@@ -110,7 +110,7 @@ export const ERRORS = {
     text: '{target} is held, but must not be used before the upstream has confirmed it, and that failed: {reason}',
     remedy: '',
   },
-  'not-configured': { status: 503, level: 'info', text: 'this cache has no upstream', remedy: 'set UPSTREAM_{cache}' },
+  'not-configured': { status: 503, level: 'info', text: 'this cache has no upstream', remedy: 'set {setting}' },
   overloaded: { status: 503, level: 'warn', text: '{what}', remedy: '' },
   precondition: { status: 412, level: 'info', text: 'a precondition of the request does not hold', remedy: '' },
   config: { status: 500, level: 'error', text: '{name}={value} is not possible: {allowed}', remedy: '' },

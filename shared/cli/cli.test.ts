@@ -180,17 +180,21 @@ test('what needs attention stands below the table', () => {
     bytesHeld: 0,
     entries: 0,
     notStoring: { reason: 'disk', remedy: 'free some space, or lower MIN_FREE' },
-    mirrors: [{ base: 'http://m.test', healthy: false, retryAt: 0, lastError: 'refused' }],
+    mirrors: [
+      { base: 'http://m.test', healthy: false, retryAt: 1000, lastError: 'refused' },
+      { base: 'http://n.test', healthy: false, retryAt: 0, lastError: 'refused' },
+    ],
     digestChanges: { count: 2, newest: { key: 'npm|registry|/a/-/a-1.0.0.tgz', held: 'sha512-a', promised: 'sha512-b', at: 0 } },
     announcements: [{ list: '/registries', origin: 'corp', what: 'the list is not renewed', reason: 'refused', since: 0 }],
   };
-  expect(renderStatus([{ cache: 'npm', port: 8080, state: 'up', status }])).toEqual([
+  expect(renderStatus([{ cache: 'npm', port: 8080, state: 'up', status }], 500)).toEqual([
     'cache  state  address      hits  misses  stale  revalidated  errors  passes         held',
     'npm    up     [::1]:8080  12345       1      0            0       0  2 (route)  0 B in 0',
     'npm: not storing: disk; free some space, or lower MIN_FREE',
     'npm: the index now promises other bytes for 2 released files; newest: npm|registry|/a/-/a-1.0.0.tgz, 1970-01-01T00:00:00.000Z, held sha512-a, promised sha512-b',
     'npm: /registries of corp: the list is not renewed since 1970-01-01T00:00:00.000Z (refused)',
-    'npm: upstream http://m.test fails (refused); asked again at 1970-01-01T00:00:00.000Z',
+    'npm: upstream http://m.test fails (refused); asked again at 1970-01-01T00:00:01.000Z',
+    'npm: upstream http://n.test fails (refused); asked again with the next request',
   ]);
 });
 
@@ -206,7 +210,7 @@ test('service-name prints the one cache', async () => {
 });
 
 test('purge and gc need no server, and no store either', async () => {
-  expect((await cli(['purge'])).err).toBe('larder: which package?; make purge c=<cache> p=<package>');
+  expect((await cli(['purge'])).err).toBe('larder: which package is to be forgotten; make purge c=<cache> p=<package>');
   expect((await cli(['purge', 'p=x'])).out).toContain('There is no store');
   mkdirSync(join(folder, 'cache'));
   expect(await cli(['purge', 'p=x'])).toEqual({ status: 0, out: 'The fake cache holds nothing of x.', err: '' });

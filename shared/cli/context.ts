@@ -50,7 +50,7 @@ function pick(config: Config, cache: string): readonly CacheConfig[] {
   const near = nearestName(cache, names, 2);
   throw new LarderError('start', {
     what: `there is no cache "${cache.replace(/[^\x20-\x7e]/g, '?')}"`,
-    remedy: `${near ? `did you mean c=${near}? ` : ''}This appliance has: ${names.join(', ')} (CACHES)`,
+    remedy: `${near ? `did you mean c=${near}? This` : 'this'} appliance has: ${names.join(', ')} (CACHES)`,
   });
 }
 

@@ -95,8 +95,8 @@ test('all are started, shown and stopped; each says how to use it', async () => 
     expect(started.out).toContain(`The ${name} cache runs at http://127.0.0.1:${env[`PORT_${name}`]}`);
     expect(started.out).toContain(`tool-${name}  on:  use http://127.0.0.1:${env[`PORT_${name}`]}/`);
   }
-  expect(started.out.match(/It has no upstream yet: .*/g)).toEqual([
-    'It has no upstream yet: set UPSTREAM_two in .env, then make restart c=two.',
+  expect(started.out.match(/Not configured: .*/g)).toEqual([
+    'Not configured: it has no upstream yet. Set UPSTREAM_two=https://… in .env, then make restart c=two.',
   ]);
   const shown = (await cli('status')).out;
   expect(shown).toMatch(/\none +up .*\ntwo +not configured .*\nthree +up /);
@@ -124,7 +124,7 @@ test('CACHES says which there are', async () => {
   const started = await cli('start', { CACHES: 'three one' });
   expect(started.out.match(/The \w+ cache runs/g)).toEqual(['The three cache runs', 'The one cache runs']);
   expect((await cli('status', { CACHES: 'three' })).out).not.toContain('one');
-  expect((await cli('status', { CACHES: 'three' }, 'c=one')).err).toContain('This appliance has: three (CACHES)');
+  expect((await cli('status', { CACHES: 'three' }, 'c=one')).err).toContain('this appliance has: three (CACHES)');
 });
 
 test('a service is one; a purge without c= is of every cache', async () => {

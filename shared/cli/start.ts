@@ -4,6 +4,7 @@ import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync } f
 import { request } from 'node:http';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
 import { logFile, startLogFile } from '../config/files';
 import { LarderError, errorCode } from '../errors';
@@ -46,7 +47,9 @@ function describe(context: Context, cache: CacheConfig): void {
   out(`  log    ${logFile(config, cache.name)}`);
   out(`  store  ${config.cacheDir}`);
   if (!isConfigured(context, cache))
-    out(`  It has no upstream yet: set UPSTREAM_${cache.name} in .env, then make restart c=${cache.name}.`);
+    out(
+      `  Not configured: it has no upstream yet. Set ${upstreamSetting(moduleOf(context, cache))}=https://… in .env, then make restart c=${cache.name}.`,
+    );
   out(`  It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`);
 }
 

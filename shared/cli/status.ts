@@ -1,9 +1,10 @@
 /** `status`: one table of all caches, and below it what needs somebody's attention. */
+import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
 import { inUnits } from '../config/effective';
 import type { Status } from '../http/status';
 import type { Context } from './context';
-import { isConfigured, reachable } from './context';
+import { isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
 
 /** One line of the table. */
@@ -11,6 +12,8 @@ export interface StatusRow {
   readonly cache: string;
   readonly port: number;
   readonly state: 'up' | 'down' | 'not configured';
+  /** The setting that is missing, if it is not configured. */
+  readonly missing?: string;
   readonly status?: Status;
 }
 
@@ -18,18 +21,20 @@ const HEADINGS = ['cache', 'state', 'address', 'hits', 'misses', 'stale', 'reval
 
 export async function showStatus(context: Context): Promise<void> {
   const rows = (await Promise.all(context.caches.map((cache) => rowsOf(context, cache)))).flat();
-  for (const line of renderStatus(rows)) context.out(line);
+  for (const line of renderStatus(rows, Date.now())) context.out(line);
 }
 
 async function rowsOf(context: Context, cache: CacheConfig): Promise<StatusRow[]> {
   const running = await findRunning(context.config.cacheDir, cache.name);
-  const configured = isConfigured(context, cache);
-  if (running.length === 0) return [{ cache: cache.name, port: cache.port, state: configured ? 'down' : 'not configured' }];
-  return running.map(({ status }) => ({ cache: cache.name, port: status.port, state: configured ? 'up' : 'not configured', status }));
+  const missing = isConfigured(context, cache) ? undefined : upstreamSetting(moduleOf(context, cache));
+  const row = (port: number, state: 'up' | 'down'): StatusRow =>
+    missing === undefined ? { cache: cache.name, port, state } : { cache: cache.name, port, state: 'not configured', missing };
+  if (running.length === 0) return [row(cache.port, 'down')];
+  return running.map(({ status }) => ({ ...row(status.port, 'up'), status }));
 }
 
-/** The table and the notes below it, as lines. */
-export function renderStatus(rows: readonly StatusRow[]): string[] {
+/** The table and the notes below it, as lines. @param now ms since the epoch */
+export function renderStatus(rows: readonly StatusRow[], now: number): string[] {
   const table = [HEADINGS, ...rows.map(cells)];
   const widths = HEADINGS.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const numeric = (column: number): boolean => column >= 3 && column !== 8;
@@ -39,7 +44,7 @@ export function renderStatus(rows: readonly StatusRow[]): string[] {
       .join('  ')
       .trimEnd(),
   );
-  return [...lines, ...rows.flatMap(notes)];
+  return [...lines, ...rows.flatMap((row) => notes(row, now))];
 }
 
 function cells({ cache, port, state, status }: StatusRow): string[] {
@@ -56,9 +61,9 @@ function cells({ cache, port, state, status }: StatusRow): string[] {
   ];
 }
 
-function notes({ cache, state, status }: StatusRow): string[] {
+function notes({ cache, missing, status }: StatusRow, now: number): string[] {
   const lines: string[] = [];
-  if (state === 'not configured') lines.push(`${cache}: no upstream; set UPSTREAM_${cache}`);
+  if (missing !== undefined) lines.push(`${cache}: no upstream; set ${missing}`);
   if (status?.notStoring) lines.push(`${cache}: not storing: ${status.notStoring.reason}; ${status.notStoring.remedy}`);
   if (status?.digestChanges) {
     const { count, newest } = status.digestChanges;
@@ -73,7 +78,7 @@ function notes({ cache, state, status }: StatusRow): string[] {
   for (const { base, healthy, retryAt, lastError } of status?.mirrors ?? []) {
     if (!healthy)
       lines.push(
-        `${cache}: upstream ${base} fails${lastError ? ` (${lastError})` : ''}; asked again at ${new Date(retryAt).toISOString()}`,
+        `${cache}: upstream ${base} fails${lastError ? ` (${lastError})` : ''}; asked again ${retryAt > now ? `at ${new Date(retryAt).toISOString()}` : 'with the next request'}`,
       );
   }
   return lines;

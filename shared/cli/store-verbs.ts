@@ -15,7 +15,8 @@ import { moduleOf } from './context';
 /** Forgets everything that is held of one package. @throws LarderError start: no package named */
 export async function purge(context: Context): Promise<void> {
   const { packageName, out } = context;
-  if (packageName === '') throw new LarderError('start', { what: 'which package?', remedy: 'make purge c=<cache> p=<package>' });
+  if (packageName === '')
+    throw new LarderError('start', { what: 'which package is to be forgotten', remedy: 'make purge c=<cache> p=<package>' });
   await withStore(context, async (store) => {
     for (const cache of context.caches) {
       const module = moduleOf(context, cache);

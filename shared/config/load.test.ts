@@ -217,7 +217,6 @@ describe('wrong values end in one line that names the variable, the value and wh
     ['TTL_npm', '5 parsecs', 'a duration is'],
     ['TTL_npm', '-1', 'a duration is'],
     ['OFFLINE', 'maybe', 'yes or no'],
-    ['CHANGED_npm', 'panic', 'one of refuse, keep, follow'],
     ['LOG_LEVEL', 'loud', 'one of error, warn, info, debug'],
     ['CLIENT_NETS', '10.0.0.0/33', 'a list of networks'],
     ['ALLOW_HOSTS', 'http://x', 'a list of host names'],

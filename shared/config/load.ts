@@ -1,13 +1,14 @@
 /** Makes the configuration out of the environment and `.env`. Nothing else reads either of them. */
-import type { Module } from '../../caches/module';
+import { upstreamSetting, type Module } from '../../caches/module';
 import { LarderError } from '../errors';
 import type { CacheConfig, Config, Origin } from './config';
-import { defaultUpstream } from './default-upstream';
 import { machineOrigins } from './machine-sources';
-import { mirrorsSize, mirrorVariable, plainMirrors, PLAIN_MIRRORS } from './plain-mirrors';
+import { defaultOrigin, isMirror, namedOrigins, REGISTRY, reservedNames } from './origins';
+import { mirrorsSize, mirrorVariable, plainMirrors } from './plain-mirrors';
 import { attachedNets, defaultWorkers, diskBytes, expandPath, isOwnHost, xdgFolder } from './places';
-import { namedUpstreams, nearestName, refuseUnknown } from './setting-names';
+import { nearestName, refuseUnknown } from './setting-names';
 import { SettingReader } from './setting-reader';
+import { SETTINGS } from './settings';
 import type { Environment } from './sources';
 import { ROOT, openSources } from './sources';
 import type { Size } from './value-kinds';
@@ -22,8 +23,6 @@ export interface ConfigInput {
   readonly machineRoot?: string;
 }
 
-/** The default origin's name. */
-const REGISTRY = 'registry';
 const GB = 1e9;
 const MIB = 1024 ** 2;
 
@@ -108,15 +107,19 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   const cache = module.name;
   const own = reader.read('UPSTREAM_<c>', cache);
   const clientAuth = reader.read('CLIENT_AUTH_<c>', cache) ?? 'strip';
-  const named = namedOrigins(reader, module, input);
+  const named = namedOrigins(reader, module, input.modules);
   // A mirror has no default upstream that credentials could go to by mistake.
   if (clientAuth === 'forward' && !own?.length && !(isMirror(module) && named.length > 0)) {
-    reader.refuse(`CLIENT_AUTH_${cache}`, 'forward', `credentials are only passed on to a registry of your own: set UPSTREAM_${cache} too`);
+    reader.refuse(
+      `CLIENT_AUTH_${cache}`,
+      'forward',
+      `credentials are only passed on to an upstream of your own: set ${upstreamSetting(module)} too`,
+    );
   }
   const ttlSeconds = reader.read('TTL_<c>', cache);
   const publicUrl = reader.read('PUBLIC_URL_<c>', cache);
   const mirrors = module.plainMirrors ? plainMirrors(reader) : [];
-  const origins = [defaultOrigin(reader, module, own), ...namedOrigins(reader, module, input), ...mirrors];
+  const origins = [defaultOrigin(reader, module, own), ...named, ...mirrors];
   const registries = chosenSubjects(reader, module, origins);
   const fileHosts = reader.read('FILE_HOSTS_<c>', cache);
   const hosts = module.archive && (reader.read('<C>_HOSTS', cache) ?? 'any');
@@ -150,63 +153,14 @@ function chosenSubjects(reader: SettingReader, module: Module, origins: readonly
   const seen = new Set<string>();
   return chosen.map((one) => {
     const { subject, upstream: origin = REGISTRY } = { ...one, subject: one.subject.toLowerCase() };
-    const refuse = (allowed: string): never => reader.refuse(`REGISTRIES_${module.name}`, one.subject, allowed);
-    if (!subjects.test(subject)) refuse('it is no UUID');
-    if (seen.has(subject)) refuse('it is there twice');
-    if (!names.includes(origin)) refuse(`there is no UPSTREAM_${module.name}_${origin}`);
+    const given = one.upstream === undefined ? one.subject : `${one.subject}@${one.upstream}`;
+    const refuse = (allowed: string): never => reader.refuse(`REGISTRIES_${module.name}`, given, allowed);
+    if (!subjects.test(subject)) refuse(`it is no UUID; ${SETTINGS['REGISTRIES_<c>'].kind.allowed}`);
+    if (seen.has(subject)) refuse('it is there twice; name it once');
+    if (!names.includes(origin)) refuse(`there is no UPSTREAM_${module.name}_${origin}; set it, or leave @${origin} out`);
     seen.add(subject);
     return { subject, origin };
   });
-}
-
-function defaultOrigin(reader: SettingReader, module: Module, own: readonly string[] | undefined): Origin {
-  const authorization = reader.read('UPSTREAM_<c>_AUTH', module.name);
-  if (own?.length) {
-    return { name: REGISTRY, bases: own, operatorNamed: true, ...(authorization && { authorization }), ...mirrored(reader, module) };
-  }
-  if (authorization) {
-    reader.refuse(`UPSTREAM_${module.name}_AUTH`, undefined, `it goes with an upstream of your own: set UPSTREAM_${module.name} too`);
-  }
-  const { purlType, purlPath, defaultUpstream: written } = module;
-  let bases: readonly string[] | undefined;
-  return {
-    name: REGISTRY,
-    operatorNamed: false,
-    // Asked for on the first miss, not at start: the library takes 6 ms to load.
-    get bases() {
-      if (!bases) {
-        const base = purlType === undefined ? written : defaultUpstream(purlType, purlPath);
-        bases = Object.freeze(base === undefined ? [] : [base]);
-      }
-      return bases;
-    },
-  };
-}
-
-function namedOrigins(reader: SettingReader, module: Module, input: ConfigInput): Origin[] {
-  const isReserved = reservedNames(module, input);
-  return namedUpstreams(reader.sources, module.name).map((name) => {
-    const variable = `UPSTREAM_${module.name}_${name}`;
-    const bases = reader.read('UPSTREAM_<c>_<name>', module.name, name);
-    if (isReserved(name)) reader.refuse(variable, bases?.join(' '), `the name ${name} is a word of the cache's own URLs; take another`);
-    if (!bases?.length) reader.refuse(`${variable}_AUTH`, undefined, `it goes with ${variable}, which is not set`);
-    const authorization = reader.read('UPSTREAM_<c>_<name>_AUTH', module.name, name);
-    const auth = authorization === undefined ? {} : { authorization };
-    return { name, bases: bases ?? [], operatorNamed: true, ...auth, ...mirrored(reader, module, name) };
-  });
-}
-
-function isMirror({ routes }: Module): boolean {
-  return routes.some(({ kind }) => kind === 'mirrored');
-}
-
-/** What only origins of mirrored routes have; what is not said of a named one is as for the cache. */
-function mirrored(reader: SettingReader, module: Module, name?: string): Pick<Origin, 'allMethods' | 'ttlSeconds'> {
-  if (!isMirror(module)) return {};
-  const cache = module.name;
-  const methods = (name === undefined ? undefined : reader.read('METHODS_<c>_<name>', cache, name)) ?? reader.read('METHODS_<c>', cache);
-  const ttlSeconds = (name === undefined ? undefined : reader.read('TTL_<c>_<name>', cache, name)) ?? reader.read('TTL_<c>', cache);
-  return { ...(methods === 'all' ? { allMethods: true } : {}), ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
 }
 
 function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: Config, input: ConfigInput): CacheConfig {
@@ -214,25 +168,8 @@ function withMachineOrigins(reader: SettingReader, cache: CacheConfig, config: C
   if (!module?.machineSources || reader.read('<C>_SOURCES', cache.name) === false) return cache;
   const taken = cache.origins.map(({ name }) => name);
   const isOurs = (base: string): boolean => listenerAt(config, base) !== undefined;
-  const found = machineOrigins(module, taken, reservedNames(module, input), isOurs, input.machineRoot ?? '/');
+  const found = machineOrigins(module, taken, reservedNames(module, input.modules), isOurs, input.machineRoot ?? '/');
   return { ...cache, origins: [...cache.origins, ...found] };
-}
-
-/** Tells the names that mean something else already as first segment of a path. */
-function reservedNames(module: Module, input: ConfigInput): (name: string) => boolean {
-  const pages = Object.keys(module.ownPages ?? {}).map((path) => path.split('/')[1] ?? '');
-  const modules = input.modules.map(({ name }) => name);
-  const words = new Set([REGISTRY, ...modules, ...routeWords(module), ...pages, ...(module.plainMirrors ? [PLAIN_MIRRORS] : [])]);
-  // What a module would take for a client's archive (or a mark of one) is no name either.
-  return (name) => words.has(name) || module.archive?.(`/${name}/archive.example/path`, undefined) !== undefined;
-}
-
-/** First path segments that routes spell out: a named upstream there would hide them. */
-function routeWords(module: Module): string[] {
-  // Before the word: a prefix that may be there or not, the beginning of a group, a mark that may be there or not.
-  const word = /^\^(?:\(\?:[^()]*\)[*?])?(?:\(\?<raw>)?\\?\/(?:\(\?:[^()]*\)\?)?([a-z0-9-]+)/;
-  const ofPrefix = /^\^\(\?:\\?\/([a-z0-9-]+)/;
-  return module.routes.flatMap(({ target: { source } }) => [word, ofPrefix].flatMap((each) => each.exec(source)?.[1] ?? []));
 }
 
 /** @throws LarderError config: two caches on one port, or an upstream that is one of our own listeners */

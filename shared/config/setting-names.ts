@@ -63,6 +63,8 @@ export function refuseUnknown(sources: readonly Source[], modules: readonly Modu
           allowed: 'this cache has no such setting; its clients name no archives',
         });
       }
+      const without = family && withoutUpstream(plain, modules);
+      if (without) throw new LarderError('config', { name: variable, value: '…', allowed: `it goes with ${without}, which is not set` });
       const nearest = nearestName(plain, candidates, family ? Number.POSITIVE_INFINITY : own ? 2 : 1);
       if (!nearest) continue;
       throw new LarderError('config', {
@@ -72,6 +74,19 @@ export function refuseUnknown(sources: readonly Source[], modules: readonly Modu
       });
     }
   }
+}
+
+/** The `UPSTREAM_<c>_<name>` that a setting of a named upstream is about, if it is one of those that the cache can have. */
+function withoutUpstream(variable: string, modules: readonly Module[]): string | undefined {
+  for (const name of SETTING_NAMES) {
+    if (!name.endsWith('_<name>')) continue;
+    for (const module of modules) {
+      const prefix = variableName(name, module.name);
+      if (isSettingOf(name, module) && variable.startsWith(prefix) && variable.length > prefix.length)
+        return `UPSTREAM_${module.name}_${variable.slice(prefix.length)}`;
+    }
+  }
+  return undefined;
 }
 
 /** A setting with a cache's name in capitals that only other caches have: `NPM_HOSTS`. */

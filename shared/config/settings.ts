@@ -14,8 +14,9 @@ export interface Setting<T> {
   readonly description: string;
   /** Never printed. */
   readonly secret?: true;
-  /** Only caches whose module, or one of its routes, has this part have the setting; `mirrored`: those with such a route. */
-  readonly needs?: 'archive' | 'machineSources' | 'foreign' | 'pages' | 'pointer' | 'subjects' | 'mirrored' | 'distUrls';
+  /** Only caches whose module, or one of its routes, has this part have the setting; `mirrored`: those with such a route; `redirects`: those without, which follow redirects. */
+  readonly needs?:
+    'archive' | 'machineSources' | 'foreign' | 'pages' | 'pointer' | 'subjects' | 'mirrored' | 'redirects' | 'distUrls' | 'pinnedBy';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -25,7 +26,10 @@ function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string,
 /** Whether a cache of this module has the setting. */
 export function isSettingOf(name: SettingName, module: Module): boolean {
   const { needs } = SETTINGS[name] as Setting<unknown>;
-  if (needs === 'mirrored') return module.routes.some(({ kind }) => kind === 'mirrored');
+  const isMirror = module.routes.some(({ kind }) => kind === 'mirrored');
+  if (needs === 'mirrored') return isMirror;
+  // To a mirror they are answers like all others.
+  if (needs === 'redirects') return !isMirror;
   return needs === undefined || needs in module || module.routes.some((route) => needs in route);
 }
 
@@ -59,13 +63,13 @@ export const SETTINGS = {
     'Upstreams',
     kinds.baseUrls,
     "the ecosystem's public registry, if it has one",
-    'Where the cache gets things from: the URL that a client would be given. Several URLs are mirrors of the same content, in order of preference.',
+    'Where the cache gets things from: the URL that a client would be given. Several URLs, separated by spaces, are mirrors (storage servers) of the same content, in order of preference; of julia the fastest that works comes first.',
   ),
   'UPSTREAM_<c>_<name>': setting(
     'Upstreams',
     kinds.baseUrls,
     '',
-    'Another registry with other content, served at /<name>/. The name is lower-case letters, digits and -; in the name of the setting _ may stand for -, since shells cannot export a variable with -.',
+    'Another registry with other content, served at /<name>/; of http an origin that is mirrored at /mirror/<name>/. The name is lower-case letters, digits and -; in the name of the setting _ may stand for -, since shells cannot export a variable with -.',
   ),
   'UPSTREAM_<c>_AUTH': setting(
     'Upstreams',
@@ -139,20 +143,14 @@ export const SETTINGS = {
     ),
     needs: 'pointer',
   },
-  'FILE_HOSTS_<c>': setting(
-    'Upstreams',
-    kinds.archiveHosts,
-    'any',
-    'Hosts that documents and redirects of the upstreams may lead to for files, besides the hosts of UPSTREAM_… themselves: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
-  ),
-  'DIST_URLS_<c>': {
+  'FILE_HOSTS_<c>': {
     ...setting(
-      'Clients',
-      kinds.choice('mirrors', 'rewrite'),
-      'mirrors',
-      "How clients learn that files can be had here: mirrors leaves the files' own addresses in documents (and so in lockfiles, which work without the cache); rewrite puts addresses of the cache in their place, for networks without a way out.",
+      'Upstreams',
+      kinds.archiveHosts,
+      'any',
+      'Hosts that documents and redirects of the upstreams may lead to for files, besides the hosts of UPSTREAM_… themselves: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
     ),
-    needs: 'distUrls',
+    needs: 'redirects',
   },
   UPSTREAM_PROXY: setting(
     'Upstreams',
@@ -183,7 +181,15 @@ export const SETTINGS = {
     'strip',
     "What happens to clients' credentials: strip never sends them anywhere; forward passes them to an UPSTREAM_<c> of your own.",
   ),
-
+  'DIST_URLS_<c>': {
+    ...setting(
+      'Clients',
+      kinds.choice('mirrors', 'rewrite'),
+      'mirrors',
+      "How clients learn that files can be had here: mirrors leaves the files' own addresses in documents (and so in lockfiles, which work without the cache); rewrite puts addresses of the cache in their place, for networks without a way out.",
+    ),
+    needs: 'distUrls',
+  },
   'REDIRECT_INVALID_TO_<c>': {
     ...setting(
       'Clients',
@@ -213,7 +219,7 @@ export const SETTINGS = {
     'Freshness',
     kinds.duration,
     'as its kind needs',
-    'How long every index of the cache is served without asking the upstream.',
+    'How long every index of the cache is served without asking the upstream; of julia how often, while clients ask, the storage servers are asked for newer registries; of http as TTL_<c>_<name>, for all.',
   ),
   'TTL_<c>_<name>': {
     ...setting(
@@ -227,12 +233,15 @@ export const SETTINGS = {
   NEGATIVE_TTL: setting('Freshness', kinds.duration, '30s', 'How long "not found" (404, 410) is remembered.'),
   STALE_MAX: setting('Freshness', kinds.duration, 'no limit', 'Longest age of an index that is still served while the upstream fails.'),
   STALE_WAIT: setting('Freshness', kinds.duration, '2s', 'How long a client waits for the upstream before it gets the index that is held.'),
-  'CHANGED_<c>': setting(
-    'Freshness',
-    kinds.choice('refuse', 'keep', 'follow'),
-    'refuse; of stores that replace what they have, follow',
-    'When the promised digest of a released file changes: refuse it, keep serving the old bytes, or follow the upstream.',
-  ),
+  'CHANGED_<c>': {
+    ...setting(
+      'Freshness',
+      kinds.choice('refuse', 'keep', 'follow'),
+      'refuse; of stores that replace what they have (alice), follow',
+      'When the promised digest of a released file changes: refuse it, keep serving the old bytes, or follow the upstream.',
+    ),
+    needs: 'pinnedBy',
+  },
   PIN_WAIT: setting('Freshness', kinds.duration, '2s', 'How long the end of a file waits for the index that says what its digest is.'),
 
   MAX_DOCUMENT: setting('Limits', kinds.bytes, '128MiB', 'Largest index that is read.'),

@@ -1,5 +1,5 @@
 /** Request → plan, pure: which route, which origin, which key. Nothing here touches the network, the disk or the clock. */
-import { matchRoute, mountOf, type FileEncoding, type Module, type Params, type Route } from '../../caches/module';
+import { matchRoute, mountOf, upstreamSetting, type FileEncoding, type Module, type Params, type Route } from '../../caches/module';
 import type { CacheConfig, Origin } from '../config/config';
 import { LarderError } from '../errors';
 
@@ -46,7 +46,7 @@ export function planTarget(module: Module, cache: CacheConfig, origin: Origin, m
   }
   // Where names have a place of their own, the rest of the paths may well be nobody's.
   if (origin.bases.length === 0 && module.mounts !== undefined && cache.origins.length > 1) throw new LarderError('not-found', { target });
-  if (origin.bases.length === 0) throw new LarderError('not-configured', { cache: cache.name });
+  if (origin.bases.length === 0) throw new LarderError('not-configured', { setting: upstreamSetting(module) });
   const path = found.route.path(found.params);
   const mount = origin === cache.origins[0] ? '' : mountOf(module, origin.name);
   return {
@@ -87,6 +87,6 @@ function originOf(module: Module, cache: CacheConfig, target: string): { origin:
     const mount = mountOf(module, origin.name);
     if (target === mount || target.startsWith(`${mount}/`)) return { origin, mount };
   }
-  if (!first) throw new LarderError('not-configured', { cache: cache.name });
+  if (!first) throw new LarderError('not-configured', { setting: upstreamSetting(module) });
   return { origin: first, mount: '' };
 }

@@ -98,7 +98,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     async wayTo(origin, path, signal) {
       const own = homes(origin);
       const url = candidatesFor(own, path, address)[0]?.url;
-      if (!url) throw new LarderError('not-configured', { cache: cacheOf(origin) });
+      if (!url) throw new LarderError('not-configured', { setting: `UPSTREAM_${cacheOf(origin)}` });
       assertFileHost(fileHosts, own, url);
       const standing = standings.of(origin, own, url);
       await check.assertLiteral(url.hostname, portOf(url), standing).catch((error: unknown) => {
@@ -117,7 +117,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     async fetch(request) {
       const own = homes(request.origin);
       const cache = cacheOf(request.origin);
-      if (own.length === 0 && request.path.startsWith('/')) throw new LarderError('not-configured', { cache });
+      if (own.length === 0 && request.path.startsWith('/')) throw new LarderError('not-configured', { setting: `UPSTREAM_${cache}` });
       const all = candidatesFor(own, request.path, address).filter((each) => !request.skip?.has(each.base));
       const candidates = request.single ? all.slice(0, 1) : all;
       const { first, later } = health.order(inOrder(candidates.map((each) => each.base)));
@@ -137,7 +137,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       throw worst(misses) ?? noMirrorLeft(own, request.origin);
     },
     async relay(request) {
-      if (homes(request.origin).length === 0) throw new LarderError('not-configured', { cache: cacheOf(request.origin) });
+      if (homes(request.origin).length === 0) throw new LarderError('not-configured', { setting: `UPSTREAM_${cacheOf(request.origin)}` });
       try {
         return await relay(request);
       } catch (error) {

@@ -49,7 +49,7 @@ export async function fetchPages(rooms: EngineRooms, plan: Plan, source: PagedSo
       worst ??= error;
     }
   }
-  throw worst ?? new LarderError('not-configured', { cache: rooms.cache.name });
+  throw worst ?? new LarderError('not-configured', { setting: `UPSTREAM_${rooms.cache.name}` });
 }
 
 class Collection {
