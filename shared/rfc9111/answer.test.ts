@@ -65,6 +65,16 @@ describe('RFC 9111 §4.3.2, RFC 9110 §13: preconditions that a cache evaluates'
       expect(status(held, 'Range: bytes=0-1')).toBe('stored');
     }
   });
+
+  it('every 2xx is judged; ranges are of a 200', () => {
+    for (const code of [201, 203, 204, 299]) {
+      const held = toStored(get(), response(code, 'ETag: "a"', 'Cache-Control: max-age=9', 'Content-Length: 10'));
+      expect(status(held, 'If-None-Match: "a"')).toBe(304);
+      expect(status(held, 'If-None-Match: "b"')).toBe('stored');
+      expect(status(held, 'If-Match: "b"')).toBe('forward');
+      expect(status(held, 'Range: bytes=0-1')).toBe('stored');
+    }
+  });
 });
 
 describe('RFC 9110 §14: ranges', () => {

@@ -18,8 +18,8 @@ export type Answer =
 
 /** @param stored chosen, and fresh, allowed stale, or just validated */
 export function answerOf(request: CacheRequest, stored: StoredResponse): Answer {
-  // Redirects and failures take precedence over conditions (RFC 9110 §13.2.1), and have no ranges.
-  if (stored.status !== 200) return { status: 'stored' };
+  // Redirects and failures take precedence over conditions (RFC 9110 §13.2.1).
+  if (stored.status < 200 || stored.status > 299) return { status: 'stored' };
   const forOrigin = ['if-match', 'if-unmodified-since'].find((name) => linesOf(request.fields, name).length > 0);
   if (forOrigin !== undefined) return { status: 'forward', why: `${forOrigin} is for the origin` };
   const content = contentOf(request, stored);
@@ -29,7 +29,8 @@ export function answerOf(request: CacheRequest, stored: StoredResponse): Answer 
 }
 
 function contentOf(request: CacheRequest, stored: StoredResponse): Answer {
-  const isRange = request.method === 'GET' && linesOf(request.fields, 'range').length > 0;
+  // Ranges are of a 200 (RFC 9110 §14.2).
+  const isRange = stored.status === 200 && request.method === 'GET' && linesOf(request.fields, 'range').length > 0;
   const rangeHolds = isRange && ifRangeHolds(request, stored);
   const ranges = rangeHolds ? chosenRanges(request.fields, stored.length) : undefined;
   if (ranges === 'unsatisfiable') return { status: 416 };

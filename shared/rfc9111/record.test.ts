@@ -86,7 +86,18 @@ describe('RFC 9111 §3.2: updating', () => {
     expect(values(twice.fields, 'link')).toEqual(['d', 'e']);
   });
 
-  it('but Content-Length, Content-Range, Content-Encoding, and what may not be stored', () => {
+  it('Content-Encoding only where the strong tag is the same: it says what the bytes mean', () => {
+    const encodingAfter = (tag: string): readonly string[] =>
+      values(
+        updated(get(), stored('Content-Encoding: gzip', TAG), received(304, NOW, 'Content-Encoding: br', tag)).fields,
+        'content-encoding',
+      );
+    expect(encodingAfter(TAG)).toEqual(['br']);
+    expect(encodingAfter('ETag: W/"a"')).toEqual(['gzip']);
+    expect(encodingAfter('X-No: tag')).toEqual(['gzip']);
+  });
+
+  it('but Content-Length, Content-Range, and what may not be stored', () => {
     const held = stored('Content-Length: 5', 'Content-Encoding: gzip', 'Content-Type: a/b', TAG);
     const lines = [
       'Content-Length: 0',

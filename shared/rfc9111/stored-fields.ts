@@ -3,6 +3,7 @@ import { responseDirectives } from './directives';
 import { firstOf, linesOf, membersOf, without } from './field-lines';
 import { httpDate, imfDate } from './http-date';
 import type { Fields, ReceivedResponse, Rules } from './message';
+import { entityTag, isSameStrongly } from './validators';
 
 /** Of one connection (RFC 9110 §7.6.1), or of one proxy and its client (RFC 9110 §11.7). */
 const OF_ONE_HOP = [
@@ -17,7 +18,9 @@ const OF_ONE_HOP = [
   'proxy-authorization',
 ];
 /** Never taken from a later response: they describe the content that is held (RFC 9111 §3.2), or that message alone. */
-const OF_THE_CONTENT = new Set(['content-length', 'content-range', 'content-encoding', 'trailer']);
+const OF_THE_CONTENT = new Set(['content-length', 'content-range', 'trailer']);
+/** What the meaning of the bytes that are held hangs on: taken only from a response that is surely of the same ones. */
+const OF_THE_BYTES = new Set([...OF_THE_CONTENT, 'content-encoding']);
 
 /** Without what may not be forwarded: fields of one hop, and those that Connection names (RFC 9110 §7.6.1). */
 export function endToEnd(fields: Fields): Fields {
@@ -50,9 +53,13 @@ export function fieldsToStore(response: Pick<ReceivedResponse, 'fields' | 'respo
  * of the older one would be counted from another time (§4.2.3).
  */
 export function updatedFields(stored: Fields, newer: Pick<ReceivedResponse, 'fields' | 'responseTimeMs'>, rules: Rules): Fields {
-  const taken = withDate({ fields: endToEnd(newer.fields), responseTimeMs: newer.responseTimeMs }).filter(
-    ([name]) => !OF_THE_CONTENT.has(name.toLowerCase()),
-  );
+  const left = sharesStrongTag(stored, newer.fields) ? OF_THE_CONTENT : OF_THE_BYTES;
+  const taken = without(withDate({ fields: endToEnd(newer.fields), responseTimeMs: newer.responseTimeMs }), left);
   const kept = without(stored, new Set([...taken.map(([name]) => name.toLowerCase()), 'age']));
   return fieldsToStore({ fields: [...kept, ...taken], responseTimeMs: newer.responseTimeMs }, rules);
+}
+
+function sharesStrongTag(one: Fields, other: Fields): boolean {
+  const [tag, also] = [entityTag(one), entityTag(other)];
+  return tag !== undefined && also !== undefined && isSameStrongly(tag, also);
 }

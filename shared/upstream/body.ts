@@ -116,10 +116,17 @@ export class UpstreamBody extends Readable {
   }
 
   private finish(): void {
-    if (!this.parts.response.complete) this.fail(this.failure('the connection was closed before the end of the body'));
+    if (!this.parts.response.complete || this.wasReset()) this.fail(this.failure('the connection was closed before the end of the body'));
     else if (this.expected !== undefined && this.received !== this.expected)
       this.fail(this.failure(`it promised ${this.expected} bytes and sent ${this.received}`));
     else this.push(null);
+  }
+
+  /** Node takes a body that ends with its connection for whole, however that ended: only a connection that was closed in order says so (RFC 9112 §8). */
+  private wasReset(): boolean {
+    const { request, response } = this.parts;
+    const endsWithConnection = this.expected === undefined && response.headers['transfer-encoding'] === undefined;
+    return endsWithConnection && Boolean(request.socket?.errored);
   }
 
   private failure(reason: string, cause?: unknown): LarderError {

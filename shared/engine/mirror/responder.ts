@@ -105,14 +105,17 @@ export class Responder {
       readonly trailers?: Fields | undefined;
     },
   ): MirrorAnswer {
-    const { status, reason, body, about, response, trailers } = message;
+    const { status, reason, body, about, response } = message;
     const { plan, url, here } = request;
+    // Trailers need chunks, and these a client of HTTP/1.1.
+    const trailers = request.httpVersion === '1.0' ? undefined : message.trailers;
     let fields = relocated(message.fields, { bases: plan.origin.bases, asked: url, here });
     fields = policy.withVia(fields, response?.httpVersion ?? '1.1', 'larder');
     fields = policy.withCacheStatus(fields, { cache: 'Larder', ...about.member });
     fields = [...without(fields, 'x-cache'), ['X-Cache', about.outcome]];
-    // Trailers need chunks, and these no length.
     const size = trailers ? undefined : body?.size;
+    const isChunked = body !== undefined && size === undefined && request.httpVersion !== '1.0';
+    if (!isChunked) fields = without(fields, 'trailer');
     if (body) fields = [...without(fields, 'content-length'), ...(size === undefined ? [] : [['Content-Length', String(size)] as const])];
     else if (EMPTY.has(status) && status !== 304) fields = without(fields, 'content-length');
     else if (status === 416) fields = [...without(fields, 'content-length'), ['Content-Length', '0']];
@@ -124,7 +127,7 @@ export class Responder {
       outcome: about.outcome,
       ...(body ? { body } : {}),
       ...(detail === undefined ? {} : { detail }),
-      ...(body && size === undefined ? { trailers: () => trailers ?? pairsOf(response?.trailers() ?? []) } : {}),
+      ...(isChunked ? { trailers: () => trailers ?? pairsOf(response?.trailers() ?? []) } : {}),
     };
   }
 }

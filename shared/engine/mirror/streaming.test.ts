@@ -111,6 +111,21 @@ describe('messages through a mirror', () => {
     });
   });
 
+  it('§3.3, RFC 9112 §8: a body that ends with its connection is whole only if that was closed in order', async () => {
+    stage.origin.on('/base/a', (request) => {
+      request.socket.write('HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nConnection: close\r\n\r\nfour');
+      setTimeout(() => request.socket.resetAndDestroy(), 50);
+    });
+    expect((await stage.get('/a')).complete).toBe(false);
+    await stage.idle();
+    speaks('/a', 'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nConnection: close\r\n\r\nfour and more');
+    for (const outcome of ['miss', 'hit']) {
+      const got = await stage.get('/a');
+      expect([got.complete, String(got.body), got.headers['x-cache']]).toEqual([true, 'four and more', outcome]);
+      await stage.idle();
+    }
+  });
+
   describe('§2 and RFC 9110 §9: other methods', () => {
     it('are streamed on with their body, and never kept', async () => {
       const body = bytes(400_000);
@@ -198,6 +213,17 @@ describe('messages through a mirror', () => {
         expect(text).toMatch(/4\r\nbody\r\n0\r\nX-Sum: 42\r\n\r\n$/);
         await stage.idle();
       }
+      const old = await stage.house.raw('GET /mirror/m/a HTTP/1.0\r\nHost: localhost\r\n\r\n');
+      expect(old).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nbody$/);
+    });
+
+    it('trailers that are announced where there are no chunks to carry them are not announced on', async () => {
+      const fields = `HTTP/1.1 200 OK\r\nDate: ${new Date(stage.clock.now()).toUTCString()}\r\nCache-Control: max-age=60\r\nTrailer: X-Sum\r\n`;
+      speaks('/a', `${fields}Content-Length: 4\r\n\r\nbody`);
+      speaks('/b', `${fields}Content-Length: 4\r\n\r\n`);
+      for (const method of ['GET', 'HEAD', 'GET'])
+        expect(await stage.get('/a', {}, { method })).toMatchObject({ status: 200, headers: { 'content-length': '4' } });
+      expect(await stage.get('/b', {}, { method: 'HEAD' })).toMatchObject({ status: 200, headers: { 'content-length': '4' } });
     });
 
     it('RFC 9110 §7.6.1, §7.6.3: fields of the connection stay, Via is added, the rest goes on as it is', async () => {
