@@ -28,6 +28,9 @@ test.each([
   ['503', { status: 503 }],
   ['a hang-up', { hangUp: true }],
   ['silence', { stallHeaders: true }],
+  ['a part that nobody asked for', { status: 206, headers: { 'content-range': 'bytes 0-2/3' }, body: 'par' }],
+  ['304 to no condition', { status: 304 }],
+  ['416 to no range', { status: 416 }],
 ])('the next mirror is asked after %s', async (_what, behaviour) => {
   one.on('/a', behaviour);
   two.on('/a', { body: 'yes' });
@@ -54,6 +57,17 @@ test('the next mirror is asked when one is down, and the dead one is left alone'
   clock.advance(1001);
   expect(await text('/a')).toBe('200 back');
   expect(room.health()[0]).toEqual({ base: one.url, healthy: true, retryAt: 0 });
+});
+
+test.each([
+  [206, { range: 'bytes=0-1' }],
+  [416, { Range: 'bytes=9-' }],
+  [304, { 'if-none-match': '"x"' }],
+  [304, { 'If-Modified-Since': new Date(0).toUTCString() }],
+])('%i to what asks for it is an answer', async (status, headers) => {
+  one.on('/a', { status });
+  expect((await fetcher([one.url, two.url]).get('/a', { headers })).status).toBe(status);
+  expect(two.requests).toHaveLength(0);
 });
 
 test.each([404, 410, 401, 403, 451])('%i is an answer: no other mirror is asked', async (status) => {

@@ -41,8 +41,12 @@ function isOurs(error: LarderError): boolean {
   return ['loop', 'config', 'bad-target', 'target-refused', 'host-refused'].includes(error.code);
 }
 
-/** A status that another mirror may do better than; undefined for a real answer. */
+/**
+ * A status that another mirror may do better than; undefined for a real answer. What answers a range or a condition that nobody sent is none
+ * (RFC 9110 §15.3.7, §15.4.5, §15.5.17).
+ */
 export function statusFailure(
+  request: Pick<UpstreamRequest, 'headers'>,
   host: string,
   status: number,
   headers: Readonly<Record<string, string>>,
@@ -53,11 +57,16 @@ export function statusFailure(
     const facts = { host, status, ...(ms === undefined ? {} : { retryAfter: Math.ceil(ms / 1000) }) };
     return { error: new LarderError('upstream-busy', facts), ...(ms === undefined ? {} : { retryAfterMs: ms }) };
   }
-  if (status === 408 || status >= 500) return { error: new LarderError('upstream-failed', { host, reason: `status ${status}`, status }) };
-  if (status >= 300 && status < 400 && status !== 304)
+  if (status === 408 || status >= 500 || (status >= 300 && status < 400 && status !== 304))
     return { error: new LarderError('upstream-failed', { host, reason: `status ${status}`, status }) };
+  const asked = Object.keys(request.headers ?? {});
+  const isUnasked = status === 304 ? !asked.some(isCondition) : (status === 206 || status === 416) && !asked.some(isRange);
+  if (isUnasked) return { error: new LarderError('upstream-failed', { host, reason: `status ${status}, which nobody asked for`, status }) };
   return undefined;
 }
+
+const isCondition = (field: string): boolean => /^if-(?:none-match|modified-since)$/i.test(field);
+const isRange = (field: string): boolean => /^range$/i.test(field);
 
 /** Reads and methods that were never sent may go on to the next mirror; an upload that was begun cannot be repeated. */
 export function mayAskNext(request: UpstreamRequest, miss: Miss): boolean {

@@ -77,7 +77,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const began = now();
     try {
       const answer = await hops.follow(request, homes(request.origin), candidate.url);
-      const failed = request.single ? undefined : statusFailure(candidate.url.host, answer.status, answer.headers, now());
+      const failed = request.single ? undefined : statusFailure(request, candidate.url.host, answer.status, answer.headers, now());
       if (failed) {
         discard(answer);
         turn?.failed({ hard: false, ...failed });
