@@ -25,6 +25,12 @@ const OURS = [
   'x-forwarded-prefix',
   'x-forwarded-port',
   'x-real-ip',
+  // With these some servers do something else than what was asked, and judged, here.
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
 ];
 /** Where clients put credentials. */
 const CREDENTIALS = ['authorization', 'npm-otp', 'x-npm-token'];

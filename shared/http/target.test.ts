@@ -42,6 +42,10 @@ test.each([
   '/@a%2f..',
   '/..%2fx',
   '/a/..?x=1',
+  '/a/..;/b',
+  '/a/..;x=1/b',
+  '/a/%2e%2e%3b/b',
+  '/a/.;',
 ])('%j climbs, and is nothing here', (raw) => {
   expect(refusalOf(raw)).toBe('target-climbs');
 });

@@ -40,8 +40,9 @@ export function cleanTarget(raw: string, dotted = false): string {
   const queryAt = raw.indexOf('?');
   const path = (queryAt < 0 ? raw : raw.slice(0, queryAt)).replace(dotted ? /\/(?:\.?\/)+/g : /\/{2,}/g, '/');
   if (path.includes('#')) throw bad('it has a fragment');
-  // Dot segments, also escaped ones, never belong to a package: refused instead of resolved. To a client it is a name that does not exist.
-  for (const segment of path.split(/\/|%2f/i)) if (/^(?:\.|%2e){1,2}$/i.test(segment)) throw new LarderError('target-climbs');
+  // Dot segments, also escaped ones and those with parameters (which some servers drop), never belong to a package: refused instead of
+  // resolved. To a client it is a name that does not exist.
+  for (const segment of path.split(/\/|%2f/i)) if (/^(?:\.|%2e){1,2}(?:;|%3b|$)/i.test(segment)) throw new LarderError('target-climbs');
   return queryAt < 0 ? path : path + raw.slice(queryAt);
 }
 

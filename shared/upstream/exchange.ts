@@ -78,6 +78,7 @@ export async function exchange(asked: Exchange): Promise<Answer> {
     made.once('proxyConnect', ({ statusCode }: { statusCode: number }) => {
       if (statusCode !== 200) stop(new LarderError('upstream-unreachable', { host: url.host, reason: `the proxy answered ${statusCode}` }));
     });
+    onInterim(made, url.host, stop);
     onConnected(made, () => {
       stage = 'sent';
       clearTimeout(timer);
@@ -142,6 +143,23 @@ export function onConnected(request: ClientRequest, connected: () => void): void
     if (socket.encrypted && (socket.connecting || socket.secureConnecting)) socket.once('secureConnect', connected);
     else if (socket.connecting) socket.once('connect', connected);
     else connected();
+  });
+}
+
+/** Interim answers (1xx) to one request; who sends more goes on for ever. */
+const MOST_INTERIM = 100;
+
+/** Stops a request whose answer never comes for interim ones (RFC 9110 §15.2). @param tell is told of each */
+export function onInterim(
+  request: ClientRequest,
+  host: string,
+  stop: (error: LarderError) => void,
+  tell?: (status: number, rawHeaders: string[]) => void,
+): void {
+  let count = 0;
+  request.on('information', ({ statusCode, rawHeaders }: { statusCode: number; rawHeaders: string[] }) => {
+    if (++count <= MOST_INTERIM) return tell?.(statusCode, rawHeaders);
+    if (count === MOST_INTERIM + 1) stop(new LarderError('upstream-failed', { host, reason: `more than ${MOST_INTERIM} interim answers` }));
   });
 }
 

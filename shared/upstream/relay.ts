@@ -9,7 +9,7 @@ import { LarderError } from '../errors';
 import { portOf, type AddressCheck } from './address';
 import type { Agents } from './agents';
 import { UpstreamBody, type IdleWatch } from './body';
-import { ExchangeError, failure, onConnected } from './exchange';
+import { ExchangeError, failure, onConnected, onInterim } from './exchange';
 import type { Health, Turn } from './health';
 import { SAFE } from './hops';
 import { candidatesFor, homeOf, type Candidate, type Home } from './mirrors';
@@ -159,9 +159,7 @@ async function exchangeRaw({ config, agents, watch }: RelayOptions, asking: Aski
       });
       made.on('error', (error) => reject(trouble === undefined ? error : (trouble as Error)));
       made.once('response', resolve);
-      made.on('information', ({ statusCode, rawHeaders }: { statusCode: number; rawHeaders: string[] }) =>
-        request.onInformation?.(statusCode, rawHeaders),
-      );
+      onInterim(made, url.host, stop, (status, raw) => request.onInformation?.(status, raw));
       // Set now: given at once, an Expect would make Node write the head before the agent has set the path.
       for (const [name, values] of fields.values()) made.setHeader(name, values.length === 1 ? (values[0] as string) : values);
       if (!body) return void made.end();

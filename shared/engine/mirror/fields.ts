@@ -23,21 +23,15 @@ export function without(fields: Fields, ...names: string[]): Fields {
 }
 
 /** About the client's way to this cache, which is not the origin's business. */
-const ABOUT_US = [
-  'host',
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-forwarded-prefix',
-  'x-forwarded-port',
-  'x-real-ip',
-];
+const ABOUT_US = /^(?:host|forwarded|x-(?:forwarded-.*|real-ip|host|original-host))$/;
+/** With which some origins answer for another URL or method than the one that was asked for: what came of it would be kept under the wrong one. */
+const INSTEAD = /^x-(?:original-url|rewrite-url|original-uri|http-method(?:-override)?|method-override)$/;
 const CREDENTIALS = ['authorization', 'cookie', 'cookie2'];
 
 /** What is sent on of fields that may be forwarded at all. @param strips whether the client's credentials stay here */
 export function forOrigin(fields: Fields, strips: boolean): Fields {
-  return without(fields, ...ABOUT_US, ...(strips ? CREDENTIALS : []));
+  const sent = fields.filter(([name]) => !ABOUT_US.test(name.toLowerCase()) && !INSTEAD.test(name.toLowerCase()));
+  return strips ? without(sent, ...CREDENTIALS) : sent;
 }
 
 /** Fields with which a request is about more than the resource as it is: such a one waits for nobody's answer. */

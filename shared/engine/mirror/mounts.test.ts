@@ -31,8 +31,27 @@ describe('a mirror', () => {
 
     it('nothing climbs out of the base', async () => {
       const stage = await open();
-      for (const path of ['/../secret', '/%2e%2e/secret', '/a/..%2f..%2fsecret']) expect((await stage.get(path)).status).toBe(404);
+      for (const path of ['/../secret', '/%2e%2e/secret', '/a/..%2f..%2fsecret', '/..;/secret'])
+        expect((await stage.get(path)).status).toBe(404);
       expect(stage.origin.requests).toHaveLength(0);
+    });
+
+    it('nobody has an answer kept that is for another address or method than the one he asked for', async () => {
+      const stage = await open();
+      stage.says('/a', { 'Cache-Control': 'max-age=60' });
+      const sly = {
+        'x-original-url': '/admin',
+        'x-rewrite-url': '/admin',
+        'x-http-method-override': 'DELETE',
+        'x-forwarded-host': 'evil.example',
+        'x-forwarded-scheme': 'http',
+        'x-host': 'evil.example',
+        forwarded: 'host=evil.example',
+      };
+      await stage.get('/a', { ...sly, 'x-other': 'goes along' });
+      const sent = stage.asked('/a')[0]?.headers ?? {};
+      expect(Object.keys(sly).filter((name) => name in sent)).toEqual([]);
+      expect([sent['x-other'], sent.host]).toEqual(['goes along', `127.0.0.1:${stage.origin.port}`]);
     });
 
     it('what is below no name is nobody’s', async () => {
