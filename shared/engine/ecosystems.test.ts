@@ -180,7 +180,7 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
     const body = bytes(size);
 
     judged(row, 'wrong bytes: never complete, nothing kept', async () => {
-      const house = await open();
+      const house = await open({ env: { PIN_WAIT: '20s' } });
       row.offer(upstream, { body, file: { body: flipped(body) } });
       expectRefused(await house.get(row.file));
       await until('the download is over', () => filesBelow(join(house.cacheDir, 'spool')).length === 0);
