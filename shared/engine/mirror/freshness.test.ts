@@ -283,5 +283,15 @@ describe('a mirror keeps and reuses responses', () => {
       for (const language of ['de', 'fr']) await stage.get('/a', { 'accept-language': language });
       expect(stage.asked('/a').length - before).toBe(2);
     });
+
+    it('also what had just come, and is being kept at that moment', async () => {
+      for (let nth = 0; nth < 10; nth++) {
+        stage.says(`/${nth}`, { 'Cache-Control': 'max-age=600', Vary: 'Foo' }, 'old');
+        for (const foo of ['1', '2']) await stage.get(`/${nth}`, { foo });
+        await stage.get(`/${nth}`, {}, { method: 'DELETE' });
+        stage.says(`/${nth}`, { 'Cache-Control': 'max-age=600', Vary: 'Foo' }, 'new');
+        for (const foo of ['1', '2']) expect(String((await stage.get(`/${nth}`, { foo })).body)).toBe('new');
+      }
+    });
   });
 });

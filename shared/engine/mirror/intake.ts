@@ -67,6 +67,11 @@ export class Intake {
     return this.complete;
   }
 
+  /** Nothing more will come of it. */
+  get isOver(): boolean {
+    return this.complete || this.failure !== undefined;
+  }
+
   /** It is not to be kept or shared any more: the URL was changed meanwhile. */
   doom(): void {
     this.doomed = true;

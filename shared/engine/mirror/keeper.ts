@@ -153,14 +153,16 @@ export class Keeper {
     return undefined;
   }
 
-  /** What is arriving of a URL was made before it changed: it is not kept. */
-  doom(key: string): void {
-    for (const { intake } of this.arriving.get(key) ?? []) intake.doom();
+  /** What is arriving of a URL was made before it changed: it is not kept. Resolves when what had come already, and is just being kept, is to be found. */
+  async doom(key: string): Promise<void> {
+    const all = [...(this.arriving.get(key) ?? [])];
+    for (const { intake } of all) intake.doom();
     if (this.writtenAt.size >= MOST_WRITTEN) {
       this.writtenAt.clear();
       this.forgotten = this.writes;
     }
     this.writtenAt.set(key, ++this.writes);
+    await Promise.all(all.filter(({ intake }) => intake.isOver).map(({ intake }) => intake.settled));
   }
 
   async close(): Promise<void> {

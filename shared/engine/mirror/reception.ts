@@ -229,7 +229,7 @@ export class Reception {
       if (path !== undefined) keys.add(planTarget(module, cache, origin, 'GET', path).key);
     }
     for (const key of keys) {
-      this.keeper.doom(key);
+      await this.keeper.doom(key);
       await this.shelf.invalidate(key).catch((error: unknown) => this.rooms.log.warn('not-storing', { key, reason: String(error) }));
     }
   }
