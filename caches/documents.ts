@@ -96,8 +96,8 @@ export interface DocumentRoute extends RouteBase {
   readonly vary?: string;
   /**
    * What the clients of this protocol understand where the upstream has no such document (404, 410): answered with 200, remembered like any
-   * 404. That the upstream cannot be asked is never that, unless it is `kept`: then it is stored as if the upstream had sent it, and served
-   * stale too, because it takes nothing from clients when it is outdated.
+   * 404. That the upstream cannot be asked is never that. `kept`: where nothing else is held it is stored as if the upstream had sent it, for
+   * as long as any 404 is remembered, and served stale too, because it takes nothing from clients when it is outdated.
    */
   readonly absent?: Rendered & { readonly kept?: true };
   /** It comes page by page, in a form that depends on the upstream; an empty one is an `absent` one. What is stored are the rows of all pages. */

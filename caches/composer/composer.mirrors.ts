@@ -31,8 +31,8 @@ export const plainMirrors: PlainMirrors = {
       kind: 'document',
       ttlSeconds: 120,
       ofOrigin: true,
-      target: new RegExp(`^(?<raw>/packages\\.json)${QUERY}$`),
-      examples: ['/packages.json', '/packages.json?x=1'],
+      target: new RegExp(`^(?<raw>(?:/${NO_DOTS}${CHARACTER}+)*/packages\\.json)${QUERY}$`),
+      examples: ['/packages.json', '/satis/packages.json?x=1'],
       path,
     },
     {

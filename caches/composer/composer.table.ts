@@ -7,6 +7,12 @@ import { rootDocument } from './root-document';
 import { exactly, FILE_AT_HOST, PACKAGE, plain, STAGE } from './target-patterns';
 import { versionsDocument } from './versions-document';
 
+/**
+ * What clients take from it that there is no such package, or that it has no branches: nothing, as from a 404. Both are usual: names that only
+ * others provide, packages of another repository, `~dev` of what has only releases. So it is kept, and an outage does not make failures of them.
+ */
+const NOTHING: DocumentRoute['absent'] = { contentType: 'application/json', body: Buffer.from('{"packages":[]}'), kept: true };
+
 const ROOT_TTL_SECONDS = 600;
 const VERSIONS_TTL_SECONDS = 60;
 
@@ -33,6 +39,7 @@ const documents: readonly DocumentRoute[] = [
     codec: versionsDocument,
     variant,
     dated: true,
+    absent: NOTHING,
     target: exactly(`/p2/${PACKAGE}${STAGE}\\.json`),
     examples: ['/p2/monolog/monolog.json', '/p2/Monolog/monolog~dev.json', '/p2/a.b/c-d%7edev.json?x=1'],
     path: (params) => documentPath(packageName(params), params['dev'] !== undefined),

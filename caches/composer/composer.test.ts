@@ -197,8 +197,20 @@ describe('the root document', () => {
     });
   });
 
+  it('of a repository that has nothing yet, or the old places beside the new one, is good', () => {
+    expect(render({ packages: [] })).toMatchObject({ packages: [] });
+    expect(render({ packages: {} })).toMatchObject({ packages: [] });
+    const both = { ...METADATA, packages: [], includes: { 'include/all.json': {} }, 'providers-url': '/p/%package%$%hash%.json' };
+    expect(Object.keys(render(both))).toEqual(['packages', 'metadata-url', 'mirrors']);
+  });
+
   it.each<[string, object]>([
-    ['Composer 1 only', { 'providers-url': '/p/%package%$%hash%.json' }],
+    ['Composer 1 only', { packages: [], 'providers-url': '/p/%package%$%hash%.json', 'provider-includes': {} }],
+    [
+      'packages of which the rest is elsewhere',
+      { packages: { 'a/b': { '1.0': { version: '1.0' } } }, includes: { 'include/all.json': {} } },
+    ],
+    ['a page that is none', { hello: 'world' }],
     ['versions that are elsewhere', { 'metadata-url': '/files/p2/%package%.json' }],
     ['packages that are none', { packages: 'many', ...METADATA }],
   ])('of %s is one error', (_what, body) => {

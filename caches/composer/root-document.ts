@@ -13,6 +13,8 @@ const JSON_TYPE = 'application/json';
 const VERSIONS = '/p2/%package%.json';
 const MIRROR = '/dists/%package%/%version%/%reference%.%type%';
 const KEYS = new Names('packages', 'metadata-url', 'security-advisories', 'filter', ...SERVICES.map(({ key }) => key));
+/** Where repositories that Composer 1 understands have their packages, or the rest of them; who has a metadata-url has everything there. */
+const OLD_PLACES = new Names('includes', 'provider-includes', 'providers', 'providers-url', 'providers-lazy-url');
 /** Said of the repository, without any address: copied as it stands. */
 const COPIED = new Names(
   'available-packages',
@@ -64,7 +66,7 @@ export const rootDocument: DocumentCodec = {
 
 const known = new WeakMap<Buffer, Root & { readonly home: string }>();
 
-/** @throws DocumentError also if it is of a repository that only Composer 1 understands, or whose versions are elsewhere */
+/** @throws DocumentError also if it is of version 1 of the protocol, or its versions are elsewhere */
 function readRoot(body: Buffer, home: string): Root {
   const held = known.get(body);
   if (held?.home === home) return held;
@@ -72,9 +74,11 @@ function readRoot(body: Buffer, home: string): Root {
   const found = new Map<string, Span>();
   const copied: Span[] = [];
   let isFinite = false;
+  let oldPlace: string | undefined;
   for (const top = json.members(json.root); top.next();) {
     const key = top.among(KEYS);
     if (key !== undefined) found.set(key, top.span);
+    oldPlace ??= top.among(OLD_PLACES);
     const copy = top.among(COPIED);
     if (copy === undefined) continue;
     copied.push({ start: top.keyStart, end: top.end });
@@ -83,8 +87,11 @@ function readRoot(body: Buffer, home: string): Root {
   const packages = found.get('packages');
   const releases = packages ? readReleases(json, packages, false) : [];
   const hasVersions = hasVersionsBelow(json.text(found.get('metadata-url')), home);
-  if (!hasVersions && releases.length === 0)
-    throw new DocumentError('it has neither a metadata-url nor packages; Composer 1 is not spoken here');
+  if (!hasVersions && oldPlace !== undefined)
+    throw new DocumentError(
+      `it has ${oldPlace} and no metadata-url: that is version 1 of the protocol, which is not spoken here. Have the repository publish a metadata-url, or name it to clients directly`,
+    );
+  if (!hasVersions && !packages) throw new DocumentError('it has neither a metadata-url nor packages');
   const root = {
     json,
     hasVersions,

@@ -2,6 +2,7 @@
 import type { Module } from '../../caches/module';
 import type { Config } from './config';
 import type { ConfigInput } from './load';
+import { mirrorNames } from './mirror-settings';
 import { namedUpstreams } from './setting-names';
 import { printable, variableName } from './setting-reader';
 import type { Setting, SettingName } from './settings';
@@ -19,14 +20,15 @@ export interface EffectiveSetting {
 export function effectiveSettings(input: ConfigInput, config: Config): EffectiveSetting[] {
   const sources = openSources(input.env, input.envFile);
   const computed = computedDefaults(config, input.modules);
-  return SETTING_NAMES.flatMap((name) => instances(name, config, input.modules, (cache) => namedUpstreams(sources, cache))).map(
-    ({ name, variable }) => {
-      const { secret, fallback } = SETTINGS[name] as Setting<unknown>;
-      const found = lookUp(sources, variable);
-      if (!found) return { name: variable, value: computed[variable] ?? fallback, from: 'default' };
-      return { name: variable, value: secret ? '(hidden)' : printable(found.raw), from: found.from };
-    },
-  );
+  const plainMirrors = mirrorNames(sources);
+  return SETTING_NAMES.flatMap((name) =>
+    instances(name, config, input.modules, (cache) => (name.includes('<N>') ? plainMirrors : namedUpstreams(sources, cache))),
+  ).map(({ name, variable }) => {
+    const { secret, fallback } = SETTINGS[name] as Setting<unknown>;
+    const found = lookUp(sources, variable);
+    if (!found) return { name: variable, value: computed[variable] ?? fallback, from: 'default' };
+    return { name: variable, value: secret ? '(hidden)' : printable(found.raw), from: found.from };
+  });
 }
 
 function instances(
@@ -35,10 +37,10 @@ function instances(
   modules: readonly Module[],
   named: (cache: string) => readonly string[],
 ): { name: SettingName; variable: string }[] {
-  if (!/<c>/i.test(name)) return [{ name, variable: name }];
+  if (!/<(?:c|n)>/i.test(name)) return [{ name, variable: name }];
   const having = config.caches.filter((cache) => modules.some((module) => module.name === cache.name && isSettingOf(name, module)));
   return having.flatMap((cache) => {
-    if (!name.includes('<name>')) return [{ name, variable: variableName(name, cache.name) }];
+    if (!/<(?:name|N)>/.test(name)) return [{ name, variable: variableName(name, cache.name) }];
     return named(cache.name).map((origin) => ({ name, variable: variableName(name, cache.name, origin) }));
   });
 }

@@ -24,7 +24,8 @@ export function envExample(modules: readonly Module[]): string {
     if (having.length === 0) continue;
     if (setting.group !== group) lines.push('', `## ${(group = setting.group)}`);
     lines.push('', ...wrap(`${setting.description}${setting.fallback ? ` Default: ${setting.fallback}.` : ''}`));
-    if (!/<c>/i.test(name)) lines.push(`#${name}=`);
+    if (name.includes('<N>')) lines.push(`#${variableName(name, '', 'CORP')}=`);
+    else if (!/<c>/i.test(name)) lines.push(`#${name}=`);
     else for (const module of having) lines.push(`#${variableName(name, module.name, 'corp')}=${exampleValue(name, module)}`);
   }
   return `${lines.join('\n')}\n`;

@@ -1,6 +1,7 @@
 /** Which names are settings of this appliance, and what a mistyped one was meant to be. */
 import type { Module } from '../../caches/module';
 import { LarderError } from '../errors';
+import { mirrorNames } from './mirror-settings';
 import { variableName } from './setting-reader';
 import { isSettingOf, SETTING_NAMES } from './settings';
 import type { Source } from './sources';
@@ -97,6 +98,10 @@ function isOfAnotherCache(variable: string, caches: readonly string[]): boolean 
 function knownNames(modules: readonly Module[], sources: readonly Source[]): Set<string> {
   const names = new Set<string>();
   for (const name of SETTING_NAMES) {
+    if (name.includes('<N>')) {
+      for (const mirror of mirrorNames(sources)) names.add(variableName(name, '', mirror));
+      continue;
+    }
     if (name.includes('<name>')) {
       // Those of UPSTREAM_ are recognised by their form, the others only if there is such an upstream.
       const having = name.startsWith('UPSTREAM_') ? [] : modules.filter((module) => isSettingOf(name, module));

@@ -8,7 +8,7 @@ import type { Source } from './sources';
 export class SettingReader {
   constructor(readonly sources: readonly Source[]) {}
 
-  /** The value of a setting; `cache` and `origin` fill <c> (and <C>) and <name>. @throws LarderError config */
+  /** The value of a setting; `cache` and `origin` fill <c> (and <C>) and <name> (or <N>). @throws LarderError config */
   read<N extends SettingName>(name: N, cache = '', origin = ''): SettingValue<N> | undefined {
     const variable = variableName(name, cache, origin);
     const found = lookUp(this.sources, variable);
@@ -31,7 +31,7 @@ export class SettingReader {
 
 /** A setting's name with its cache and upstream filled in: `UPSTREAM_<c>_<name>` → `UPSTREAM_npm_corp`, `<C>_HOSTS` → `NPM_HOSTS`. */
 export function variableName(name: SettingName, cache: string, origin = ''): string {
-  return name.replace('<c>', cache).replace('<C>', cache.toUpperCase()).replace('<name>', origin);
+  return name.replace('<c>', cache).replace('<C>', cache.toUpperCase()).replace('<name>', origin).replace('<N>', origin);
 }
 
 /** A value as an error line may show it: one line, no credentials of a URL, not endless. */

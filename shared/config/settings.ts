@@ -1,8 +1,9 @@
 /**
  * The table of all settings: it drives parsing, `.env.example`, `make config` and docs/operating.md. In names, <c> stands
- * for a cache, <C> for a cache in capitals, and <name> for an upstream of it that the operator names.
+ * for a cache, <C> for a cache in capitals, <name> for an upstream of it that the operator names, and <N> for a mirror of a plain host.
  */
 import type { Module } from '../../caches/module';
+import { MIRROR_SETTINGS } from './mirror-settings';
 import * as kinds from './value-kinds';
 import type { Kind } from './value-kinds';
 
@@ -16,7 +17,17 @@ export interface Setting<T> {
   readonly secret?: true;
   /** Only caches whose module, or one of its routes, has this part have the setting; `mirrored`: those with such a route; `redirects`: those without, which follow redirects. */
   readonly needs?:
-    'archive' | 'machineSources' | 'foreign' | 'pages' | 'pointer' | 'subjects' | 'mirrored' | 'redirects' | 'distUrls' | 'pinnedBy';
+    | 'archive'
+    | 'machineSources'
+    | 'foreign'
+    | 'pages'
+    | 'pointer'
+    | 'subjects'
+    | 'mirrored'
+    | 'redirects'
+    | 'distUrls'
+    | 'pinnedBy'
+    | 'plainMirrors';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -152,6 +163,7 @@ export const SETTINGS = {
     ),
     needs: 'redirects',
   },
+  ...MIRROR_SETTINGS,
   UPSTREAM_PROXY: setting(
     'Upstreams',
     kinds.proxy,

@@ -78,6 +78,16 @@ export const duration: Kind<number> = {
   },
 };
 
+/** Seconds, in nginx's units: months and years too. */
+export const nginxTime: Kind<number> = {
+  allowed: 'a time is a number with ms, s, m, h, d, w, M or y, e.g. 3650d',
+  parse: (raw) => {
+    const [, count, unit] = /^(\d+)([My])$/.exec(raw) ?? [];
+    if (count !== undefined) return Number(count) * (unit === 'M' ? 30 : 365) * 86_400;
+    return duration.parse(raw);
+  },
+};
+
 export const text: Kind<string> = {
   allowed: 'one line of text without control characters',
   // eslint-disable-next-line no-control-regex -- refusing control characters is the point

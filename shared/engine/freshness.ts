@@ -23,6 +23,11 @@ export function lifetimeSeconds(route: Route, cache: CacheConfig): number {
   return cache.ttlSeconds ?? ('ttlSeconds' in route ? route.ttlSeconds : 0);
 }
 
+/** Freshness lifetime of a held document, in seconds: that there is none is remembered as long as any absence (NEGATIVE_TTL). */
+export function heldLifetimeSeconds({ absent }: Entry, route: Route, cache: CacheConfig, config: Config): number {
+  return absent ? config.negativeTtlSeconds : lifetimeSeconds(route, cache);
+}
+
 /** @param nowMs ms since the epoch */
 export function judge(entry: Entry | undefined, route: Route, cache: CacheConfig, config: Config, nowMs: number): Verdict {
   if (!entry) return { do: 'fetch' };
@@ -31,10 +36,11 @@ export function judge(entry: Entry | undefined, route: Route, cache: CacheConfig
   // A successful write through us made it stale: the writer expects to see it.
   if (entry.stale) return { do: 'revalidate', patient: true };
   const ageSeconds = (nowMs - entry.checkedAt) / 1000;
-  const lifetime = lifetimeSeconds(route, cache);
+  const lifetime = heldLifetimeSeconds(entry, route, cache, config);
   // A clock that went backwards makes ages negative: then nothing is known, so ask.
   if (ageSeconds >= 0 && ageSeconds < lifetime) return { do: 'serve' };
-  if (ageSeconds >= 0 && ageSeconds < 2 * lifetime) return { do: 'serve-and-revalidate' };
+  // Whoever waits for something new to appear is not told once more that there is nothing.
+  if (ageSeconds >= 0 && ageSeconds < 2 * lifetime && !entry.absent) return { do: 'serve-and-revalidate' };
   return { do: 'revalidate', patient: false };
 }
 

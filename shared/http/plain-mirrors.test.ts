@@ -1,5 +1,7 @@
 /** Mirrors of plain hosts under the settings of Velocita's proxy, and what its plugin asks for. */
 import { modules } from '../../caches/index';
+import { effectiveSettings } from '../config/effective';
+import { envExample } from '../config/env-example';
 import { loadConfig } from '../config/load';
 import { testClock, type TestClock } from '../testing/clock';
 import { openHouse, type LocalHouse } from '../testing/house';
@@ -87,6 +89,7 @@ it.each([
     `Basic ${Buffer.from('jane:sesame-sesame').toString('base64')}`,
   ],
   ['bearer', { MIRROR_CODELOAD_AUTH_TYPE: 'bearer', MIRROR_CODELOAD_AUTH_PASSWORD: 'sesame-sesame' }, 'Bearer sesame-sesame'],
+  ['github', { MIRROR_CODELOAD_AUTH_TYPE: 'github', MIRROR_CODELOAD_AUTH_TOKEN: 'sesame-sesame' }, 'Bearer sesame-sesame'],
 ])('send their own credentials (%s) to their host alone, and tell nobody', async (_type, env, authorization) => {
   await open(env);
   files.on('/private.json', { status: 302, headers: { location: `${repository.url}/elsewhere` } }).on('/x.json', { body: '{}' });
@@ -103,6 +106,24 @@ describe('settings', () => {
   const load = (env: Record<string, string>): ReturnType<typeof loadConfig> =>
     loadConfig({ env: { HOME: '/nowhere', CACHES: 'composer', ...env }, envFile: '/dev/null', modules });
   const URL_SET = { MIRROR_A_URL: 'https://a.example' };
+
+  it('are explained in .env.example, and shown by make config without what is secret', async () => {
+    await open();
+    const example = envExample(modules);
+    for (const part of ['URL', 'TYPE', 'CACHE_EXPIRY', 'CACHE_SIZE', 'PACKAGES_JSON_EXPIRY', 'AUTH_TYPE', 'AUTH_USERNAME', 'AUTH_PASSWORD'])
+      expect(example).toMatch(new RegExp(`\n#MIRROR_CORP_${part}=\n`));
+    const input = {
+      env: { HOME: '/nowhere', CACHES: 'composer', ...URL_SET, MIRROR_A_AUTH_TOKEN: 'sesame' },
+      envFile: '/dev/null',
+      modules,
+    };
+    const shown = effectiveSettings(input, loadConfig(input)).filter(({ name }) => name.startsWith('MIRROR_'));
+    expect(shown).toContainEqual({ name: 'MIRROR_A_URL', value: 'https://a.example', from: 'environment' });
+    expect(shown).toContainEqual({ name: 'MIRROR_A_AUTH_TOKEN', value: '(hidden)', from: 'environment' });
+    expect(JSON.stringify(shown)).not.toContain('sesame');
+    const other = { ...input, env: { ...input.env, CACHES: 'npm' } };
+    expect(effectiveSettings(other, loadConfig(other)).filter(({ name }) => name.startsWith('MIRROR_'))).toEqual([]);
+  });
 
   it('sizes of mirrors are a size of the cache, unless it has one', async () => {
     await open();
@@ -122,6 +143,8 @@ describe('settings', () => {
     ['MIRROR_A_PACKAGES_JSON_EXPIRY', { ...URL_SET, MIRROR_A_PACKAGES_JSON_EXPIRY: '2 minutes' }],
     ['MIRROR_A_AUTH_USERNAME', { ...URL_SET, MIRROR_A_AUTH_USERNAME: 'jane' }],
     ['MIRROR_A_AUTH_PASSWORD', { ...URL_SET, MIRROR_A_AUTH_PASSWORD: 'sesame' }],
+    ['MIRROR_A_AUTH_TYPE', { ...URL_SET, MIRROR_A_AUTH_TYPE: 'github' }],
+    ['MIRROR_A_CACHE_SIZES', { ...URL_SET, MIRROR_A_CACHE_SIZES: '2g' }],
   ])('a wrong %s stops the start with its name, and no secret', async (name, env) => {
     await open();
     let said = '';

@@ -33,6 +33,8 @@ export interface EntryFacts {
   readonly revisedAt?: number;
   /** When the upstream last confirmed them, ms since the epoch. */
   readonly checkedAt: number;
+  /** Documents: the upstream had none; these bytes stand for that. */
+  readonly absent?: true;
   /** Marked stale by a write through us: revalidate before the next answer. */
   readonly stale?: boolean;
   /** What these bytes were verified against: a pin (SRI), of rosters the key that signed them (`openpgp-<fingerprint>`); absent: nothing. */

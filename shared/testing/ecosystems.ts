@@ -174,7 +174,7 @@ const composer: Ecosystem = {
   },
   failure: 'status',
   fileFailure: 'status',
-  missing: { document: 404, file: 404 },
+  missing: { document: 200, file: 404 },
   changed: 'refuse',
   isFoundByPromise: true,
   house: (...mirrors) => ({ module: 'composer', upstream: mirrors.map(({ url }) => url), env: {} }),

@@ -8,7 +8,7 @@ import type { DocumentDates } from './document-dates';
 import type { DocumentAnswer, DocumentDesk } from './document-desk';
 import { wholeOrEarly } from './early';
 import { isAbsence } from '../files/file-places';
-import { lifetimeSeconds } from '../freshness';
+import { heldLifetimeSeconds } from '../freshness';
 import { encodingTold } from '../bodies/head';
 import type { HeldBodies } from '../bodies/held-body';
 import type { Plan } from '../plan';
@@ -94,13 +94,13 @@ export class DocumentAnswers {
   private async rendered(plan: Plan, document: DocumentAnswer, rendition: Rendition, asked: Asked): Promise<Answer> {
     const { entry, outcome } = document;
     if (!document.unstored) this.rooms.store.used(entry.key);
-    const lifetime = lifetimeSeconds(plan.route, this.rooms.cache);
+    const lifetime = heldLifetimeSeconds(entry, plan.route, this.rooms.cache, this.rooms.config);
     const { vary } = plan.route as DocumentRoute;
     const about = {
       outcome,
       contentType: rendition.contentType,
       etag: rendition.etag,
-      cacheControl: `public, max-age=${lifetime}`,
+      cacheControl: `public, max-age=${Math.floor(lifetime)}`,
       vary: varyOf(vary),
       confirmedAt: entry.checkedAt,
       ...(vary === undefined ? {} : { variantOf: (accept: string | undefined) => variantOf(plan, { ...asked, accept }) }),
@@ -120,7 +120,7 @@ export class DocumentAnswers {
     const { entry } = document;
     const about = {
       outcome: document.outcome,
-      cacheControl: `public, max-age=${lifetimeSeconds(plan.route, this.rooms.cache)}`,
+      cacheControl: `public, max-age=${Math.floor(heldLifetimeSeconds(entry, plan.route, this.rooms.cache, this.rooms.config))}`,
       vary: '',
       confirmedAt: entry.checkedAt,
       etag: strongEtag(entry.integrity),

@@ -98,7 +98,7 @@ export async function fetchDocument(
   return readAndKeep(rooms, plan, last, bytes, { ...digested, integrity }, held, wanted, keeping, watcher);
 }
 
-/** That there is no such document, as a document, if the route has that kept. @throws LarderError the one that is given, if not */
+/** That there is no such document, as a document, if the route has that kept and nothing is held that it would displace. @throws LarderError the one that is given, if not */
 async function absentOr(error: LarderError, rooms: EngineRooms, plan: Plan, head: Head, ...more: KeepArguments): Promise<DocumentResult> {
   const { absent } = plan.route as DocumentRoute;
   if (absent?.kept !== true || !isAbsence(error)) throw error;
@@ -107,8 +107,10 @@ async function absentOr(error: LarderError, rooms: EngineRooms, plan: Plan, head
   const integrity = contentAddress(digested);
   const { url, base } = head;
   const said: Head = { status: 200, url, base, contentType: absent.contentType };
-  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, said, false), outcome: 'revalidated' };
-  return readAndKeep(rooms, plan, said, absent.body, { ...digested, integrity }, held, wanted, keeping, watcher);
+  if (held?.integrity === integrity) return { entry: await confirm(rooms, held, said, false, true), outcome: 'revalidated' };
+  // What is held may be needed again: a repository that is being built anew is empty for a moment.
+  if (held) throw error;
+  return readAndKeep(rooms, plan, said, absent.body, { ...digested, integrity, absent: true }, held, wanted, keeping, watcher);
 }
 
 /** The same of a document that comes in pages: it has no validators of its own, so only the same rows confirm what is held. */
@@ -132,12 +134,15 @@ async function fetchPaged(
   return readAndKeep(rooms, plan, head, rows, { ...digested, integrity }, held, wanted, keeping, watcher);
 }
 
+/** What is known of a document's bytes. */
+type Digested = Pick<NewEntry, 'integrity' | 'size' | 'chunks' | 'absent'>;
+
 async function readAndKeep(
   rooms: EngineRooms,
   plan: Plan,
   head: Head,
   bytes: Buffer,
-  digested: { integrity: string; size: number; chunks: string },
+  digested: Digested,
   held: Entry | undefined,
   wanted: Wanted | undefined,
   keeping: 'in-memory' | (() => boolean),
@@ -245,10 +250,11 @@ function conditions(held: Entry | undefined): Record<string, string> {
   };
 }
 
-async function confirm(rooms: EngineRooms, held: Entry, head: Head, stale: boolean): Promise<Entry> {
+async function confirm(rooms: EngineRooms, held: Entry, head: Head, stale: boolean, isAbsent = false): Promise<Entry> {
   const patch = {
     checkedAt: rooms.now(),
     stale,
+    ...(isAbsent ? { absent: true as const } : {}),
     ...(head.etag === undefined ? {} : { etag: head.etag }),
     ...(head.lastModified === undefined ? {} : { lastModified: head.lastModified }),
   };
@@ -260,7 +266,7 @@ async function confirm(rooms: EngineRooms, held: Entry, head: Head, stale: boole
   }
 }
 
-function entryOf(rooms: EngineRooms, head: Head, digested: { integrity: string; size: number; chunks: string }): NewEntry {
+function entryOf(rooms: EngineRooms, head: Head, digested: Digested): NewEntry {
   return {
     module: rooms.module.name,
     kind: 'document',
@@ -269,6 +275,7 @@ function entryOf(rooms: EngineRooms, head: Head, digested: { integrity: string; 
     integrity: digested.integrity,
     size: digested.size,
     chunks: digested.chunks,
+    ...(digested.absent ? { absent: true as const } : {}),
     storedAt: rooms.now(),
     checkedAt: rooms.now(),
     ...(head.contentType === undefined ? {} : { contentType: head.contentType }),
