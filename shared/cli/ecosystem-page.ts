@@ -1,5 +1,5 @@
 /** The page of one ecosystem, `docs/ecosystems/<name>.md`, made from its module's table. */
-import type { ImmutableRoute, Module, Params, Route } from '../../caches/module';
+import { mountOf, type ImmutableRoute, type Module, type Params, type Route } from '../../caches/module';
 import { keyPrefix } from '../engine/plan';
 import { Archives, settingOf } from '../http/archives';
 import { parseTarget } from '../http/target';
@@ -9,12 +9,12 @@ const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])
   [
     'immutable',
     'Files',
-    'The URL names its bytes for ever: checked against what a document promises of them, stored, then served without asking the upstream again.',
+    'The URL names its bytes for ever: checked by what the table says, stored, then served without asking the upstream again.',
   ],
   [
     'document',
     'Documents',
-    'Served without asking while fresh; for as long again served at once and confirmed in the background; after that confirmed first. Served stale while the upstream fails. Links to files lead back to the cache.',
+    'Served without asking while fresh; for as long again served at once and confirmed in the background; after that confirmed first. Served stale while the upstream fails. Rendered ones tell clients to ask for their files here.',
   ],
   [
     'roster',
@@ -35,7 +35,7 @@ const KINDS: readonly (readonly [Route['kind'], title: string, meaning: string])
   [
     'passthrough',
     'Passed on',
-    'Sent on to the upstream (of mirrors to the first) and never stored. "Credentials" marks what is refused while CLIENT_AUTH is `strip`.',
+    'Sent on to the upstream (of mirrors to the first) and never stored. "Credentials" marks what is refused unless `CLIENT_AUTH_<c>` is `forward`.',
   ],
   [
     'mirrored',
@@ -79,13 +79,15 @@ export function ecosystemPage(module: Module): string {
     '',
     ...clientLines(module, base),
     '',
-    `Configuration files to lay down on a client are in \`caches/${module.name}/client/\`.`,
+    `Configuration files to lay down on a client are in \`caches/${module.name}/client/\`; \`{base}\` in them is the address of the cache.`,
     ...archiveLines(module),
     ...ownAnswerLines(module),
   ];
   for (const [kind, title, meaning] of KINDS) {
     const routes = module.routes.filter((route) => route.kind === kind);
-    if (routes.length > 0) lines.push('', `## ${title}`, '', meaning, '', ...routeTable(kind, routes), '', ...exampleLines(module, routes));
+    if (routes.length === 0) continue;
+    const said = meaning.replaceAll('<c>', module.name);
+    lines.push('', `## ${title}`, '', said, '', ...routeTable(module, kind, routes), '', ...exampleLines(module, routes));
   }
   lines.push(...mirrorLines(module));
   return `${lines.join('\n')}\n`;
@@ -95,11 +97,12 @@ function clientLines(module: Module, base: string): string[] {
   return module.clients(base).flatMap(({ client, on, off }) => [`- ${plain(client)}: \`${on}\``, `  - take it back: \`${off}\``]);
 }
 
-function furtherOrigins({ name, archive, mounts = '' }: Module): string {
+function furtherOrigins({ name, archive, mounts }: Module): string {
   const setting = `UPSTREAM_${name}_<name>`;
-  return archive
-    ? `Their targets are those below an archive's host; \`/<name>/\` stands for the archive that \`${setting}\` names.`
-    : `Further registries (\`${setting}\`) have the same routes below \`${mounts}/<name>/\`.`;
+  if (archive) return `Their targets are those below an archive's host; \`/<name>/\` stands for the archive that \`${setting}\` names.`;
+  return mounts === undefined
+    ? `Further registries (\`${setting}\`) have the same routes below \`/<name>/\`.`
+    : `An upstream (\`${setting}\`) is below \`${mounts}/<name>/\`; one without a name (\`UPSTREAM_${name}\`) at \`/\`.`;
 }
 
 /** How clients name the archive, and what that comes to in the store: one thing, whatever it is called. */
@@ -157,19 +160,16 @@ function mirrorLines({ plainMirrors: mirrors }: Module): string[] {
   return ['', '## Plain mirrors', '', meaning, '', '| Route | What it is | Kept | Example |', '| --- | --- | --- | --- |', ...rows];
 }
 
-function routeTable(kind: Route['kind'], routes: readonly Route[]): string[] {
+function routeTable(module: Module, kind: Route['kind'], routes: readonly Route[]): string[] {
   const columns = COLUMNS[kind];
-  const rows = routes.map((route) => [route.name, plain(route.purpose), ...facts(route)]);
+  const rows = routes.map((route) => [route.name, plain(route.purpose), ...facts(route, module)]);
   return [['Route', 'What it is', ...columns], columns.concat('', '').map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
-function facts(route: Route): [string, string] {
+function facts(route: Route, { name, changed }: Module): [string, string] {
   switch (route.kind) {
     case 'immutable':
-      return [
-        judgeOf(route),
-        `${route.digest} unless a pin says otherwise${route.pointer ? `; behind a stub (${route.pointer.header}) the one in the place that it names` : ''}${route.memberOf ? '; if the upstream lacks it, it is taken out of its archive' : ''}`,
-      ];
+      return [judgeOf(route, changed === 'follow'), digestOf(route)];
     case 'document':
       return [
         duration(route.ttlSeconds),
@@ -189,7 +189,7 @@ function facts(route: Route): [string, string] {
     case 'passthrough':
       return [(route.methods ?? ['GET', 'HEAD']).join(' '), route.needsCredentials === true ? 'needed' : ''];
     case 'mirrored':
-      return ['GET HEAD; others if METHODS says so', 'what the response says'];
+      return [`GET HEAD; others with \`METHODS_${name}=all\``, `as long as the response says, else \`TTL_${name}_<name>\``];
   }
 }
 
@@ -198,7 +198,7 @@ function exampleLines(module: Module, routes: readonly Route[]): string[] {
   const lines: string[] = [];
   for (const route of routes) {
     lines.push(`- ${route.name}`);
-    for (const example of route.examples) lines.push(`  - \`${example}\`${keptAs(module, route, example)}`);
+    for (const example of new Set(route.examples)) lines.push(`  - \`${inMount(module)}${example}\`${keptAs(module, route, example)}`);
   }
   return ['Examples:', '', ...lines];
 }
@@ -208,7 +208,13 @@ function keptAs(module: Module, route: Route, example: string): string {
   const path = pathInStore(route, Object.fromEntries(groups));
   // Where the client names the host, most targets are their own path.
   if (path === undefined || (module.archive && path === example)) return '';
-  return `, kept as \`${keyPrefix(module.name, module.archive ? HOST : 'registry')}${path}\``;
+  const origin = module.archive ? HOST : module.mounts === undefined ? 'registry' : '<name>';
+  return `, kept as \`${keyPrefix(module.name, origin)}${path}\``;
+}
+
+/** Before an example of a module whose upstreams all have names. */
+function inMount(module: Module): string {
+  return module.mounts === undefined ? '' : mountOf(module, '<name>');
 }
 
 /** @returns undefined for what is kept under no path of its own */
@@ -242,10 +248,25 @@ function plain(text: string): string {
 }
 
 /** What says which bytes a file has. */
-function judgeOf({ tree, integrity, pinnedBy, listedIn, firstSeen }: ImmutableRoute): string {
+function judgeOf({ tree, integrity, pinnedBy, listedIn, firstSeen }: ImmutableRoute, isReplaced: boolean): string {
+  const follows = '; if it comes to name other bytes, those are fetched';
   if (tree) return 'its URL: the git tree that it unpacks to';
   if (integrity) return 'its URL';
-  if (pinnedBy) return `the document that names it${firstSeen ? '; where it names no digest, the first that was seen' : ''}`;
+  if (pinnedBy)
+    return `the document that names it${isReplaced ? follows : ''}${firstSeen ? '; where it names no digest, the first that was seen' : ''}`;
   if (listedIn) return 'the indexes that name it; if they come to name other bytes, those are fetched';
   return firstSeen ? 'the first digest that was seen' : 'nothing';
+}
+
+/** Which digests its bytes are known by, and what else there is to them. */
+function digestOf(route: ImmutableRoute): string {
+  const { digest, tree, integrity, pointer, memberOf, encodings = [], scattered } = route;
+  const own = tree ? 'SHA-1 of the tree' : integrity ? 'the one in its URL' : `${digest} unless a pin says otherwise`;
+  return [
+    own,
+    ...(pointer ? [`behind a stub (${pointer.header}) the one in the place that it names`] : []),
+    ...(memberOf ? ['if the upstream lacks it, it is taken out of its archive'] : []),
+    ...encodings.map(({ coding }) => `to clients that accept ${coding} another file`),
+    ...(scattered ? ['looked for at every mirror'] : []),
+  ].join('; ');
 }

@@ -38,6 +38,21 @@ test('where clients name the archive, keys have its host, and what a roster list
   expect(ecosystemPage(rest)).not.toContain('## Archives');
 });
 
+test('upstreams that all have a name are shown where clients find them, and with their own settings', () => {
+  const page = ecosystemPage({ ...example, mounts: '/mirror', routes: modules.find(({ mounts }) => mounts)?.routes ?? [] });
+  expect(page).toContain(
+    'An upstream (`UPSTREAM_example_<name>`) is below `/mirror/<name>/`; one without a name (`UPSTREAM_example`) at `/`.',
+  );
+  expect(page).toMatch(/^ {2}- `\/mirror\/<name>\/\S+`, kept as `example\|<name>\|\/\S+`$/m);
+  expect(page).toContain('others with `METHODS_example=all` | as long as the response says, else `TTL_example_<name>` |');
+});
+
+test('a file named by its git tree is judged by that', () => {
+  const tree = modules.flatMap(({ routes }) => routes.filter((route) => route.kind === 'immutable' && route.tree));
+  const page = ecosystemPage({ ...example, routes: tree });
+  expect(page.match(/\| its URL: the git tree that it unpacks to \| SHA-1 of the tree; /g)).toHaveLength(tree.length);
+});
+
 test('the README has the client lines that make start prints', () => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const lines = modules.flatMap((module) => module.clients(`http://127.0.0.1:${module.defaultPort}`));
