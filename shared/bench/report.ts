@@ -26,13 +26,20 @@ export function printHead(): void {
 
 /** Writes docs/performance.md. @param minutes how long the whole took. */
 export function writeDocument(rows: readonly Row[], minutes: number): string {
-  const missed = rows.filter((row) => row.reached === false).map((row) => row.cell);
-  writeFileSync(DOCUMENT, render(rows, describeMachine(), missed, minutes));
+  writeFileSync(DOCUMENT, render(rows, describeMachine(), minutes));
   return DOCUMENT;
 }
 
-/** The page as Markdown. */
-export function render(rows: readonly Row[], machine: readonly string[], missed: readonly string[], minutes: number): string {
+/** What came of the targets, in two sentences at most: what was not measured was not reached either. */
+export function summary(rows: readonly Row[]): string {
+  const missed = rows.filter((row) => row.reached === false).map((row) => row.cell);
+  const skipped = rows.filter((row) => row.ours === '' && row.note?.startsWith('skipped: ')).map((row) => row.cell);
+  const reached = missed.length > 0 ? `Not reached: ${missed.join('; ')}.` : 'Every target that was measured was reached.';
+  return skipped.length > 0 ? `${reached} Not measured: ${skipped.join('; ')}.` : reached;
+}
+
+/** The page as Markdown. @param minutes how long the whole took */
+export function render(rows: readonly Row[], machine: readonly string[], minutes: number): string {
   const measured = rows.filter((row) => row.ours !== '' || row.nginx !== '');
   const cells = measured.map(
     (row) =>
@@ -41,7 +48,7 @@ export function render(rows: readonly Row[], machine: readonly string[], missed:
   const notes = rows.filter((row) => row.note !== undefined).map((row) => `- ${row.cell}: ${row.note}.`);
   return `# Performance
 
-Written by \`make bench\`; do not edit. nginx runs beside Larder in the same run, as caching proxy (tarballs, .debs) or as server of the very
+Written by \`make bench\`; do not edit. nginx runs beside Larder in the same run, as caching proxy (tarballs, .debs, archives) or as server of the very
 bytes that Larder answers (packuments, simple pages) or of the archive's own files (clients).
 
 ## Machine
@@ -54,7 +61,7 @@ Ratio: above 1, Larder is better. Rates and times are medians.
 |---|---|---|---|---|---|---|
 ${cells.join('\n')}
 
-${missed.length === 0 ? 'Every target was reached.' : `Not reached: ${missed.join('; ')}.`}
+${summary(rows)}
 
 ## Other figures of the same run
 Pairs are Larder / nginx. A server that is clearly under 100 % busy was not the limit: the load generator or the loopback was.
