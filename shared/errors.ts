@@ -22,6 +22,7 @@ export const ERRORS = {
   'upstream-gone': { status: 410, level: 'info', text: '{target} is gone upstream', remedy: '' },
   'part-not-found': { status: 404, level: 'info', text: 'the document has no {part}', remedy: '' },
   'method-not-allowed': { status: 405, level: 'info', text: '{method} is not possible here', remedy: 'use {allowed}' },
+  'method-kept-back': { status: 405, level: 'info', text: '{method} is not sent on', remedy: 'use {allowed}, or set METHODS_{place}=all' },
   'connect-refused': { status: 405, level: 'info', text: 'CONNECT is not possible here', remedy: '{remedy}' },
   misdirected: {
     status: 421,

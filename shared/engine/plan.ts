@@ -64,6 +64,13 @@ function ofOrigin(route: Route, { rootTtlSeconds }: Origin): Route {
   return isOwn ? { ...route, ttlSeconds: rootTtlSeconds } : route;
 }
 
+/** That a mirror sends on what is neither GET nor HEAD (METHODS_<c>). @param what for people @throws LarderError method-kept-back */
+export function assertSentOn(what: string, { origin }: Plan, cache: CacheConfig): void {
+  if (origin.allMethods === true) return;
+  const place = origin === cache.origins[0] ? cache.name : `${cache.name}_${origin.name}`;
+  throw new LarderError('method-kept-back', { method: what, allowed: 'GET, HEAD', place });
+}
+
 /** The plan of the document that pins a file, or undefined where nothing does. */
 export function planPinningDocument(module: Module, cache: CacheConfig, plan: Plan): Plan | undefined {
   if (plan.route.kind !== 'immutable' || !plan.route.pinnedBy) return undefined;

@@ -6,7 +6,7 @@ import type { EngineRequest } from '../engine/answer';
 import { isLarderError, LarderError, type ErrorCode } from '../errors';
 
 /** After these the connection may carry an unread body or a confused client: it is closed. */
-const CLOSING: ReadonlySet<ErrorCode> = new Set(['bad-target', 'misdirected', 'client-refused', 'method-not-allowed']);
+const CLOSING: ReadonlySet<ErrorCode> = new Set(['bad-target', 'misdirected', 'client-refused', 'method-not-allowed', 'method-kept-back']);
 
 /** Characters of a reason phrase; some clients and proxies bound a status line at few KiB. */
 const LONGEST_REASON = 400;
@@ -55,7 +55,7 @@ export function refuse(req: IncomingMessage, res: ServerResponse, module: Module
   const headers = ['Content-Type', contentType, 'Content-Length', String(body.length), 'Cache-Control', 'no-store', 'X-Cache', 'error'];
   headers.push('Cache-Status', `Larder; fwd=uri-miss; detail=${error.code}`);
   const { allowed, retryAfter } = error.facts;
-  if (error.code === 'method-not-allowed' && allowed !== undefined) headers.push('Allow', String(allowed));
+  if (error.status === 405 && allowed !== undefined) headers.push('Allow', String(allowed));
   if (error.status === 503 || error.code === 'upstream-busy') headers.push('Retry-After', String(retryAfter ?? 5));
   if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer, Basic realm="Larder"');
   if (CLOSING.has(error.code) && req.method !== 'GET' && req.method !== 'HEAD') headers.push('Connection', 'close');

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { ProxyServer } from 'http-proxy';
 import type { Module } from '../../caches/module';
 import type { CacheConfig, Origin } from '../config/config';
-import { planRequest } from '../engine/plan';
+import { assertSentOn, planRequest } from '../engine/plan';
 import { ERRORS, errorCode, errorText, isLarderError, LarderError } from '../errors';
 import type { Log } from '../log/types';
 import type { Way } from '../upstream/types';
@@ -89,7 +89,7 @@ export class Upgrades {
     if (facts.via?.includes(`larder-${viaToken}`) === true) throw new LarderError('loop', { cache: cache.name });
     const { target } = destinationOf(this.rooms, facts, { ...parsed, path: parsed.raw }, trusted.has(client.remoteAddress));
     const plan = planRequest(module, cache, 'GET', target);
-    if (plan.origin.allMethods !== true) throw new LarderError('method-not-allowed', { method: 'a WebSocket', allowed: 'GET, HEAD' });
+    assertSentOn('a WebSocket', plan, cache);
     if (offline) throw new LarderError('offline-pass', { target: plan.path });
     if (this.clients.size > MOST_UPGRADES) throw new LarderError('overloaded', { what: `there are ${MOST_UPGRADES} upgrades already` });
     const leaving = new AbortController();

@@ -7,7 +7,7 @@ import { isLarderError, LarderError } from '../../errors';
 import * as policy from '../../rfc9111/cache-policy';
 import { RULES, type CacheRequest, type Rules } from '../../rfc9111/message';
 import type { HeldBodies } from '../bodies/held-body';
-import type { Plan } from '../plan';
+import { assertSentOn, type Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
 import { Asker } from './asker';
 import { fieldOf, PARTICULAR, without } from './fields';
@@ -56,7 +56,7 @@ export class MirrorDesk {
       if (policyOf(plan) === 'signed') return this.ask(request, { fwd: 'bypass', keeps: false });
       return this.read(request);
     }
-    if (plan.origin.allMethods !== true) throw new LarderError('method-not-allowed', { method, allowed: 'GET, HEAD' });
+    assertSentOn(method, plan, this.rooms.cache);
     return ownAnswer(request) ?? this.ask(request, { fwd: 'method', keeps: false });
   }
 

@@ -146,6 +146,7 @@ describe('messages through a mirror', () => {
       const closed = await openMirror({ METHODS_http_m: 'read' });
       const got = await closed.get('/a', {}, { method: 'PUT', body: 'x' });
       expect([got.status, got.headers['allow'], closed.origin.requests.length]).toEqual([405, 'GET, HEAD', 0]);
+      expect(got.body.toString()).toMatch(/use GET, HEAD, or set METHODS_http(?:_\w+)?=all/);
       await closed.close();
     });
 
