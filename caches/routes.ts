@@ -55,8 +55,8 @@ export interface ImmutableRoute extends RouteBase {
   readonly onlyWhereSaid?: true;
   /** Its documents often promise no digest: then the first that was seen counts, which the ledger keeps; another one is a digest change. */
   readonly firstSeen?: true;
-  /** Whether it must be a zip archive: of what no digest is known of, that much can be seen. */
-  isZip?(params: Params): boolean;
+  /** What its bytes must look like: of what no digest is known, that much can be seen. undefined: anything. */
+  shape?(params: Params): FileShape | undefined;
   /** Digest that the URL itself carries, as SRI. */
   integrity?(params: Params): string | undefined;
   /**
@@ -87,6 +87,12 @@ export interface ImmutableRoute extends RouteBase {
   /** The upstream may answer with a small stub whose header names the place of the bytes. */
   readonly pointer?: FilePointer;
 }
+
+/**
+ * What can be seen of bytes that nothing promises a digest of: `zip`, the end and the directory of a zip archive; `gzip`, how gzipped bytes
+ * begin (RFC 1952 §2.3.1); `line`, one line of text of at most 4,096 bytes that is no page or error of HTML or XML.
+ */
+export type FileShape = 'zip' | 'gzip' | 'line';
 
 /** How a response says that the bytes are at another place. Followed once, to the upstream's own hosts and those of BLOB_HOSTS_<c>; never sent on. */
 export interface FilePointer {

@@ -1,5 +1,5 @@
 /** Every URL of an ALICE store: manifests, folders, links and tarballs of aliBuild 1.x, blobs and actions of 2.0, RPM repositories. */
-import type { DocumentRoute, ImmutableRoute, PassthroughRoute, Route } from '../module';
+import type { DocumentRoute, FileShape, ImmutableRoute, PassthroughRoute, Route } from '../module';
 import { folders } from './folders';
 import { links, NO_FILES, tarballs } from './listing';
 import { manifest, NO_LINKS } from './manifest';
@@ -12,6 +12,9 @@ const TARBALL_TYPE = 'application/gzip';
 
 /** aliBuild looks at no status: whatever body comes is the manifest, the link or the tarball (protocol page §6.1, measured). */
 const silent = { failure: 'close-always' } as const;
+
+/** The path of a tarball. Web servers that follow links send the tarball instead, which ends aliBuild with a UnicodeDecodeError (measured). */
+const text = { contentType: 'text/plain; charset=utf-8', encoded: 'refused', shape: (): FileShape => 'line' } as const;
 
 const HASH = '94f47f0487bbee38a21ec05e3a1f0b3ece1dc614';
 const BLOB = '0c'.repeat(32);
@@ -100,6 +103,8 @@ const files: readonly ImmutableRoute[] = [
     ],
     path: (params) => storePath(params) + canonicalPath(params['file'] ?? ''),
     pinnedBy: storePath,
+    // A mirror of a store of stubs that lost their header would hand out the stubs.
+    shape: ({ file = '' }) => (/\.(?:tar\.gz|tgz)$/.test(file) ? 'gzip' : undefined),
     purl: tarballPurl,
   },
   {
@@ -108,8 +113,7 @@ const files: readonly ImmutableRoute[] = [
     purpose: 'a link in a dist folder (publishers)',
     kind: 'immutable',
     digest: 'sha256',
-    contentType: 'text/plain; charset=utf-8',
-    encoded: 'refused',
+    ...text,
     target: exactly(
       `/TARS/(?<arch>${SEGMENT})/(?<kind>dist(?:-direct|-runtime)?)/(?<package>${SEGMENT})/(?<version>${SEGMENT})/(?<file>${SEGMENT})`,
     ),
@@ -126,8 +130,7 @@ const files: readonly ImmutableRoute[] = [
     purpose: 'which tarball a version of a package is: a text with its path',
     kind: 'immutable',
     digest: 'sha256',
-    contentType: 'text/plain; charset=utf-8',
-    encoded: 'refused',
+    ...text,
     target: exactly(`/TARS/(?<arch>${SEGMENT})/(?<package>${PACKAGE})/(?<file>${SEGMENT})`),
     examples: [
       '/TARS/slc9_x86-64/libtiny/libtiny-1.0-1.slc9_x86-64.tar.gz',

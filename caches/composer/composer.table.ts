@@ -55,7 +55,7 @@ const file: Omit<ImmutableRoute, 'name' | 'purpose' | 'target' | 'examples'> = {
   elsewhere: placesOfFile,
   onlyWhereSaid: true,
   firstSeen: true,
-  isZip: ({ type }) => type === 'zip',
+  shape: ({ type }) => (type === 'zip' ? 'zip' : undefined),
   purl: (params) => purl(packageName(params), plain(params['version'] ?? '')),
 };
 

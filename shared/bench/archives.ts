@@ -53,6 +53,8 @@ export function addAliceTarball(root: string, name: string, bytes: number): Arch
   writeFileSync(path, '');
   for (let left = bytes; left > 0; left -= PIECE) {
     const piece = noise.take(Math.min(left, PIECE));
+    // As gzipped bytes begin: what does not is no tarball.
+    if (left === bytes) piece.set([0x1f, 0x8b, 8]);
     digest.update(piece);
     writeFileSync(path, piece, { flag: 'a' });
   }

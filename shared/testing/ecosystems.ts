@@ -189,7 +189,8 @@ function rootOf({ reads }: Ecosystem): string {
   return reads[0] ?? '/';
 }
 
-const TARBALL = `a-${REVISION}-1.${ARCH}.tar.gz`;
+/** Not .tar.gz, of which it would be seen that it is none. */
+const TARBALL = `a-${REVISION}-1.${ARCH}.tar`;
 const NO_STORE = STORE.replaceAll('94', 'bb');
 const alice: Ecosystem = {
   module: 'alice',
@@ -202,7 +203,7 @@ const alice: Ecosystem = {
   filePath: CONTAINER + STORE + TARBALL,
   promisePath: swiftPath(STORE),
   promise(_upstream, { body, revision = REVISION }) {
-    const names = [...new Set([REVISION, revision])].map((version) => `a-${version}-1.${ARCH}.tar.gz`);
+    const names = [...new Set([REVISION, revision])].map((version) => `a-${version}-1.${ARCH}.tar`);
     return swiftPage(
       STORE,
       names.map((name) => ({ name, body })),

@@ -244,7 +244,7 @@ function everyAnswer(route: Route, params: Params): unknown[] {
       route.listedIn?.(params),
       route.tree?.(params),
       route.elsewhere?.(params).map(({ document, target, source }) => [document, target, source?.('https://a.example/')]),
-      route.isZip?.(params),
+      route.shape?.(params),
     );
   }
   if (route.kind === 'roster') answers.push(route.signature(params), route.otherwise?.(params));

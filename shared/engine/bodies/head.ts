@@ -3,6 +3,7 @@ import type { Route } from '../../../caches/module';
 import { LarderError } from '../../errors';
 import type { UpstreamResponse } from '../../upstream/types';
 import { refuseForm } from '../files/file-form';
+import { refuseShape } from '../files/file-shape';
 import type { Plan } from '../plan';
 
 /** What the upstream said of the object. */
@@ -70,7 +71,7 @@ export function refusePage(headers: Readonly<Record<string, string>>): string | 
 
 /** Why a 200 cannot be the file that was asked for, as far as its fields tell. */
 export function refuseFile(plan: Plan, fields: Readonly<Record<string, string>>): string | undefined {
-  return refusePage(fields) ?? refuseEncoded(plan.route, fields) ?? refuseForm(plan, fields);
+  return refusePage(fields) ?? refuseEncoded(plan.route, fields) ?? refuseForm(plan, fields) ?? refuseShape(plan, fields);
 }
 
 /** Why a 200 cannot be a file of a route that takes no encoded ones. */

@@ -1,9 +1,10 @@
 /** Tarballs, links and blobs of ALICE's stores: stubs, digests, and clients that take whatever body comes for the file. */
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { aliceStage, expectClosed } from '../../testing/alice-house';
-import { ARCH, autoindexPage, CONTAINER, STORE, swiftPage, swiftPath } from '../../testing/alice-store';
+import { ARCH, autoindexPage, CONTAINER, STORE, swiftPage, swiftPath, tarball } from '../../testing/alice-store';
 import type { Got, LocalHouse } from '../../testing/house';
-import { bytes, flipped } from '../../testing/packages';
+import { flipped } from '../../testing/packages';
 import { until } from '../../testing/until';
 import { startUpstream, type Reply } from '../../testing/upstream';
 
@@ -13,7 +14,7 @@ const stage = aliceStage();
 const NAME = `libtiny-1.0-1.${ARCH}.tar.gz`;
 const TARBALL = STORE + NAME;
 const LINK = `/TARS/${ARCH}/libtiny/${NAME}`;
-const body = bytes(300_000);
+const body = tarball(300_000);
 const HEADER = 'x-amz-website-redirect-location';
 
 function blobPath(of: Buffer): string {
@@ -75,6 +76,51 @@ describe('no body but the file', () => {
     for (const target of [`/TARS/${ARCH}/store/94`, '/cas/x', '/more/welcome']) expect((await sending.get(target)).status).toBe(404);
     expect((await sending.get('/welcome', { method: 'POST' })).status).toBe(404);
     expect(stage.upstream.requests).toHaveLength(0);
+  });
+});
+
+describe('what came is not the file, although it is a 200', () => {
+  it.each<[string, string, Reply]>([
+    ['the tarball, of a web server that follows links', LINK, { body }],
+    ['a small tarball', LINK, { body: gzipSync('x') }],
+    ['the tarball, of no known length', LINK, { body, chunked: true }],
+    ['a page of HTML by another name', LINK, { body: '<html>log in</html>', headers: { 'content-type': 'text/plain' } }],
+    ["S3's error", LINK, { body: '<Error><Code>SlowDown</Code></Error>', headers: { 'content-type': 'application/xml' } }],
+    ['two lines', LINK, { body: 'a\nb\n' }],
+    ['nothing', LINK, { body: '' }],
+    ['a link of another encoding', LINK, { body: Buffer.from([0xe9, 0x2f, 0x78]) }],
+    ['the tarball', `/TARS/${ARCH}/dist/libtiny/libtiny-1.0-1/${NAME}`, { body }],
+    ['a stub without its header', TARBALL, { body: blobPath(body).slice(1) }],
+    ['a text', TARBALL, { body: 'upstream connect error' }],
+    ['a page that is as large as a tarball', TARBALL, { body: `<html>${'x'.repeat(300_000)}` }],
+    ['nothing', TARBALL, { body: '' }],
+  ])('%s at %s: never complete, nothing kept, the reason logged', async (_what, target, reply) => {
+    const house = await stage.open();
+    stage.upstream.on(target, reply);
+    const got = await house.get(target);
+    expect(got.complete && got.status === 200).toBe(false);
+    await until('it is logged', () => house.events.some(({ facts }) => String(facts['reason']).includes('what came is')));
+    await expectNothingOf(house, target);
+    // Whoever repairs the store is not held up.
+    const right = target === TARBALL ? body : Buffer.from(`../../${ARCH}/store/94/x/${NAME}\r\n`);
+    stage.upstream.on(target, { body: right });
+    expectWhole(await house.get(target), right);
+  });
+
+  it('the length of what is no link is enough: nobody waits for its end', async () => {
+    const house = await stage.open();
+    stage.upstream.on(LINK, (_request, response) => void response.writeHead(200, { 'content-length': '1000000000' }).write('x'));
+    expectClosed(await house.get(LINK));
+    expect(String(house.said('upstream-failed')[0]?.facts['reason'])).toContain('no line of text');
+  });
+
+  it('what a listing promises the MD5 of is not looked at', async () => {
+    const house = await stage.open(CONTAINER);
+    const odd = Buffer.from('no gzip '.repeat(100));
+    stage.upstream.on(swiftPath(STORE), swiftPage(STORE, [{ name: NAME, body: odd }])).on(CONTAINER + TARBALL, { body: odd });
+    await house.get(STORE);
+    await house.kept(STORE);
+    expectWhole(await house.get(TARBALL), odd);
   });
 });
 
@@ -147,7 +193,7 @@ describe('stubs', () => {
   });
 
   it.each<[string, string]>([
-    ['wrong bytes', blobPath(bytes(300_000, 'other'))],
+    ['wrong bytes', blobPath(tarball(300_000, 'other'))],
     ['a circle', blobPath(Buffer.from('circle'))],
     ['another kind of place', '/TARS/elsewhere'],
     ['a place that climbs', `/../../cas${blobPath(body).slice(4)}`],
@@ -230,10 +276,28 @@ describe('blobs and actions of aliBuild 2.0', () => {
   });
 });
 
+describe('a tarball that is listed and not there', () => {
+  it.each<[string, boolean]>([
+    ['that was removed: the listing is asked for anew', false],
+    ['that is still on its way: it is listed, and served as soon as it is there', true],
+  ])('%s', async (_what, isComing) => {
+    const house = await stage.open();
+    stage.upstream.on(STORE, autoindexPage([{ name: NAME, body }]));
+    expect((await house.get(STORE)).body.toString()).toContain(NAME);
+    await house.kept(STORE);
+    expectClosed(await house.get(TARBALL));
+    if (isComing) stage.upstream.on(TARBALL, { body });
+    else stage.upstream.on(STORE, { status: 404 });
+    stage.clock.advance(31_000);
+    await until('the listing is right', async () => (await house.get(STORE)).body.includes(NAME) === isComing);
+    if (isComing) expectWhole(await house.get(TARBALL));
+  });
+});
+
 describe('other bytes under the same path', () => {
   it('the new digest of the listing is followed, and the change is reported', async () => {
     const house = await stage.open(CONTAINER);
-    const other = bytes(200_000, 'other');
+    const other = tarball(200_000, 'other');
     stage.upstream.on(swiftPath(STORE), swiftPage(STORE, [{ name: NAME, body }])).on(CONTAINER + TARBALL, { body });
     await house.get(STORE);
     expectWhole(await house.get(TARBALL));
@@ -260,7 +324,7 @@ describe('other bytes under the same path', () => {
   ])('%s is another one: followed, and reported, though there is no digest of the file', async (_what, page, base) => {
     const house = await stage.open(base);
     const listed = base === '' ? STORE : swiftPath(STORE);
-    const other = bytes(200_000, 'other');
+    const other = tarball(200_000, 'other');
     stage.upstream.on(listed, page(NAME, body)).on(base + TARBALL, { body });
     await house.get(STORE);
     expectWhole(await house.get(TARBALL));
@@ -285,7 +349,7 @@ describe('other bytes under the same path', () => {
     await house.get(STORE);
     await house.get(TARBALL);
     await house.kept(TARBALL);
-    stage.upstream.on(swiftPath(STORE), swiftPage(STORE, [{ name: NAME, body: bytes(200_000, 'other') }]));
+    stage.upstream.on(swiftPath(STORE), swiftPage(STORE, [{ name: NAME, body: tarball(200_000, 'other') }]));
     stage.clock.advance(3 * 86_400_000);
     await house.get(STORE);
     expectWhole(await house.get(TARBALL));

@@ -1,7 +1,6 @@
 /** What an earlier cache of ALICE's tarballs did wrong stays right, with the upstream that has no digests to help: nginx. */
 import { aliceStage, expectClosed } from '../../testing/alice-house';
-import { ARCH, autoindexPage, STORE } from '../../testing/alice-store';
-import { bytes } from '../../testing/packages';
+import { ARCH, autoindexPage, STORE, tarball } from '../../testing/alice-store';
 import { until } from '../../testing/until';
 import type { Got } from '../../testing/house';
 import type { Handler, Reply } from '../../testing/upstream';
@@ -11,7 +10,7 @@ jest.setTimeout(60_000);
 const stage = aliceStage();
 const NAME = `libtiny-1.0-1.${ARCH}.tar.gz`;
 const TARBALL = STORE + NAME;
-const body = bytes(3_000_000);
+const body = tarball(3_000_000);
 const CUT = 1_500_000;
 
 function expectWhole(got: Got): void {
@@ -59,7 +58,7 @@ describe('a body is never appended to because the upstream ignored Range', () =>
 
   it('a cut without a validator: nothing is joined that nobody can judge', async () => {
     const house = await stage.open();
-    const other = bytes(3_000_000, 'other');
+    const other = tarball(3_000_000, 'other');
     offer({ body: other, cutAt: CUT }, { body, ranges: 'yes' }, { body });
     const got = await house.get(TARBALL);
     if (got.complete && got.status === 200) expectWhole(got);

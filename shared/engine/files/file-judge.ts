@@ -1,10 +1,10 @@
 /** Compares a whole file with what is promised of it, once more with a fresh document if they disagree. */
-import type { ImmutableRoute } from '../../../caches/module';
+import type { FileShape, ImmutableRoute } from '../../../caches/module';
 import { errorText, LarderError } from '../../errors';
 import { digestFile, type Digested } from '../../integrity/digest';
 import { sriAgrees, strongestAlgorithm } from '../../integrity/sri';
-import { isWholeZip } from './archive-member';
 import type { FilePlaces } from './file-places';
+import { hasShape } from './file-shape';
 import { hostOf } from '../bodies/head';
 import { pinWaited, type PinSource } from './pin-source';
 import type { Plan } from '../plan';
@@ -34,6 +34,12 @@ export interface TreePromise {
 function treePin(tree: string): string {
   return `gittree-${tree}`;
 }
+
+const NOT_OF: Readonly<Record<FileShape, string>> = {
+  zip: 'no whole zip archive',
+  gzip: 'not gzipped',
+  line: 'no line of text',
+};
 
 export class FileJudge {
   /** @param file where the bytes are for a second pass; undefined when they are not in a file (any more) */
@@ -72,7 +78,8 @@ export class FileJudge {
       const isElsewhere = pin !== undefined && this.places.isElsewhere(arrival.path, pin);
       const isGuessed = arrival.guessed && this.promised === undefined;
       if (isGuessed || isElsewhere) return { wrong: new LarderError('integrity', facts) };
-      return (this.plan.route as ImmutableRoute).firstSeen ? this.byFirstSeen(digest, arrival) : { digest };
+      const seen = (this.plan.route as ImmutableRoute).firstSeen ? await this.byFirstSeen(digest) : { digest };
+      return 'wrong' in seen || seen.pin !== undefined ? seen : ((await this.misshapen(arrival)) ?? seen);
     }
     if (await this.agrees(pin.integrity, digest)) return { digest, pin: pin.integrity };
     const newer = await pinWaited(this.pins.refreshed(), pinWaitMs);
@@ -88,14 +95,14 @@ export class FileJudge {
   }
 
   /** What nothing promises a digest of is to stay what it was when it was first seen, as CHANGED_<c> has it. */
-  private async byFirstSeen(digest: Digested, { upstream }: Arrival): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
+  private async byFirstSeen(digest: Digested): Promise<{ digest: Digested; pin?: string } | { wrong: LarderError }> {
     const { store, log, cache } = this.rooms;
     const { key, path: target } = this.plan;
     const held = await store.firstSeen(key).catch((error: unknown) => {
       log.warn('ledger-unreadable', { key, reason: errorText(error) });
       return undefined;
     });
-    if (held === undefined) return (await this.isWhole()) ? { digest } : { wrong: new LarderError('upstream-failed', noArchive(upstream)) };
+    if (held === undefined) return { digest };
     if (sriAgrees(held, digest.digests) === true) return { digest, pin: held };
     const promised = contentAddress(digest);
     log.error('digest-changed', { target, held, promised, policy: cache.changed });
@@ -108,11 +115,14 @@ export class FileJudge {
       : { wrong: new LarderError('digest-changed', { target, held, promised, cache: cache.name }) };
   }
 
-  /** Whether a zip archive is one, as far as that is seen without unpacking. */
-  private async isWhole(): Promise<boolean> {
-    const { route, params } = this.plan;
-    const file = (route as ImmutableRoute).isZip?.(params) === true ? await this.file() : undefined;
-    return file === undefined || isWholeZip(file);
+  /** @returns why the bytes cannot be the file, as far as that is seen by looking at them */
+  private async misshapen({ upstream }: Arrival): Promise<{ wrong: LarderError } | undefined> {
+    const { route, params, path: target } = this.plan;
+    const shape = (route as ImmutableRoute).shape?.(params);
+    if (shape === undefined) return undefined;
+    const file = await this.file();
+    if (file === undefined || (await hasShape(file, shape))) return undefined;
+    return { wrong: new LarderError('upstream-failed', { host: hostOf(upstream), reason: `what came is ${NOT_OF[shape]}`, target }) };
   }
 
   /** @throws LarderError overloaded: the digest was not computed on the way, and the bytes are not in a file any more */
@@ -125,8 +135,4 @@ export class FileJudge {
     if (file === undefined) throw new LarderError('overloaded', { what: 'the disk became full before the bytes could be verified' });
     return sriAgrees(pin, (await digestFile(file, [algorithm])).digests) === true;
   }
-}
-
-function noArchive(upstream: string): { host: string; reason: string } {
-  return { host: hostOf(upstream), reason: 'what came is no whole zip archive' };
 }
