@@ -1,12 +1,16 @@
-/** How the object stores that ALICE uses, and web servers, list a folder: which pages to ask for, and how to read them. */
-import { DocumentError, type DocumentPage, type PagedSource } from '../module';
+/**
+ * How the object stores that ALICE uses, and web servers, list a folder: which pages to ask for, and how to read them. A marker is the part of
+ * a query that asks for the next page.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { DocumentPage, PagedSource } from '../module';
 import { JsonText, Names } from '../parsers/json';
 import { RowWriter } from './rows';
 import { readS3 } from './s3-listing';
 import { plainText } from './target-patterns';
 
-/** What Swift gives at most in a page. */
-const SWIFT_PAGE = 10_000;
+/** Swift gives pages of 10,000 unless its operator says otherwise, and says nothing of whether there is more. Nobody wants pages of fewer entries. */
+const SWIFT_LEAST = 100;
 /** Only of tarballs it matters whether they are the same as before. */
 const STORE_FOLDER = /^\/TARS\/[^/]+\/store\//;
 
@@ -20,17 +24,16 @@ export const folders: PagedSource = {
 
   page(form, path, marker) {
     if (form === 'autoindex') return path;
-    const prefix = `prefix=${encodeURIComponent(prefixOf(path))}&delimiter=%2F`;
-    if (form === 's3') return `/?list-type=2&${prefix}${marker === undefined ? '' : `&continuation-token=${encodeURIComponent(marker)}`}`;
-    return `/?format=json&${prefix}&limit=${SWIFT_PAGE}${marker === undefined ? '' : `&marker=${encodeURIComponent(marker)}`}`;
+    const asked = `${form === 's3' ? 'list-type=2' : 'format=json'}&prefix=${encodeURIComponent(prefixOf(path))}&delimiter=%2F`;
+    return `/?${asked}${marker === undefined ? '' : `&${marker}`}`;
   },
 
   read(form, body, path) {
     const isMarked = STORE_FOLDER.test(path);
     if (form === 's3') return readS3(body, prefixOf(path), isMarked);
     const json = jsonArray(body);
-    if (!json) return undefined;
     const rows = new RowWriter(isMarked);
+    if (!json) return form === 'swift' ? readText(body.toString('utf8'), prefixOf(path), rows) : undefined;
     return form === 'swift' ? readSwift(json, prefixOf(path), rows) : readAutoindex(json, rows);
   },
 };
@@ -44,7 +47,8 @@ function prefixOf(path: string): string {
 function jsonArray(body: Buffer): JsonText | undefined {
   const first = /\S/.exec(body.toString('latin1', 0, 64))?.[0];
   if (first !== '[') return undefined;
-  return new JsonText(body, true);
+  // Web servers list names as the disk has them, in whatever encoding: one of those is not worth all the others.
+  return new JsonText(isUtf8(body) ? body : Buffer.from(body.toString('utf8')), true);
 }
 
 const AUTOINDEX = new Names('name', 'type', 'size', 'mtime');
@@ -99,7 +103,18 @@ function readSwift(json: JsonText, prefix: string, rows: RowWriter): DocumentPag
     const rest = key.slice(prefix.length);
     if (name !== undefined && !rest.includes('/')) rows.add(rest, bytes, hash, date);
   }
-  if (count > SWIFT_PAGE) throw new DocumentError(`a page has more than ${SWIFT_PAGE} entries`);
-  // A page may be shorter than was asked for: only an empty one is surely the last. But of one that is not even half full nobody wants another.
-  return { rows: rows.bytes, ...(count >= 1_000 ? { next: last } : {}) };
+  return page(rows, count, last);
+}
+
+/** Swift's plain text, which it gives where `format` does not arrive: whole keys and folders, a line each. @returns undefined if it is another text */
+function readText(text: string, prefix: string, rows: RowWriter): DocumentPage | undefined {
+  const keys = text.split('\n');
+  if (keys.pop() !== '' || keys.length === 0 || !keys.every((key) => key.startsWith(prefix))) return undefined;
+  for (const key of keys) if (!key.includes('/', prefix.length)) rows.add(key.slice(prefix.length), undefined, undefined);
+  return page(rows, keys.length, keys.at(-1) ?? '');
+}
+
+/** A page of Swift, of so many entries, of which this is the last. */
+function page(rows: RowWriter, count: number, last: string): DocumentPage {
+  return { rows: rows.bytes, ...(count >= SWIFT_LEAST ? { next: `marker=${encodeURIComponent(last)}` } : {}) };
 }

@@ -1,5 +1,5 @@
 /** A folder's listing as aliBuild wants it: a JSON array of objects with `name`, as nginx's autoindex_format json gives it (protocol page §6.1). */
-import type { DocumentCodec, DocumentPlace, Pin, Rendered } from '../module';
+import type { DocumentCodec, Pin, Rendered } from '../module';
 import { TextPieces, visitRows } from './rows';
 import { canonicalSegment } from './target-patterns';
 
@@ -16,11 +16,9 @@ export const NO_FILES: Rendered = { contentType: TYPE, body: Buffer.from('[]\n')
 /** A name that JSON has as it is. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-function render(body: Buffer, { path }: DocumentPlace, absent: readonly string[] = []): Rendered {
-  const without = new Set(absent);
+function render(body: Buffer): Rendered {
   const list = new TextPieces();
   visitRows(body, (name, bytes) => {
-    if (without.size > 0 && without.has(targetOf(path, name) ?? '')) return;
     const quoted = PLAIN.test(name) ? `"${name}"` : JSON.stringify(name);
     list.add(`${list.isEmpty ? '[' : ','}\n{"name":${quoted},"type":"file"${bytes === '' ? '' : `,"size":${Number(bytes)}`}}`);
   });
@@ -39,7 +37,7 @@ export const links: DocumentCodec = {
   // Never a content coding: clients compare lengths with what they decoded.
   compressible: false,
   early: () => TYPE,
-  render: (body, request) => render(body, request, request.absent),
+  render,
   pins: () => [],
 };
 

@@ -1,6 +1,6 @@
 /**
  * S3's ListObjectsV2: `<ListBucketResult>` with `<Contents><Key/><Size/><ETag/></Contents>`, `<CommonPrefixes>`, `<IsTruncated>` and
- * `<NextContinuationToken>` (AWS API reference). Written here because the answer is a flat list of a few elements without attributes, of which
+ * `<NextContinuationToken>` (AWS API reference); of stores that know only its first version, `<NextMarker>`. Written here because the answer is a flat list of a few elements without attributes, of which
  * pages of 1,000 have to be read by the hundred, while the known packages build a tree.
  */
 import { DocumentError, type DocumentPage } from '../module';
@@ -30,9 +30,12 @@ export function readS3(body: Buffer, prefix: string, isMarked: boolean): Documen
     at = end + CLOSE.length;
   }
   if (textOf(about, 'IsTruncated') !== 'true') return { rows: rows.bytes };
-  const next = textOf(about, 'NextContinuationToken');
-  if (next === undefined || next === '') throw new DocumentError('it is truncated and names no next page');
-  return { rows: rows.bytes, next };
+  const [token, marker] = [textOf(about, 'NextContinuationToken'), textOf(about, 'NextMarker')];
+  if (!token && !marker) throw new DocumentError('it is truncated and names no next page');
+  return {
+    rows: rows.bytes,
+    next: token ? `continuation-token=${encodeURIComponent(token)}` : `marker=${encodeURIComponent(marker ?? '')}`,
+  };
 }
 
 function addObject(rows: RowWriter, object: string, prefix: string): void {

@@ -36,6 +36,8 @@ const USUAL = /^[\w~!'()*+@:,=&$;-][\w.~!'()*+@:,=&$;-]*$/;
 /** The canonical segment of a name as a listing has it; undefined if no client may ask for such a name. */
 export function canonicalSegment(name: string): string | undefined {
   if (USUAL.test(name)) return name;
+  // What is no text came out of other bytes than clients would ask for.
+  if (/[\ufffd\p{Cs}]/u.test(name)) return undefined;
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (name === '' || name === '.' || name === '..' || /[\u0000-\u001f\u007f/\\]/.test(name)) return undefined;
   return /^[\w.~!'()*+@:,=&$;-]+$/.test(name) ? name : escaped(name);

@@ -31,8 +31,10 @@ export class Absences {
     if (!document || !entry || !(await this.isPromised(plan, document))) return;
     if (!this.add(document.key, entry.integrity, plan.path)) return;
     log.info('promised-in-vain', { target: plan.path, document: document.path });
-    // Nothing of it changes, but ready responses that were made of it go.
-    await store.amend(entry.key, entry.integrity, {}).catch(() => undefined);
+    // Ready responses that were made of it go. A file that was removed, or is still to come, says that the document is confirmed before it is
+    // shown again; of what is offered because of its archive, upstreams go on saying what they say.
+    const isOffered = (plan.route as ImmutableRoute).memberOf?.(plan.params) !== undefined;
+    await store.amend(entry.key, entry.integrity, isOffered ? {} : { stale: true }).catch(() => undefined);
   }
 
   private async isPromised(plan: Plan, document: Plan): Promise<boolean> {

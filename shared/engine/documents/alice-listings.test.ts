@@ -1,6 +1,17 @@
 /** Listings of ALICE's stores, from whatever the upstream lists them as; what it means that there is nothing, and that nobody can tell. */
 import { aliceStage, expectClosed, namesIn } from '../../testing/alice-house';
-import { ARCH, autoindexPage, CONTAINER, HASH, s3Bucket, STORE, swiftContainer, swiftPage, swiftPath } from '../../testing/alice-store';
+import {
+  ARCH,
+  autoindexPage,
+  CONTAINER,
+  HASH,
+  s3Bucket,
+  STORE,
+  swiftContainer,
+  swiftPage,
+  swiftPath,
+  type KeyTable,
+} from '../../testing/alice-store';
 import { until } from '../../testing/until';
 import type { Handler } from '../../testing/upstream';
 
@@ -29,15 +40,27 @@ describe('forms', () => {
   });
 
   it.each([
-    ['S3', 's3', '', s3Bucket, 1000],
-    ['Swift', 'swift', CONTAINER, swiftContainer, 10_000],
-  ] as const)('%s: 23,456 keys page by page, direct children only, each once', async (_name, _form, base, serve, pageSize) => {
+    ['S3', '', s3Bucket, 1000],
+    ['S3 of the first version', '', (table: KeyTable) => s3Bucket(table, 1), 1000],
+    ['Swift', CONTAINER, swiftContainer, 10_000],
+    ['Swift with small pages', CONTAINER, swiftContainer, 500],
+  ] as const)('%s: 23,456 keys page by page, direct children only, each once', async (_name, base, serve, pageSize) => {
     const house = await stage.open(base);
     const serving: Handler = serve({ keys: keysOf(23_456), pageSize });
     stage.upstream.on(/\?/, serving);
     const names = namesIn(await house.get(LINKS));
     expect(names).toEqual(Array.from({ length: 23_456 }, (_, n) => link(n)));
     expect(stage.upstream.count(/\?/)).toBeGreaterThanOrEqual(Math.ceil(23_456 / pageSize));
+  });
+
+  it('Swift that answers with text: 234 keys', async () => {
+    const house = await stage.open(CONTAINER);
+    const serving = swiftContainer({ keys: keysOf(234), pageSize: 100 });
+    stage.upstream.on(/\?/, (request, response, nth) => {
+      request.url = request.url?.replace('format=json', 'x=y') ?? '';
+      return serving(request, response, nth);
+    });
+    expect(namesIn(await house.get(LINKS))).toEqual(Array.from({ length: 234 }, (_, n) => link(n)));
   });
 
   it('what an upstream lists as is found out once', async () => {
