@@ -4,6 +4,7 @@ import { answerOf, type Answer } from './answer';
 import { chosenRanges, contentRange, joined, lacking } from './byte-ranges';
 import type { StoredResponse } from './message';
 import { toStored } from './record';
+import { strongValidator } from './validators';
 
 const TEN = stored('ETag: "a"', `Last-Modified: ${dateAt(-100)}`, 'Content-Length: 10');
 const WEAK = stored('ETag: W/"a"', 'Content-Length: 10');
@@ -23,6 +24,15 @@ describe('RFC 9111 §4.3.2, RFC 9110 §13: preconditions that a cache evaluates'
     expect(status(TEN, 'If-None-Match: "x"', 'If-None-Match: "a"')).toBe(304);
     expect(status(stored(), 'If-None-Match: "a"')).toBe('stored');
     expect(status(stored('ETag: "a,b"'), 'If-None-Match: "x", "a,b"')).toBe(304);
+  });
+
+  it('a tag that came without quotation marks is as good as others for that, and for nothing else', () => {
+    const bare = stored('ETag: a', 'Content-Length: 10');
+    expect(status(bare, 'If-None-Match: a')).toBe(304);
+    expect(status(bare, 'If-None-Match: "x", a')).toBe(304);
+    for (const list of ['"a"', 'b', 'ab', '"x a"']) expect(status(bare, `If-None-Match: ${list}`)).toBe('stored');
+    expect(parts(bare, 'Range: bytes=0-1', 'If-Range: a')).toBe('stored');
+    expect(strongValidator(bare)).toBeUndefined();
   });
 
   it('of HEAD too', () => {

@@ -6,9 +6,10 @@ import type { Fields, ReceivedResponse, StoredResponse } from './message';
 /** A message that has validators, and the time that stands for a Date it lacks. */
 export type Validated = Pick<StoredResponse | ReceivedResponse, 'fields' | 'responseTimeMs'>;
 
-const ENTITY_TAG = /^(?:W\/)?"[!#-~\u0080-\uffff]*"$/;
+/** Some servers leave the quotation marks out; what they sent is said back to them, but joins no bytes. */
+const ENTITY_TAG = /^(?:(?:W\/)?"[!#-~\u0080-\uffff]*"|[!#-+\--~]+)$/;
 
-/** The entity tag; undefined where there is none, or several, or it is not in quotes. */
+/** The entity tag; undefined where there is none, or several, or it could not stand in a list. */
 export function entityTag(fields: Fields): string | undefined {
   const tags = linesOf(fields, 'etag');
   const [tag] = tags;
@@ -26,11 +27,10 @@ export function isSameWeakly(one: string, other: string): boolean {
 }
 
 /**
- * Entity tags of a list; commas and spaces between them, in any number. What is no tag in quotes is passed over up to the next comma, so that
- * tags behind it count.
+ * Entity tags of a list; commas and spaces between them, in any number. What is no tag is passed over, so that tags behind it count.
  */
 export function entityTags(list: string): readonly string[] {
-  return list.match(/(?:W\/)?"[^"]*"/g) ?? [];
+  return list.match(/(?:W\/)?"[^"]*"|[^\s",]+/g) ?? [];
 }
 
 /** Last-Modified where it says which bytes: sent at least a second later, so that none were changed since in its second (RFC 9110 §8.8.2.2). */
@@ -43,7 +43,7 @@ export function strongDate(message: Validated): string | undefined {
 export function strongValidator(message: Validated): string | undefined {
   const tag = entityTag(message.fields);
   // Who has a tag, strong or not, is not compared by date (RFC 9110 §13.1.5).
-  if (tag !== undefined) return tag.startsWith('W/') ? undefined : tag;
+  if (tag !== undefined) return tag.startsWith('"') ? tag : undefined;
   return linesOf(message.fields, 'etag').length > 0 ? undefined : strongDate(message);
 }
 
