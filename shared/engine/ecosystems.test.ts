@@ -1,6 +1,7 @@
 /** What holds for every ecosystem, whatever its documents look like. What is peculiar to one has tests of its own. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { modules } from '../../caches';
 import { testClock, type TestClock } from '../testing/clock';
 import { ecosystems, judged } from '../testing/ecosystems';
 import { filesBelow } from '../testing/files-below';
@@ -19,6 +20,10 @@ const SIZES: [string, number][] = [
   ['smaller than what is held back', 30_000],
   ['larger than what is held back', 400_000],
 ];
+
+test('every module has its row', () => {
+  expect(ecosystems.map(({ module }) => module)).toEqual(modules.map(({ name }) => name));
+});
 
 describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name, row) => {
   const { bytes = anyBytes } = row;

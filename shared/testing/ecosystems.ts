@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { ARCH, CONTAINER, STORE, swiftPage, swiftPath } from './alice-store';
 import { stanza } from './deb';
-import { modules } from '../../caches/index';
 import type { HouseOptions } from './house';
 import { EXAMPLE, registryArchive, registryTarget, sizedArchive, treeNamed, type TreeArchive } from './julia-storage';
 import { bytes, packument, tarballTarget } from './packages';
@@ -295,7 +294,5 @@ const http: Ecosystem = {
   revision: (body) => /^([\d.]+)\n$/.exec(String(body))?.[1],
 };
 
-/** Every ecosystem there is a row of. */
-export const ecosystems: readonly Ecosystem[] = [npm, pip, apt, composer, julia, alice, http].filter(({ module }) =>
-  modules.some(({ name }) => name === module),
-);
+/** One of each module. */
+export const ecosystems: readonly Ecosystem[] = [npm, pip, apt, composer, julia, alice, http];
