@@ -1,5 +1,5 @@
 /** Cache directives of one message, RFC 9111 §5.2, RFC 5861, RFC 8246: from Cache-Control, or from a targeted field (RFC 9213). */
-import { isToken, linesOf, membersOf, trimmed, unquoted, valueOf } from './field-lines';
+import { isToken, linesOf, membersOf, unquoted, valueOf } from './field-lines';
 import type { Fields, Rules } from './message';
 import { dictionary, type BareItem } from './structured-fields';
 
@@ -54,8 +54,8 @@ export function cacheControl(lines: readonly string[]): Directives {
   const draft = nothingSaid();
   for (const member of lines.flatMap((line) => membersOf(line))) {
     const equals = member.indexOf('=');
-    const said = trimmed(equals === -1 ? member : member.slice(0, equals)).toLowerCase();
-    // `no-store; x` is no directive, but what it is meant to forbid is clear: only what allows needs to be well written.
+    const said = (equals === -1 ? member : member.slice(0, equals)).toLowerCase();
+    // `no-store; x` and `no-store =x` are no directives, but what it is meant to forbid is clear: only what allows needs to be well written.
     const name = /^[!#$%&'*+\-.^_`|~\w]+/.exec(said)?.[0] ?? '';
     const argument = equals === -1 ? NO_ARGUMENT : argumentOf(member.slice(equals + 1));
     add(draft, name, name === said ? argument : { isBroken: true });
