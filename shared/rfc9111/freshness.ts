@@ -14,8 +14,9 @@ export function isHeuristicallyCacheable(status: number): boolean {
 
 /** current_age (RFC 9111 §4.2.3), ms. A clock that went back makes nobody younger. */
 export function ageMs(stored: StoredResponse, nowMs: number): number {
-  // Date says no more than its second: a part of one is no sign of age.
-  const apparentAge = Math.max(0, Math.floor(stored.responseTimeMs / 1000) * 1000 - dateMs(stored));
+  // Date says no more than its second: what was made at its end and came in the next one is not a second old.
+  const behindMs = Math.floor(stored.responseTimeMs / 1000) * 1000 - dateMs(stored);
+  const apparentAge = behindMs > 1000 ? behindMs : 0;
   const correctedAge = ageValueMs(stored) + Math.max(0, stored.responseTimeMs - stored.requestTimeMs);
   return Math.max(apparentAge, correctedAge) + Math.max(0, nowMs - stored.responseTimeMs);
 }

@@ -134,6 +134,7 @@ async function exchangeRaw({ config, agents, watch }: RelayOptions, asking: Aski
       onConnected(sent, () => {
         stage = 'sent';
         clearTimeout(timer);
+        request.onSent?.();
         if (!body) return awaitHeaders();
         // An upload takes as long as it takes, as long as it moves; whoever waits for 100 is answered, or the client moves.
         sent.setTimeout(idleMs, () => stop(new LarderError('upstream-timeout', { host: url.host, reason: 'the upload stalled' })));

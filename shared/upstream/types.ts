@@ -47,6 +47,8 @@ export interface RelayRequest {
   readonly fields: readonly string[];
   readonly body?: Readable;
   readonly signal?: AbortSignal;
+  /** Told when it is sent; again, if it must be sent once more. Until then it may have waited for a connection. */
+  onSent?(): void;
   /** Told of 1xx answers (RFC 9110 §15.2), with their fields. */
   onInformation?(status: number, fields: readonly string[]): void;
 }

@@ -12,8 +12,8 @@ const BODY = ['content-length', 'transfer-encoding', 'content-type', 'content-en
 export class Asker {
   constructor(private readonly rooms: EngineRooms) {}
 
-  /** @param wanted fields of the request, end to end @throws LarderError as Upstream.relay */
-  ask({ method, plan, path, signal, body, onInformation }: MirrorRequest, wanted: Fields): Promise<RelayedResponse> {
+  /** @param wanted fields of the request, end to end @param onSent as of Upstream.relay @throws LarderError as Upstream.relay */
+  ask({ method, plan, path, signal, body, onInformation }: MirrorRequest, wanted: Fields, onSent?: () => void): Promise<RelayedResponse> {
     const isRead = method === 'GET' || method === 'HEAD';
     const strips = this.rooms.cache.clientAuth === 'strip';
     const fields = countedDown(method, forOrigin(isRead ? without(wanted, ...BODY) : wanted, strips));
@@ -24,6 +24,7 @@ export class Asker {
       fields: flatOf(fields),
       signal,
       ...(body && !isRead ? { body } : {}),
+      ...(onSent ? { onSent } : {}),
       onInformation: (status, raw) => onInformation?.(status, pairsOf(raw)),
     });
   }

@@ -54,12 +54,14 @@ export class Reception {
   /** @throws LarderError */
   async ask(request: MirrorRequest, asking: Asking): Promise<MirrorAnswer> {
     const { found } = asking;
-    const requestTimeMs = this.rooms.now();
+    // What it waits for a connection is no age of the response (RFC 9111 §4.2.3).
+    let requestTimeMs = this.rooms.now();
+    const onSent = (): void => void (requestTimeMs = this.rooms.now());
     const begun = this.keeper.moment;
     let response: RelayedResponse;
     try {
       if (this.rooms.config.offline) throw new LarderError(found ? 'offline' : 'offline-pass', { target: request.plan.path });
-      response = await this.relay(request, asking);
+      response = await this.relay(request, asking, onSent);
     } catch (error) {
       return this.without(request, asking, {}, error);
     }
@@ -73,10 +75,12 @@ export class Reception {
     }
   }
 
-  private relay(request: MirrorRequest, { found, validates, completes }: Asking): Promise<RelayedResponse> {
-    if (found && completes)
-      return this.asker.ask(request, policy.completionFields(request, found.stored, completes) ?? policy.forwardedFields(request));
-    return this.asker.ask(request, validates && found ? policy.validationFields(request, [found.stored]) : policy.forwardedFields(request));
+  private relay(request: MirrorRequest, { found, validates, completes }: Asking, onSent: () => void): Promise<RelayedResponse> {
+    const fields =
+      found && completes
+        ? policy.completionFields(request, found.stored, completes)
+        : found && validates && policy.validationFields(request, [found.stored]);
+    return this.asker.ask(request, fields || policy.forwardedFields(request), onSent);
   }
 
   private async receive(
