@@ -73,7 +73,7 @@ export const table: readonly MirroredRoute[] = [
     target:
       /^(?<path>\/(?!(?:\.|%2e){1,2}(?:\/|%2f|\?|$))(?:(?:\/|%2f)(?!(?:\.|%2e){1,2}(?:\/|%2f|\?|$))|%(?!00|0[ad]|2f|5c)|[!"$&-.0->@-[\]-~])*)(?<query>\?[!-~]*)?$/i,
     examples: ['/releases/1.2/tool.tar.gz', '/bucket/?list-type=2&prefix=nightly/', '/a%20b/c%2Bd?x=%7e'],
-    path: ({ path = '/', query = '' }) => canonical(query === '?' ? path : path + query),
+    path: ({ path = '/', query = '' }) => canonical(path + query),
     policy,
   },
 ];

@@ -7,7 +7,6 @@ laws(http, {
   spellings: [
     ['/a~b', '/a%7Eb', '/a%7eb', '/%61~b'],
     ['/a%2Fb', '/a%2fb'],
-    ['/a', '/a?'],
     ['/a?x=%7E&y=%2f', '/a?x=~&y=%2F'],
   ],
   documents: [],

@@ -83,7 +83,7 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
       const shared = await pool(wire, secure, via);
       const secureContext = secure ? await context() : undefined;
       const addRequest = (request: http.ClientRequest, options: RequestOptions): void => {
-        request.path = wire.url.pathname + wire.url.search; // exactly; node-fetch passes it through the legacy parser
+        request.path = targetOf(wire.url); // exactly; node-fetch passes it through the legacy parser
         options.autoSelectFamilyAttemptTimeout = FAMILY_ATTEMPT_MS;
         if (secureContext) options.secureContext = secureContext;
         if (via && !secure) throughPlainProxy(request, options, wire.url, via, check);
@@ -98,6 +98,11 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
       pools.clear();
     },
   };
+}
+
+/** Path and query; an empty query is one (RFC 3986 §6.2.3), which `search` does not tell. */
+function targetOf({ pathname, search, href }: URL): string {
+  return pathname + (search === '' && href.endsWith('?') ? '?' : search);
 }
 
 /** What connections must have in common to share a pool; as many kinds as origins are configured, at most. */
