@@ -39,8 +39,8 @@ function addressHere(value: string, { bases, asked, here }: Places): string {
   const { hash } = url;
   url.hash = '';
   const below = pathBelow(url.href, bases);
-  // Beside the base of its host nothing is mirrored: only the origin itself can answer.
-  if (below === undefined) return url.href + hash;
+  // Beside the base of its host nothing is mirrored: only the origin itself can answer. What leads there from everywhere stays as it came.
+  if (below === undefined) return /^[a-z][a-z0-9+.-]*:/i.test(value) ? value : url.href + hash;
   return here + below + hash;
 }
 
