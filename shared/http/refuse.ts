@@ -8,6 +8,9 @@ import { isLarderError, LarderError, type ErrorCode } from '../errors';
 /** After these the connection may carry an unread body or a confused client: it is closed. */
 const CLOSING: ReadonlySet<ErrorCode> = new Set(['bad-target', 'misdirected', 'client-refused', 'method-not-allowed', 'method-kept-back']);
 
+/** What can only go wrong with a request that went forward (RFC 9211 §2.2). */
+const ASKED = /^(?:upstream-|unconfirmed$)/;
+
 /** Characters of a reason phrase; some clients and proxies bound a status line at few KiB. */
 const LONGEST_REASON = 400;
 
@@ -53,7 +56,7 @@ export function refuse(req: IncomingMessage, res: ServerResponse, module: Module
   }
   const { contentType, body, reason } = module.error({ status: error.status, code: error.code, text: error.message, remedy: error.remedy });
   const headers = ['Content-Type', contentType, 'Content-Length', String(body.length), 'Cache-Control', 'no-store', 'X-Cache', 'error'];
-  headers.push('Cache-Status', `Larder; fwd=uri-miss; detail=${error.code}`);
+  headers.push('Cache-Status', `Larder${ASKED.test(error.code) ? '; fwd=miss' : ''}; detail=${error.code}`);
   const { allowed, retryAfter } = error.facts;
   if (error.status === 405 && allowed !== undefined) headers.push('Allow', String(allowed));
   if (error.status === 503 || error.code === 'upstream-busy') headers.push('Retry-After', String(retryAfter ?? 5));
