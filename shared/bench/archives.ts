@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
+import { makeTar } from '../testing/tarball';
 import { Noise } from './packument';
 
 /** One file that is really served. */
@@ -28,12 +28,7 @@ const PIECE = 1 << 24;
 /** A package of Julia: a tarball with one file of noise, at the target that its own tree hash gives. @param root folder that is served */
 export async function addJuliaPackage(root: string, name: string, bytes: number): Promise<Archive> {
   const content = new Noise(name).take(Math.max(1, bytes - FRAME_BYTES));
-  const tar = pack();
-  tar.entry({ name: 'data.bin', mode: 0o644 }, content);
-  tar.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Buffer);
-  const body = gzipSync(Buffer.concat(chunks), { level: 1 });
+  const body = gzipSync(makeTar({ 'data.bin': content }), { level: 1 });
   const target = `/package/${UUIDS[sizeOf(bytes)]}/${treeOf(content)}`;
   const path = join(root, target);
   mkdirSync(dirname(path), { recursive: true });

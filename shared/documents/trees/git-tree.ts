@@ -16,6 +16,8 @@ export type Kind = typeof FOLDER | typeof PLAIN | typeof EXECUTABLE | typeof LIN
 export const MOST_NAMES = 1_200_000;
 /** Bytes that all of them together may have. */
 export const MOST_NAME_BYTES = 96 * 1024 * 1024;
+/** Folders that are gone through for them, where the next entry is in another one than the last: some seconds. */
+const MOST_STEPS = 10_000_000;
 
 const HASH_BYTES = 20;
 const ROOT = 0;
@@ -38,6 +40,7 @@ export class GitTree {
   private readonly kinds: Kind[] = [FOLDER];
   private hashes = Buffer.alloc(1024 * HASH_BYTES);
   private nameBytes = 0;
+  private steps = 0;
   /** The folder of the entry before, which most often is that of the next. */
   private recent = { path: '', number: ROOT };
 
@@ -55,12 +58,17 @@ export class GitTree {
     this.folder(path);
   }
 
-  /** Adds what an earlier entry is (a hard link). @throws TreeError if there is none, or it is a folder */
-  addAgain(path: readonly string[], earlier: readonly string[]): void {
+  /**
+   * Adds what an earlier entry is (a hard link). @param isExecutable as the link's own entry says: some programs follow that, and some the
+   * earlier entry @throws TreeError if there is none, it is a folder, or the two disagree
+   */
+  addAgain(path: readonly string[], earlier: readonly string[], isExecutable: boolean): void {
     let number: number | undefined = ROOT;
+    this.walked(earlier.length);
     for (const name of earlier) number = number === undefined ? undefined : this.numbers.get(`${number}/${name}`);
     const kind = number === undefined ? FOLDER : (this.kinds[number] as Kind);
     if (number === undefined || kind === FOLDER) throw new TreeError('a hard link leads to no earlier file');
+    if (kind !== LINK && (kind === EXECUTABLE) !== isExecutable) throw new TreeError('a hard link has other permissions than its file');
     this.add(path, kind, Buffer.from(this.hashes.subarray(number * HASH_BYTES, (number + 1) * HASH_BYTES)));
   }
 
@@ -81,6 +89,7 @@ export class GitTree {
     const joined = path.join('/');
     if (joined === this.recent.path) return this.recent.number;
     let number = ROOT;
+    this.walked(path.length);
     for (const name of path) {
       const known = this.numbers.get(`${number}/${name}`);
       if (known !== undefined && this.kinds[known] === LINK) throw new TreeError('an entry lies behind a symbolic link');
@@ -88,6 +97,12 @@ export class GitTree {
     }
     this.recent = { path: joined, number };
     return number;
+  }
+
+  /** Long names take no room in an archive, but time here. @throws TreeError */
+  private walked(folders: number): void {
+    this.steps += folders;
+    if (this.steps > MOST_STEPS) throw new TreeError(`its names have more than ${MOST_STEPS} folders`);
   }
 
   /** The number of a name in a folder. A folder that becomes a file, or the other way round, gets a new one: what was in it is gone. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import { gitTreeOf, tarOf, type Leaf, type TarEntry } from '../../testing/tar-entries';
+import { gitTreeOf, paxHeader, tarEntry, tarOf, type Leaf, type TarEntry } from '../../testing/tar-entries';
 import { hasZstd, storedZstd, zstdOf } from '../../testing/zstd';
 import { MOST_NAMES } from './git-tree';
-import { treeTrouble } from './tar-tree';
+import { errorText } from '../../errors';
 import { TreeThreads } from './tree-threads';
 import { treesOf } from './trees-fixture';
 import { UNPACK_LIMITS } from './unpack';
@@ -13,7 +13,7 @@ jest.setTimeout(300_000);
 
 /** What is wrong with an archive. */
 function troubleOf(archive: Buffer, pieceBytes?: number, limits = UNPACK_LIMITS): Promise<string> {
-  return treesOf(archive, pieceBytes, limits).then((trees) => `nothing: ${trees.join(' ')}`, treeTrouble);
+  return treesOf(archive, pieceBytes, limits).then((trees) => `nothing: ${trees.join(' ')}`, errorText);
 }
 
 const BODY = randomBytes(3_000_000);
@@ -56,6 +56,54 @@ describe('what leads out of its folder, or is nothing that git knows', () => {
     const trouble = await troubleOf(gzipSync(tarOf({ name: 'good', body: 'good' }, ...entries)));
     expect(trouble).toMatch(reason);
     expect(trouble).not.toMatch(/^nothing/);
+  });
+});
+
+describe('what programs unpack in different ways', () => {
+  const one = tarEntry({ name: 'a', body: 'one' });
+  const records = (text: string, type = 'x'): Buffer => tarEntry({ name: 'PaxHeader', type, body: text });
+
+  it.each<[string, Buffer, RegExp]>([
+    ['entries behind the end', Buffer.concat([tarOf(one), tarOf({ name: 'a', body: 'two' })]), /behind the end of the archive/],
+    ['entries behind one empty block', Buffer.concat([one, Buffer.alloc(512), tarOf({ name: 'a', body: 'two' })]), /behind the end/],
+    ['a text behind the end', Buffer.concat([tarOf(one), Buffer.from('text')]), /behind the end/],
+    ['a name for all entries', tarOf(records('10 path=b\n', 'g'), one), /ambiguous: path/],
+    ['a size for all entries', tarOf(records('10 size=1\n', 'g'), one), /ambiguous: size/],
+    ['a sparse file in records', tarOf(paxHeader({ 'GNU.sparse.name': 'b' }), one), /ambiguous: GNU.sparse.name/],
+    ['records without a length', tarOf(records('path=b\n'), one), /extended header is broken/],
+    ['records that are longer than they are', tarOf(records('99 path=b\n'), one), /extended header is broken/],
+    ['records that end in the middle', tarOf(records('8 path=b\n'), one), /extended header is broken/],
+    ['records without a name', tarOf(records('5 ab\n'), one), /extended header is broken/],
+    ['a name that is empty', tarOf(records('8 path=\n'), one), /ambiguous: path/],
+    ['a size that is no number', tarOf(records('11 size=-1\n'), one), /broken tar header/],
+    ['two names', tarOf(paxHeader({ path: 'b' }), { name: 'n'.repeat(101) }), /name of an entry is ambiguous/],
+    ['two extended headers', tarOf(paxHeader({ path: 'b' }), paxHeader({ path: 'c' }), one), /two extended headers/],
+    ['an extended header of nothing', tarOf(one, paxHeader({ path: 'b' })), /of nothing/],
+    ['an extended header at the end', Buffer.concat([one, paxHeader({ path: 'b' })]), /Unexpected end/],
+    ['a long name without an end', tarOf(tarEntry({ name: 'L', type: 'L', body: 'name' }), one), /extended header is broken/],
+    ['a long name with two ends', tarOf(tarEntry({ name: 'L', type: 'L', body: 'na\0me\0' }), one), /extended header is broken/],
+    ['a folder with content', tarOf({ name: 'd/', type: '5', body: 'x' }), /no file has content/],
+    ['a link with content', tarOf({ name: 'l', type: '2', link: 'a', body: 'x' }), /no file has content/],
+    ['a hard link that is executable and its file is not', tarOf(one, { name: 'b', type: '1', link: 'a', mode: 0o755 }), /permissions/],
+    ['old headers with the beginning of a name', tarOf(withPrefix(one)), /name of an entry is ambiguous/],
+  ])('%s', async (_what, archive, reason) => {
+    expect(await troubleOf(gzipSync(archive))).toMatch(reason);
+  });
+
+  /** GNU's older form, with something where POSIX has the beginning of the name. */
+  function withPrefix(entry: Buffer): Buffer {
+    const old = Buffer.from(entry);
+    old.write('ustar  \0', 257);
+    old.write('evil', 345);
+    old.write('        ', 148);
+    const sum = old.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    old.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    return old;
+  }
+
+  it('nothing but zeros behind the end are as good as none', async () => {
+    const tar = tarOf({ name: 'f' });
+    expect(await treesOf(gzipSync(Buffer.concat([tar, Buffer.alloc(10_000)])))).toEqual(await treesOf(gzipSync(tar)));
   });
 });
 
@@ -154,12 +202,17 @@ describe('bombs', () => {
 
   it('an extended header of any size is not gathered', async () => {
     const header = { name: 'x', type: 'x', size: `${(2 ** 29).toString(8).padStart(11, '0')}\0` };
-    expect(await troubleOf(gzipSync(Buffer.concat([tarOf(header), Buffer.alloc(2 ** 20)])))).toMatch(/max size/);
+    expect(await troubleOf(gzipSync(Buffer.concat([tarOf(header), Buffer.alloc(2 ** 20)])))).toMatch(/more than 4194304 bytes/);
   });
 
   it('names without end: folders in folders, which take no room in the archive', async () => {
     const deep = Array.from({ length: 120 }, (_, n) => ({ name: `${n}/${'d/'.repeat(15_000)}f` }));
     expect(await troubleOf(gzipSync(tarOf(...deep)))).toBe(`it has more than ${MOST_NAMES} names`);
+  });
+
+  it('the same deep folders again and again, which take time only', async () => {
+    const deep = Array.from({ length: 700 }, (_, n) => ({ name: `${n % 2}/${'d/'.repeat(15_000)}f${n}` }));
+    expect(await troubleOf(gzipSync(tarOf(...deep)))).toMatch(/names have more than \d+ folders/);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The worker thread: unpacks and hashes several archives at once, each as fast as its bytes come. */
 import { parentPort } from 'node:worker_threads';
 import type { TreeOrder, TreeReport } from './messages';
-import { treeTrouble } from './tar-tree';
+import { errorText } from '../../errors';
 import { unpackTree, type Packed } from './unpack';
 
 /** The bytes of one archive, in the order in which they came. */
@@ -46,7 +46,7 @@ function main(): void {
     void unpackTree(inbox)
       .then(
         (trees) => say({ id, verdict: { trees } }),
-        (error: unknown) => say({ id, verdict: { broken: treeTrouble(error) } }),
+        (error: unknown) => say({ id, verdict: { broken: errorText(error) } }),
       )
       .finally(() => inboxes.delete(id));
     return inbox;

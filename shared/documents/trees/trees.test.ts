@@ -106,7 +106,7 @@ describe('the same hash as git’s', () => {
     const tar = tarOf(
       { name: 'd/a', body: 'same', mode: 0o755 },
       { name: 'l', type: '2', link: 'd/a' },
-      { name: 'b', type: '1', link: './d/a' },
+      { name: 'b', type: '1', link: './d/a', mode: 0o755 },
       { name: 'm', type: '1', link: 'l' },
     );
     const same = leaf('same', 'executable');

@@ -32,19 +32,15 @@ export interface Packed {
 export async function unpackTree(packed: Packed, limits = UNPACK_LIMITS): Promise<readonly string[]> {
   const tar = new TarTree();
   let unpacked = 0;
-  try {
-    for await (const piece of decoded(packed)) {
-      unpacked += piece.length;
-      if (unpacked > Math.min(limits.bytes, limits.free + limits.ratio * packed.taken))
-        throw new TreeError(`it unpacks to more than ${unpacked - 1} bytes from ${packed.taken}`);
-      await tar.write(piece);
-      // Others are waiting for their turn on this thread.
-      if (unpacked % AHEAD_BYTES < piece.length) await setImmediate();
-    }
-    return await tar.finish();
-  } finally {
-    tar.close();
+  for await (const piece of decoded(packed)) {
+    unpacked += piece.length;
+    if (unpacked > Math.min(limits.bytes, limits.free + limits.ratio * packed.taken))
+      throw new TreeError(`it unpacks to more than ${unpacked - 1} bytes from ${packed.taken}`);
+    tar.write(piece);
+    // Others are waiting for their turn on this thread.
+    if (unpacked % AHEAD_BYTES < piece.length) await setImmediate();
   }
+  return tar.finish();
 }
 
 /** The bytes of the archive itself. @throws Error what is wrong with its compression */
