@@ -45,7 +45,8 @@ export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodie
       const known = useless.get(object.key);
       if (known) throw known;
       for (let attempt = 1; ; attempt++) {
-        const entry = await files.ensure(object).catch(unlessUnstored);
+        // That it only could not be stored is no reason not to show it.
+        const entry = await files.verified(object);
         if (!entry) return;
         try {
           return await checkEssential(rooms, list, announced, entry);
@@ -86,11 +87,6 @@ export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodie
       throw worst ?? new LarderError('upstream-not-found', { target: file.path });
     },
   };
-}
-
-/** That an object was verified and only could not be stored is no reason not to show it. */
-function unlessUnstored(error: unknown): undefined {
-  if (!isLarderError(error) || error.code !== 'overloaded') throw error;
 }
 
 /** @throws LarderError document-invalid: clients can make nothing of it; integrity | held-unreadable: what is held is damaged, or gone */

@@ -6,8 +6,8 @@ import { errorText } from '../../errors';
 import type { Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
 
-/** Revisions remembered of a subject; a server that lags further behind is taken for a newer one. */
-const MOST_SEEN = 100;
+/** Revisions remembered of a subject. Those that nobody has listed for longest are forgotten first: one that a server lists is never taken for new. */
+const MOST_SEEN = 300;
 /** How precisely it is remembered when a revision was listed last. */
 const LISTED_STEP_MS = 10 * 60_000;
 
@@ -41,7 +41,7 @@ export class AnnouncementMemory {
   async write(list: Plan, subject: string, history: History): Promise<void> {
     const name = noteOf(list, subject);
     const value = JSON.stringify(
-      history.slice(-MOST_SEEN).map(({ target, firstAt, listedAt, shown }) => [target, firstAt, listedAt, shown ? 1 : 0]),
+      remembered(history).map(({ target, firstAt, listedAt, shown }) => [target, firstAt, listedAt, shown ? 1 : 0]),
     );
     try {
       await this.rooms.store.setNote(name, value);
@@ -52,9 +52,9 @@ export class AnnouncementMemory {
     }
   }
 
-  /** Keys that are not to be evicted for a list. Never rejects. */
-  async keep(list: Plan, keys: readonly string[]): Promise<void> {
-    const name = `kept|${list.key}`;
+  /** Keys that are not to be evicted, for a list or one of its subjects, instead of those that were. Never rejects. */
+  async keep(list: Plan, subject: string | undefined, keys: readonly string[]): Promise<void> {
+    const name = subject === undefined ? `kept|${list.key}` : `kept|${list.key}|${subject}`;
     const value = JSON.stringify([...keys].sort());
     if ((await this.rooms.store.note(name).catch(() => undefined)) === value) return;
     await this.rooms.store
@@ -74,6 +74,13 @@ export function noteListed(history: SeenRevision[], targets: readonly string[], 
     isNews = true;
   }
   return isNews;
+}
+
+function remembered(history: History): History {
+  const surplus = history.length - MOST_SEEN;
+  if (surplus <= 0) return history;
+  const forgotten = new Set(history.toSorted((a, b) => a.listedAt - b.listedAt).slice(0, surplus));
+  return history.filter((one) => !forgotten.has(one));
 }
 
 function noteOf(list: Plan, subject: string): string {

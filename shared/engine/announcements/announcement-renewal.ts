@@ -2,13 +2,14 @@
  * One look at the servers, and what becomes of the list: a newer revision of a subject is shown when its object is held and verified; else
  * the next newest, else what is shown already. Newer is what was first seen later, whoever lists it.
  */
-import type { Announced } from '../../../caches/module';
+import type { Announced, AnnouncementRoute } from '../../../caches/module';
 import type { Origin } from '../../config/config';
 import { errorText, isLarderError, LarderError } from '../../errors';
 import type { AnnouncementLists, ShownList } from './announcement-lists';
 import { noteListed, type AnnouncementMemory, type History, type SeenRevision } from './announcement-memory';
 import { askServers, worstWord, type ListOrigin, type Word } from './announcement-poll';
 import type { AnnouncementWatch } from './announcement-watch';
+import { isAbsence } from '../files/file-places';
 import { keyPrefix, type Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
 
@@ -38,8 +39,6 @@ export interface RenewedList {
 /** What is to be shown of one subject. */
 interface Chosen {
   readonly announced?: Announced;
-  readonly origin: Origin;
-  readonly history: History;
   /** What cannot be had, and why. */
   readonly inVain: ReadonlyArray<{ readonly target: string; readonly error: LarderError }>;
 }
@@ -51,6 +50,8 @@ export async function renewList(about: RenewalOfLists, list: Plan): Promise<Rene
   const held = await lists.current(list);
   tellWho(about, list, words, held);
   if (!words.some((word) => 'listed' in word)) throw worstWord(list, words);
+  refuseForeign(list, words);
+  await about.memory.keep(list, undefined, [list.key]);
   const subjects = subjectsOf(about.origins(list), words, held);
   const chosen = await Promise.all(subjects.map((subject) => choose(about, list, subject, words, held)));
   const inVain = [...chosen.flatMap((one) => one.inVain), ...missing(about.origins(list), list, subjects)];
@@ -59,9 +60,17 @@ export async function renewList(about: RenewalOfLists, list: Plan): Promise<Rene
   const announced = chosen.flatMap((one) => one.announced ?? []);
   const [first] = inVain;
   if (announced.length === 0 && first) throw first.error;
-  const shown = await showAll(about, list, held, announced, words);
-  await keepRevisions(about, list, chosen);
-  return shown;
+  return showAll(about, list, held, announced, words);
+}
+
+/**
+ * Other upstreams take the place of a list of theirs for one that they do not have (`otherwise`); but if the list's own does not have it, there
+ * is none. @throws LarderError upstream-not-found
+ */
+function refuseForeign(list: Plan, words: readonly Word[]): void {
+  const own = words.filter(({ origin }) => origin === list.origin);
+  const isForeign = (list.route as AnnouncementRoute).otherwise !== undefined && own.length > 0;
+  if (isForeign && own.every((word) => 'error' in word && isAbsence(word.error))) throw worstWord(list, own);
 }
 
 async function showAll(
@@ -120,18 +129,21 @@ async function choose(
   for (const target of candidates(history, listing, shown)) {
     const announced = { subject, target };
     try {
+      await keepRevisions(about, list, origin, subject, history, target);
       await about.hold(origin, announced, list);
       const entry = history.find((one) => one.target === target);
       if (entry && !entry.shown) {
         entry.shown = true;
         await memory.write(list, subject, history);
       }
-      return { announced, origin, history, inVain };
+      await keepRevisions(about, list, origin, subject, history);
+      return { announced, inVain };
     } catch (error) {
       inVain.push({ target, error: isLarderError(error) ? error : new LarderError('internal', { reason: errorText(error) }, error) });
     }
   }
-  return { ...(shown ? { announced: shown } : {}), origin, history, inVain };
+  await keepRevisions(about, list, origin, subject, history);
+  return { ...(shown ? { announced: shown } : {}), inVain };
 }
 
 /** What is listed now, oldest first as far as that is known; of several new ones the one that fewest servers have is the newest. */
@@ -180,13 +192,23 @@ function takeBack(
   return true;
 }
 
-/** The list and the newest revisions that it showed are not evicted. */
-async function keepRevisions({ memory, rooms }: RenewalOfLists, list: Plan, chosen: readonly Chosen[]): Promise<void> {
-  const objects = chosen.flatMap(({ history, origin }) => {
-    const shown = history.filter((one) => one.shown).slice(-REVISIONS_KEPT);
-    return shown.map(({ target }) => keyPrefix(rooms.module.name, origin.name) + target);
-  });
-  await memory.keep(list, [list.key, ...objects]);
+/** The newest revisions of a subject that were shown are not evicted, nor is one on its way: it is stored before it is shown. */
+async function keepRevisions(
+  { memory, rooms }: RenewalOfLists,
+  list: Plan,
+  origin: Origin,
+  subject: string,
+  history: History,
+  coming?: string,
+): Promise<void> {
+  const shown = history.filter((one) => one.shown).slice(-REVISIONS_KEPT);
+  const targets = [...new Set([...shown.map(({ target }) => target), ...(coming === undefined ? [] : [coming])])];
+  const start = keyPrefix(rooms.module.name, origin.name);
+  await memory.keep(
+    list,
+    subject,
+    targets.map((target) => start + target),
+  );
 }
 
 /** Tells the watch of which origins nobody could say anything, and the log which single servers failed. */

@@ -36,7 +36,7 @@ function offer(body: Buffer, ...replies: readonly Reply[]): string {
 }
 
 it('the fastest is asked first, and the other one when that fails', async () => {
-  one.on(LIST, { status: 404, delayMs: 300 });
+  one.on(LIST, { status: 404, delayMs: 3000 });
   await open();
   await house.get(LIST);
   const [a, b, c] = ['a', 'b', 'c'].map((seed) => sizedArchive(5000, seed)) as [Buffer, Buffer, Buffer];

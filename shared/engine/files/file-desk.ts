@@ -61,6 +61,13 @@ export class FileDesk {
 
   /** Sees to it that a file is held. @throws LarderError if it cannot be had, or not be stored */
   async ensure(plan: Plan): Promise<Entry> {
+    const stored = await this.verified(plan);
+    if (!stored) throw new LarderError('overloaded', { what: 'nothing can be stored now' });
+    return stored;
+  }
+
+  /** Sees to it that a file is verified, and held if anything can be. @returns undefined: it cannot be stored @throws LarderError */
+  async verified(plan: Plan): Promise<Entry | undefined> {
     const entry = await this.rooms.store.find(plan.key);
     if (entry) return entry;
     this.negative.check(plan.key);
@@ -69,9 +76,7 @@ export class FileDesk {
     // Where nothing can be stored there is a window in memory, which moves only with a reader.
     await readThrough(flight.reader());
     await flight.verified;
-    const stored = await flight.settled;
-    if (!stored) throw new LarderError('overloaded', { what: 'nothing can be stored now' });
-    return stored;
+    return flight.settled;
   }
 
   /** Stops every download under way; what came is kept for resuming. */
