@@ -67,9 +67,9 @@ export interface ImmutableRoute extends RouteBase {
   /**
    * Encodings in which this URL is another file besides the usual one (RFC 9110 §12.5.3): a client that accepts one of them means that
    * file, each is held under a key of its own, and the bytes are passed on as they came, without a Content-Encoding. An upstream that has
-   * only the usual one may answer with it. Best first.
+   * only the usual one may answer with it. Best first; none for a spelling of the URL that always means the usual one.
    */
-  readonly encodings?: readonly FileEncoding[];
+  encodings?(params: Params): readonly FileEncoding[];
   /**
    * Mirrors have it or not, each for itself, and the URL says what bytes are meant: that one does not have it is no answer as long as another
    * was not asked.

@@ -2,7 +2,7 @@
 
 /**
  * @param name letters, digits and `_ . + -`
- * @param about where this cache has the archive, and its SHA-256 (hexadecimal)
+ * @param about where this cache has the archive, and the SHA-256 (hexadecimal) of its usual file; newer clients accept another one at that URL
  */
 export function artifactsToml(name: string, tree: string, about: { readonly url: string; readonly sha256: string }): Buffer {
   // TOML 1.0.0, "Keys": a bare key has neither dots nor plus signs.
@@ -13,7 +13,7 @@ export function artifactsToml(name: string, tree: string, about: { readonly url:
     '',
     `    [[${key}.download]]`,
     `    sha256 = "${about.sha256}"`,
-    `    url = ${JSON.stringify(about.url)}`,
+    `    url = ${JSON.stringify(`${about.url}.tar.gz`)}`,
   ];
   return Buffer.from(`${lines.join('\n')}\n`);
 }

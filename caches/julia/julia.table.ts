@@ -3,7 +3,7 @@ import type { AnnouncementRoute, DescriptionRoute, ImmutableRoute, Params, Route
 import { artifactsToml } from './artifacts-toml';
 import { preferredList, readRegistries, writeRegistries } from './registries';
 import { checkRegistry } from './registry-toml';
-import { TREE, UUID } from './target-patterns';
+import { GZIP, TREE, UUID } from './target-patterns';
 
 const GENERAL = '23338594-aafe-5451-b93e-139f81909106';
 const EXAMPLE = '7876af07-990d-54b4-ab0e-23690620f79a';
@@ -23,7 +23,7 @@ const tarball = {
   kind: 'immutable',
   digest: 'sha256',
   contentType: 'application/x-gzip',
-  encodings: [{ coding: 'zstd', contentType: 'application/zstd' }],
+  encodings: ({ gzip }: Params) => (gzip === undefined ? [{ coding: 'zstd', contentType: 'application/zstd' }] : []),
   scattered: true,
   tree: ({ tree }: Params) => tree,
 } as const satisfies Partial<ImmutableRoute>;
@@ -81,7 +81,8 @@ export const routes: readonly Route[] = [
     ...tarball,
     name: 'artifact',
     purpose: 'a tree of files that packages want: libraries, data',
-    target: new RegExp(`^/artifact/(?<tree>${TREE})$`),
+    // An Artifacts.toml names one of the two files by its digest, and clients ask for what it names as they ask for all else here.
+    target: new RegExp(`^/artifact/(?<tree>${TREE})(?<gzip>${GZIP})?$`),
     examples: HASHES.map((hash) => `/artifact/${hash}`),
     path: ({ tree = '' }) => `/artifact/${tree}`,
     purl: ({ tree = '' }) => `pkg:generic/julia-artifact@${tree}`,

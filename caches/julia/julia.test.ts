@@ -20,7 +20,7 @@ const TREE = '46e44e869b4d90b96bd8ed1fdcf32244fddfb6cc';
 const LINE = `/registry/${UUID}/${TREE}`;
 
 laws(julia, {
-  spellings: [[LINE], ['/registries']],
+  spellings: [[LINE], ['/registries'], [`/artifact/${TREE}`, `/artifact/${TREE}.tar.gz`]],
   documents: [],
   accepts: [undefined],
   refused: [
@@ -107,7 +107,7 @@ test.each(['Xorg_xineramaproto', 'a.b', 'c++'])('the Artifacts.toml of %s is TOM
   const { route, params } = matched(`/artifact/${TREE}/${name}`);
   const url = `http://larder.test:8000/artifact/${TREE}`;
   const text = (route as DescriptionRoute).write(params, { url, sha256: 'ab'.repeat(32), size: 1 }).toString();
-  expect(parseToml(text)).toEqual({ [name]: { 'git-tree-sha1': TREE, download: [{ sha256: 'ab'.repeat(32), url }] } });
+  expect(parseToml(text)).toEqual({ [name]: { 'git-tree-sha1': TREE, download: [{ sha256: 'ab'.repeat(32), url: `${url}.tar.gz` }] } });
 });
 
 describe('a Registry.toml', () => {
@@ -201,6 +201,10 @@ test.each([
   ['/meta/stats', '/meta/stats'],
   ['/metrics', '/metrics'],
   ['/metricsx', '<other>'],
+  // Whatever clients make up is one label: each would stay in memory, and in whatever reads the metrics.
+  ['/registries.lazy', '<other>'],
+  ['/meta/x', '<other>'],
+  ['/constructor', '<other>'],
   ['/registryx/1', '<other>'],
 ])('%s is counted as %s', (target, label) => expect(julia.label?.(target)).toBe(label));
 

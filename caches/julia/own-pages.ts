@@ -83,10 +83,8 @@ export const ownPages: Readonly<Record<string, (facts: About) => Rendered>> = {
   '/robots.txt': () => text('User-agent: *\nDisallow: /\n'),
 };
 
-/** The first segment of a target, as far as it is one of this protocol's. */
+/** The first segment of a target, as far as it is one of this protocol's: whatever clients ask for, there are few. */
 export function label(target: string): string {
-  const found = /^\/(?:(?:registry|package|artifact)(?=\/)|registries(?:\.[a-z]+)?$|metrics$|meta(?:\/[a-z]+)?$|robots\.txt$|$)/.exec(
-    target,
-  );
-  return found?.[0] ?? '<other>';
+  if (Object.hasOwn(ownPages, target)) return target;
+  return /^\/(?:(?:registry|package|artifact)(?=\/)|registries(?:\.eager|\.conservative)?$|$)/.exec(target)?.[0] ?? '<other>';
 }

@@ -10,7 +10,8 @@ import { EXAMPLE, GENERAL, gitTree, offerRegistry, registryArchive, registryTarg
 import { makeTar, packed } from '../../shared/testing/tarball';
 import { startUpstream, type FakeUpstream } from '../../shared/testing/upstream';
 import { bytes } from '../../shared/testing/packages';
-import { hasZstd } from '../../shared/testing/zstd';
+import { sendReply } from '../../shared/testing/reply';
+import { hasZstd, storedZstd } from '../../shared/testing/zstd';
 import { parseToml } from '../parsers/toml';
 
 jest.setTimeout(60_000);
@@ -136,13 +137,31 @@ describe('direct HTTP requests', () => {
     expect([got.status, got.headers['content-type']]).toEqual([200, 'application/toml']);
     const sha256 = createHash('sha256').update(artifact.body).digest('hex');
     expect(parseToml(String(got.body))).toEqual({
-      Xorg_xineramaproto: { 'git-tree-sha1': artifact.tree, download: [{ sha256, url: house.url + artifactTarget }] },
+      Xorg_xineramaproto: { 'git-tree-sha1': artifact.tree, download: [{ sha256, url: `${house.url}${artifactTarget}.tar.gz` }] },
     });
     // It was fetched for that, once.
     expect((await house.get(artifactTarget)).headers['x-cache']).toBe('hit');
     expect((await house.get(`/artifact/${'0'.repeat(40)}/x`)).status).toBe(404);
     storage.on(`/artifact/${'1'.repeat(40)}`, { body: artifact.body });
     expect((await house.get(`/artifact/${'1'.repeat(40)}/x`)).status).toBe(502);
+  });
+
+  it('an Artifacts.toml is right for who accepts Zstandard, too: its digest is of one file', async () => {
+    const other = storedZstd(gunzipSync(artifact.body));
+    storage.on(artifactTarget, (request, response) => {
+      const takesZstd = /\bzstd\b/.test(String(request.headers['accept-encoding']));
+      return sendReply(request, response, { body: takesZstd ? other : artifact.body });
+    });
+    const young = await client('1.13.0');
+    const toml = parseToml(String((await young.get(`${artifactTarget}/Fonts`)).body)) as {
+      Fonts: { download: { url: string; sha256: string }[] };
+    };
+    for (const { url, sha256 } of toml.Fonts.download) {
+      const got = await young.get(new URL(url).pathname);
+      expect([got.status, createHash('sha256').update(got.body).digest('hex')]).toEqual([200, sha256]);
+    }
+    // Asked as an artifact it is the other one.
+    expect((await young.get(artifactTarget)).body.equals(other)).toBe(true);
   });
 
   it('/admin does not exist here', async () => {

@@ -83,7 +83,7 @@ export function planPinningDocument(module: Module, cache: CacheConfig, plan: Pl
  */
 export function planEncoding(plan: Plan, accepts: (coding: FileEncoding['coding']) => boolean): Plan {
   if (plan.route.kind !== 'immutable') return plan;
-  const as = plan.route.encodings?.find(({ coding }) => accepts(coding));
+  const as = plan.route.encodings?.(plan.params).find(({ coding }) => accepts(coding));
   // No target has a `#`.
   return as ? { ...plan, key: `${plan.key}#${as.coding}`, encoded: { as, usual: plan } } : plan;
 }

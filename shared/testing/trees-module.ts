@@ -12,7 +12,7 @@ export const trees: Module = {
       purpose: 'an archive',
       digest: 'sha256',
       contentType: 'application/x-gzip',
-      encodings: [{ coding: 'zstd', contentType: 'application/zstd' }],
+      encodings: () => [{ coding: 'zstd', contentType: 'application/zstd' }],
       target: /^\/tree\/(?<hash>[0-9a-f]{40})$/,
       examples: [`/tree/${'0'.repeat(40)}`, `/tree/${'9f'.repeat(20)}`],
       path: ({ hash = '' }) => `/tree/${hash}`,
