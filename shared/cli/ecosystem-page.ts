@@ -260,7 +260,8 @@ function judgeOf({ tree, integrity, pinnedBy, listedIn, firstSeen }: ImmutableRo
 
 /** Which digests its bytes are known by, and what else there is to them. */
 function digestOf(route: ImmutableRoute): string {
-  const { digest, tree, integrity, pointer, memberOf, encodings = [], scattered } = route;
+  const { digest, tree, integrity, pointer, memberOf, scattered, target, examples } = route;
+  const encodings = route.encodings?.(target.exec(examples[0] ?? '')?.groups ?? {}) ?? [];
   const own = tree ? 'SHA-1 of the tree' : integrity ? 'the one in its URL' : `${digest} unless a pin says otherwise`;
   return [
     own,
