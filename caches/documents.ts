@@ -1,5 +1,5 @@
 /** The part of the contract that is about documents: what they promise, how they are read and rewritten. Imported by way of module.ts. */
-import type { Params, RouteBase } from './routes';
+import type { Params, RouteBase, Said } from './routes';
 
 /** What a document promises about another target of the same origin. */
 export interface Pin {
@@ -100,6 +100,11 @@ export interface DocumentRoute extends RouteBase {
    * as long as any 404 is remembered, and served stale too, because it takes nothing from clients when it is outdated.
    */
   readonly absent?: Rendered & { readonly kept?: true };
+  /**
+   * Where the upstream has it, if another document says that it is elsewhere; else at its canonical path. The one that may say so is fetched
+   * first if it is not held; that it cannot be had says nothing.
+   */
+  saidBy?(params: Params): Said;
   /** It comes page by page, in a form that depends on the upstream; an empty one is an `absent` one. What is stored are the rows of all pages. */
   readonly pages?: PagedSource;
 }

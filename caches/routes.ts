@@ -128,7 +128,7 @@ export interface Elsewhere {
   source?(said: string): string;
 }
 
-/** Where a document says that something is which is only passed on. */
+/** Where a document says that something is: another document, or what is only passed on. */
 export interface Said {
   /** Canonical target of the document. */
   readonly document: string;

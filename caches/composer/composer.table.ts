@@ -4,6 +4,7 @@ import { calls } from './composer.passthrough';
 import { documentOfFile, FILE_TARGET, filePath, placesOfFile } from './dist-target';
 import { documentPath, packageName, purl, ROOT_PATH } from './package-name';
 import { rootDocument } from './root-document';
+import { documentUrl, VERSIONS_TARGET } from './versions-url';
 import { exactly, FILE_AT_HOST, PACKAGE, plain, STAGE } from './target-patterns';
 import { versionsDocument } from './versions-document';
 
@@ -43,6 +44,11 @@ const documents: readonly DocumentRoute[] = [
     target: exactly(`/p2/${PACKAGE}${STAGE}\\.json`),
     examples: ['/p2/monolog/monolog.json', '/p2/Monolog/monolog~dev.json', '/p2/a.b/c-d%7edev.json?x=1'],
     path: (params) => documentPath(packageName(params), params['dev'] !== undefined),
+    saidBy: (params) => ({
+      document: ROOT_PATH,
+      target: VERSIONS_TARGET,
+      address: (said) => documentUrl(said, packageName(params), params['dev'] !== undefined),
+    }),
   },
 ];
 

@@ -175,6 +175,24 @@ describe('the root document', () => {
     ]);
   });
 
+  it.each([
+    ['/satis/p2/%package%.json', undefined],
+    ['https://git.example/satis/p2/%package%.json', undefined],
+    // A mirror's, as what it mirrors has it.
+    ['https://other.example/p2/%package%.json', undefined],
+    ['https://other.example/satis/p2/%package%.json', undefined],
+    ['https://other.example/8/p2/%package%.json', 'https://other.example/8/p2/%package%.json'],
+    ['/files/8/p2/%package%.json', 'https://git.example/files/8/p2/%package%.json'],
+    ['/p2/%package%.json', 'https://git.example/p2/%package%.json'],
+    ['https://files.example/%package%/versions.json', 'https://files.example/%package%/versions.json'],
+  ])('with the metadata-url %s says that versions are at %s', (said, where) => {
+    const home = 'https://git.example/satis';
+    const body = Buffer.from(JSON.stringify({ 'metadata-url': said }));
+    const pins = rootDocument.pins(body, { path: '/packages.json', home, url: `${home}/packages.json` });
+    expect(pins.map(({ source }) => source)).toEqual(where === undefined ? [] : [where]);
+    expect(render(body, home)['metadata-url']).toBe(`${BASE}/p2/%package%.json`);
+  });
+
   it.each<[string, unknown]>([
     ['without an api-url, of packages without number', { metadata: true }],
     ['with an api-url that is none', { metadata: false, 'api-url': 'ftp://x.example/' }],
@@ -211,7 +229,8 @@ describe('the root document', () => {
       { packages: { 'a/b': { '1.0': { version: '1.0' } } }, includes: { 'include/all.json': {} } },
     ],
     ['a page that is none', { hello: 'world' }],
-    ['versions that are elsewhere', { 'metadata-url': '/files/p2/%package%.json' }],
+    ['a metadata-url without packages in it', { 'metadata-url': '/files/p2/package.json' }],
+    ['a metadata-url that is no address', { 'metadata-url': 'ftp://files.example/%package%.json' }],
     ['packages that are none', { packages: 'many', ...METADATA }],
   ])('of %s is one error', (_what, body) => {
     expect(() => render(body)).toThrow(expect.objectContaining({ code: 'document-invalid' }));

@@ -6,11 +6,11 @@ import { DocumentError, type DocumentCodec, type Pin } from '../module';
 import { jsonObject, Names, type JsonText, type Span } from '../parsers/json';
 import { distPins } from './dist-pins';
 import { readReleases, type Release } from './releases';
-import { absoluteUrl, servicePin, SERVICES, serviceUrl, type Service, type ServiceUrl } from './services';
+import { servicePin, SERVICES, serviceUrl, type Service, type ServiceUrl } from './services';
 import { rewritten } from './versions-document';
+import { otherVersions, VERSIONS, VERSIONS_TARGET } from './versions-url';
 
 const JSON_TYPE = 'application/json';
-const VERSIONS = '/p2/%package%.json';
 const MIRROR = '/dists/%package%/%version%/%reference%.%type%';
 const KEYS = new Names('packages', 'metadata-url', 'security-advisories', 'filter', ...SERVICES.map(({ key }) => key));
 /** Where repositories that Composer 1 understands have their packages, or the rest of them; who has a metadata-url has everything there. */
@@ -30,6 +30,8 @@ const COPIED = new Names(
 interface Root {
   readonly json: JsonText;
   readonly hasVersions: boolean;
+  /** Where their documents are, if not below the repository. */
+  readonly versionsAt: string | undefined;
   readonly packages: Span | undefined;
   readonly releases: readonly Release[];
   readonly services: ReadonlyMap<Service, ServiceUrl>;
@@ -59,14 +61,15 @@ export const rootDocument: DocumentCodec = {
   },
 
   pins(body, { home }): Pin[] {
-    const { services, releases } = readRoot(body, home);
-    return [...distPins(releases, undefined), ...[...services].map(([service, url]) => servicePin(service, url))];
+    const { services, releases, versionsAt } = readRoot(body, home);
+    const versions = versionsAt === undefined ? [] : [{ target: VERSIONS_TARGET, source: versionsAt }];
+    return [...distPins(releases, undefined), ...versions, ...[...services].map(([service, url]) => servicePin(service, url))];
   },
 };
 
 const known = new WeakMap<Buffer, Root & { readonly home: string }>();
 
-/** @throws DocumentError also if it is of version 1 of the protocol, or its versions are elsewhere */
+/** @throws DocumentError also if it is of version 1 of the protocol, or its metadata-url is no address */
 function readRoot(body: Buffer, home: string): Root {
   const held = known.get(body);
   if (held?.home === home) return held;
@@ -86,7 +89,8 @@ function readRoot(body: Buffer, home: string): Root {
   }
   const packages = found.get('packages');
   const releases = packages ? readReleases(json, packages, false) : [];
-  const hasVersions = hasVersionsBelow(json.text(found.get('metadata-url')), home);
+  const metadata = json.text(found.get('metadata-url'));
+  const hasVersions = metadata !== undefined;
   if (!hasVersions && oldPlace !== undefined)
     throw new DocumentError(
       `it has ${oldPlace} and no metadata-url: that is version 1 of the protocol, which is not spoken here. Have the repository publish a metadata-url, or name it to clients directly`,
@@ -95,6 +99,7 @@ function readRoot(body: Buffer, home: string): Root {
   const root = {
     json,
     hasVersions,
+    versionsAt: metadata === undefined ? undefined : otherVersions(metadata, home),
     packages,
     releases,
     services: servicesOf(json, found, home),
@@ -106,19 +111,6 @@ function readRoot(body: Buffer, home: string): Root {
   };
   known.set(body, root);
   return root;
-}
-
-/** @throws DocumentError if the versions' documents are not where this cache asks for them */
-function hasVersionsBelow(said: string | undefined, home: string): boolean {
-  if (said === undefined) return false;
-  const where = absoluteUrl(said, home);
-  if (where === home + VERSIONS) return true;
-  // A mirror often has the document of what it mirrors, with its host.
-  const { origin } = new URL(home);
-  if (where !== undefined && !where.startsWith(`${origin}/`) && where.endsWith(VERSIONS)) return true;
-  throw new DocumentError(
-    `its metadata-url ${said.slice(0, 200)} is not ${VERSIONS} below the upstream: name the URL before that as the upstream`,
-  );
 }
 
 function servicesOf(json: JsonText, found: ReadonlyMap<string, Span>, home: string): Map<Service, ServiceUrl> {

@@ -24,7 +24,7 @@ export const SERVICES: readonly Service[] = [
 ];
 
 /** Stands for any package in the target of a promise. */
-const ANY_PACKAGE = 'any/any';
+export const ANY_PACKAGE = 'any/any';
 
 /** Target under which the root document's promise tells where a service is. */
 export function serviceTarget(path: string): string {

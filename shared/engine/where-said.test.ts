@@ -40,13 +40,16 @@ describe('a file', () => {
   it('on a cold store: its document first, and nobody is asked for the path that only mirrors have', async () => {
     const got = await house.get(repository.target(NAME, RELEASE));
     expect([got.status, got.body.equals(ARCHIVE)]).toEqual([200, true]);
-    expect([paths(repository.upstream), paths(repository.files)]).toEqual([[`/p2/${NAME}.json`], [repository.path(NAME, RELEASE)]]);
+    expect([paths(repository.upstream), paths(repository.files)]).toEqual([
+      ['/packages.json', `/p2/${NAME}.json`],
+      [repository.path(NAME, RELEASE)],
+    ]);
   });
 
   it('of a branch: the document of branches', async () => {
     const got = await house.get(repository.target(NAME, BRANCH));
     expect([got.status, got.body.equals(archiveOf(NAME, BRANCH))]).toEqual([200, true]);
-    expect(paths(repository.upstream)).toEqual([`/p2/${NAME}~dev.json`]);
+    expect(paths(repository.upstream)).toEqual(['/packages.json', `/p2/${NAME}~dev.json`]);
   });
 
   it('of a branch that stands among the releases, as some repositories have it', async () => {
@@ -120,6 +123,52 @@ describe('a file', () => {
       expect((await house.get(file)).body.equals(ARCHIVE)).toBe(true);
       expect((await house.kept(file)).pin).toMatch(/^sha1-/);
     }
+  });
+});
+
+describe('a document', () => {
+  const FAR = '/files/8/p2';
+  const rootAt = (metadata: string): string => JSON.stringify({ packages: [], 'metadata-url': metadata });
+  /** The package is at this repository, and its documents only where the root document says. */
+  const moved = async (to: FakeRepository['upstream']): Promise<void> => {
+    for (const stage of ['', '~dev']) {
+      const path = `/p2/${NAME}${stage}.json`;
+      const body = (await house.get(path)).body.toString();
+      to.on(`${FAR}/${NAME}${stage}.json`, { body });
+      repository.upstream.on(path, { status: 404 });
+    }
+    await open({ CACHE_DIR: join(home, 'moved') });
+  };
+
+  it('is where the root document says, also on a cold store; so are its files', async () => {
+    await moved(repository.upstream);
+    repository.upstream.on('/packages.json', { body: rootAt(`${FAR}/%package%.json`) });
+    expect((await house.get(repository.target(NAME, RELEASE))).body.equals(ARCHIVE)).toBe(true);
+    expect(paths(repository.upstream).slice(-2)).toEqual(['/packages.json', `${FAR}/${NAME}.json`]);
+    expect((await house.get(repository.target(NAME, BRANCH))).status).toBe(200);
+    expect((await house.get(`/p2/acme/none.json`)).body.toString()).toBe('{"packages":[]}');
+    await repository.upstream.down();
+    await open({ CACHE_DIR: join(home, 'moved'), TTL_composer: '0s' });
+    expect((await house.get(`/p2/${NAME}.json`)).headers['x-cache']).toBe('stale');
+  });
+
+  it('at another host gets no credentials of the repository, and is refused if that host may not be reached', async () => {
+    const elsewhere = await startUpstream();
+    await moved(elsewhere);
+    repository.upstream.on('/packages.json', { body: rootAt(`${elsewhere.url}${FAR}/%package%.json`) });
+    const env = { CACHE_DIR: join(home, 'moved'), UPSTREAM_composer_AUTH: 'secret-token' };
+    await open(env);
+    expect((await house.get(`/p2/${NAME}.json`)).status).toBe(200);
+    expect(elsewhere.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    await open({ ...env, CACHE_DIR: join(home, 'limited'), FILE_HOSTS_composer: 'files.example' });
+    const got = await house.get(`/p2/${NAME}.json`);
+    expect([got.status, codeOf(got), elsewhere.requests.length]).toEqual([403, 'host-refused', 1]);
+    await elsewhere.close();
+  });
+
+  it('is at its own path as long as the root document cannot be had', async () => {
+    repository.upstream.on('/packages.json', { status: 503 });
+    expect((await house.get(`/p2/${NAME}.json`)).status).toBe(200);
   });
 });
 

@@ -147,13 +147,14 @@ function documentLaws(module: Module, tables: LawTables, document: LawDocument):
     expect(body.equals(before)).toBe(true);
   });
 
-  test('every pin is the path of an immutable route, or says where one leads that is passed on; no target is pinned twice', () => {
+  test('every pin is the path of an immutable route, or says where one leads that is passed on, or a document; no target is pinned twice', () => {
     const targets = codec.pins(body, place).map(({ target }) => target);
     expect(new Set(targets).size).toBe(targets.length);
     for (const target of targets) {
       const { route, params } = matchAny(module, target);
       expect([target, route.path(params)]).toEqual([target, target]);
-      if (route.kind === 'passthrough') expect(route.saidBy?.(params)).toMatchObject({ document: path, target });
+      if (route.kind === 'passthrough' || route.kind === 'document')
+        expect(route.saidBy?.(params)).toMatchObject({ document: path, target });
       else expect([target, route.kind]).toEqual([target, 'immutable']);
       if (route.kind === 'immutable') expect([target, route.pinnedBy?.(params) ?? path]).toEqual([target, path]);
     }
@@ -250,9 +251,10 @@ function everyAnswer(route: Route, params: Params): unknown[] {
   if (route.kind === 'roster') answers.push(route.signature(params), route.otherwise?.(params));
   if (route.kind === 'listed') answers.push(route.rosters(params), route.asked(params), route.object(params, SOME_SHA256));
   if (route.kind === 'document') answers.push(...SOME_ASKED.map((asked) => route.variant?.(params, asked)));
-  if (route.kind === 'passthrough') {
+  if (route.kind === 'passthrough') answers.push(route.stales?.(params));
+  if (route.kind === 'passthrough' || route.kind === 'document') {
     const said = route.saidBy?.(params);
-    answers.push(route.stales?.(params), said && [said.document, said.target, said.address('https://a.example/%package%')]);
+    answers.push(said && [said.document, said.target, said.address('https://a.example/%package%')]);
   }
   return answers;
 }

@@ -1,5 +1,5 @@
 /** Documents: which one to serve now, one fetch per key, and what they promise. */
-import type { Pin } from '../../../caches/module';
+import type { DocumentRoute, Pin } from '../../../caches/module';
 import { errorText, isLarderError, LarderError } from '../../errors';
 import { findPin } from '../../integrity/pin-list';
 import type { Entry } from '../../store/entry';
@@ -9,7 +9,7 @@ import { judge, mayServeStale } from '../freshness';
 import type { HeldBodies } from '../bodies/held-body';
 import type { NegativeCache } from '../negative';
 import { originDown, within } from '../patience';
-import type { Plan } from '../plan';
+import { planTarget, type Plan } from '../plan';
 import { Recall } from '../files/recall';
 import type { EngineRooms } from '../rooms';
 
@@ -119,7 +119,9 @@ export class DocumentDesk {
   /** The document from the upstream, whatever is held: its bytes cannot be read. @throws LarderError */
   async afresh(plan: Plan, wanted: Wanted | undefined): Promise<DocumentAnswer> {
     if (this.rooms.config.offline) throw new LarderError('offline', { target: plan.path });
-    return this.watched(plan, (watcher) => fetchDocument(this.rooms, plan, undefined, wanted, 'in-memory', watcher));
+    return this.watched(plan, async (watcher) =>
+      fetchDocument(this.rooms, await this.placed(plan), undefined, wanted, 'in-memory', watcher),
+    );
   }
 
   /** Single flight per key; everybody who asks meanwhile gets the same result. @throws LarderError */
@@ -163,7 +165,8 @@ export class DocumentDesk {
       // Another process, or a flight that ended between our look and now, may have brought it: look again before fetching.
       // What is only in memory is confirmed only while it cannot be stored; else it is fetched once more, to be kept.
       const now = (await store.find(plan.key)) ?? (store.notStoring() ? held : undefined);
-      const fetched = await this.watched(plan, (watcher) => fetchDocument(this.rooms, plan, now, wanted, isOvertaken, watcher));
+      const there = await this.placed(plan);
+      const fetched = await this.watched(plan, (watcher) => fetchDocument(this.rooms, there, now, wanted, isOvertaken, watcher));
       const result = this.withUnstored(plan.key, fetched);
       // The write may have come while this was being committed.
       if (isOvertaken() && result.entry.stale !== true) await store.amend(plan.key, result.entry.integrity, { stale: true });
@@ -174,6 +177,17 @@ export class DocumentDesk {
       if (!isOvertaken()) this.negative.learn(plan.key, error);
       throw error;
     }
+  }
+
+  /** The plan with the place that another document gives this one, if it does. Never rejects, but for the store. */
+  private async placed(plan: Plan): Promise<Plan> {
+    const said = (plan.route as DocumentRoute).saidBy?.(plan.params);
+    if (!said) return plan;
+    const { module, cache, store } = this.rooms;
+    const teller = planTarget(module, cache, plan.origin, 'GET', said.document);
+    if (!this.recentUnstored(teller.key) && !(await store.find(teller.key))) await this.confirmed(teller).catch(() => undefined);
+    const source = (await this.recalled(teller, said.target))?.source;
+    return source === undefined ? plan : { ...plan, places: [said.address(source)] };
   }
 
   /** Whether the upstream has begun to send a document that nobody can have yet. */

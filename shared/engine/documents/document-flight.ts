@@ -76,7 +76,7 @@ export async function fetchDocument(
   const headers = { ...route.ask, 'accept-encoding': route.codec ? 'gzip' : 'identity', ...conditions(held) };
   const spec = {
     origin: plan.origin,
-    path: plan.path,
+    path: plan.places?.[0] ?? plan.path,
     headers,
     algorithms: ['sha256'] as const,
     judged: false,
