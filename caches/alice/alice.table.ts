@@ -4,7 +4,8 @@ import { folders } from './folders';
 import { links, NO_FILES, tarballs } from './listing';
 import { manifest, NO_LINKS } from './manifest';
 import { blobIntegrity, sha256Sri, storePath, tarballPurl } from './store-place';
-import { canonicalPath, exactly, PACKAGE, SEGMENT, STORE } from './target-patterns';
+import { canonicalPath } from '../parsers/escapes';
+import { exactly, PACKAGE, SEGMENT, STORE } from './target-patterns';
 
 const TTL_SECONDS = 120;
 const DAY_SECONDS = 86_400;

@@ -1,6 +1,7 @@
 /** Where tarballs, links and blobs are in an ALICE store, and what their names say (protocol page §6.2, §6.3). Pure; nothing here throws. */
 import type { Params } from '../module';
-import { canonicalPath, plainText } from './target-patterns';
+import { canonicalPath } from '../parsers/escapes';
+import { plainText } from './target-patterns';
 
 const ARCHIVE = /\.(?:tar\.gz|tgz|tar\.zst|tar\.xz|tar)$/;
 /** A blob of the content store, by a path below the base or an absolute URL; groups `start` and `hex`. */

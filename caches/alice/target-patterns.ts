@@ -3,6 +3,7 @@
  * named here (control characters, backslashes, escaped slashes, dot segments) matches nothing. aliBuild escapes `+`, `@` and most other signs,
  * its older versions do not.
  */
+import { canonicalPath } from '../parsers/escapes';
 
 /** Any escape but those of controls, slash, backslash and DEL. */
 const ESCAPE = '%(?!2[Ff]|5[Cc]|7[Ff])[2-9A-Fa-f][0-9A-Fa-f]';
@@ -18,18 +19,6 @@ export const STORE = `/TARS/(?<arch>${SEGMENT})/store/(?<start>[0-9a-f]{2})/(?<h
 /** A RegExp over a whole target: `path`, then any query, which is not part of what the target means. A store whose URL ends with `/` is asked for `//TARS`. */
 export const exactly = (path: string): RegExp => new RegExp(`^(?:/)*${path}(?:\\?[!-~]*)?$`);
 
-/** What stands in a canonical path as it is; everything else has its escape in capitals. */
-const PLAIN = /[\w.~!'()*+@:,=&$;-]/;
-
-/** A path with as few escapes as possible: every spelling gives one string. */
-export function canonicalPath(raw: string): string {
-  if (!raw.includes('%')) return raw;
-  return raw.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
-    const character = String.fromCharCode(parseInt(escape.slice(1), 16));
-    return PLAIN.test(character) ? character : escape.toUpperCase();
-  });
-}
-
 /** A name that is its own canonical segment, as nearly all are: none that begins with a dot. */
 const USUAL = /^[\w~!'()*+@:,=&$;-][\w.~!'()*+@:,=&$;-]*$/;
 
@@ -40,7 +29,7 @@ export function canonicalSegment(name: string): string | undefined {
   if (/[\ufffd\p{Cs}]/u.test(name)) return undefined;
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (name === '' || name === '.' || name === '..' || /[\u0000-\u001f\u007f/\\]/.test(name)) return undefined;
-  return /^[\w.~!'()*+@:,=&$;-]+$/.test(name) ? name : escaped(name);
+  return canonicalPath(encodeURIComponent(name));
 }
 
 /** The text that a canonical path stands for; undefined if its escapes are no UTF-8. */
@@ -51,14 +40,4 @@ export function plainText(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** UTF-8, byte by byte, as clients escape it. */
-function escaped(name: string): string {
-  let text = '';
-  for (const byte of Buffer.from(name)) {
-    const character = String.fromCharCode(byte);
-    text += PLAIN.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
-  return text;
 }

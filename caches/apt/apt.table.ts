@@ -3,7 +3,8 @@
  * generation. Paths below `dists/` fail by a closed connection: apt gives up at a 503 and tries again after a broken connection.
  */
 import type { ImmutableRoute, ListedRoute, Params, PassthroughRoute, RosterRoute, Route } from '../module';
-import { canonicalPath, folderOf, plainName } from './canonical';
+import { canonicalPath } from '../parsers/escapes';
+import { folderOf, plainName } from './canonical';
 import { filePath, flatIndexes, patchIndexes, poolIndexes, purlOf } from './pool';
 import { indexOf } from './promises';
 import { likelyOf } from './likely';

@@ -3,19 +3,8 @@
  * become one string, byte for byte, or a file is never found among what an index promises. Pure; nothing here throws.
  */
 
-/** What stands unescaped in a path (RFC 3986 §3.3, pchar). */
-const PLAIN = /[\w.~!$&'()*+,;=:@-]/;
 /** A name that is canonical already, as nearly all are: no segment is empty or begins with a dot. */
 const USUAL = /^[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*$/;
-
-/** A raw path with as few escapes as possible, the others in capitals. */
-export function canonicalPath(raw: string): string {
-  if (!raw.includes('%')) return raw;
-  return raw.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
-    const character = String.fromCharCode(parseInt(escape.slice(1), 16));
-    return PLAIN.test(character) ? character : escape.toUpperCase();
-  });
-}
 
 /**
  * The canonical relative path of a name as an index writes it: unescaped, perhaps with `./` or needless slashes.

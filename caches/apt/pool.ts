@@ -1,6 +1,7 @@
 /** Files of packages: which index may promise one, by where it is, and what it is. */
 import type { IndexGuess, Params } from '../module';
-import { canonicalPath, folderOf, plainName } from './canonical';
+import { canonicalPath } from '../parsers/escapes';
+import { folderOf, plainName } from './canonical';
 import { suiteFolders } from './suites';
 
 /** Architectures whose indexes have a package for all of them; they all list it, the most used ones come first. */

@@ -1,5 +1,6 @@
 /** The one kind of URL there is: any. What stands in it decides only whether it may be kept, and for how long by guessing. */
 import type { MirroredRoute, Params } from '../module';
+import { fewestEscapes } from '../parsers/escapes';
 
 /**
  * Query parameters with which a URL is a credential: signatures of S3 (versions 2 and 4), of Google's and Azure's stores, of CloudFront, and
@@ -50,13 +51,8 @@ function decoded(text: string): string {
   }
 }
 
-/** One form for every spelling of a URL (RFC 3986 §6.2.2): escapes of unreserved characters undone, the others in capitals. */
-function canonical(target: string): string {
-  return target.replace(/%[0-9a-f]{2}/gi, (escape) => {
-    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-    return /[\w.~-]/.test(character) ? character : escape.toUpperCase();
-  });
-}
+/** What is never escaped in a URL's one form (RFC 3986 §2.3). */
+const UNRESERVED = /[\w.~-]/;
 
 function policy({ path = '/', query = '' }: Params): 'plain' | 'listing' | 'signed' {
   const names = parameters(query);
@@ -73,7 +69,7 @@ export const table: readonly MirroredRoute[] = [
     target:
       /^(?<path>\/(?!(?:\.|%2e){1,2}(?:\/|%2f|\?|$))(?:(?:\/|%2f)(?!(?:\.|%2e){1,2}(?:\/|%2f|\?|$))|%(?!00|0[ad]|2f|5c)|[!"$&-.0->@-[\]-~])*)(?<query>\?[!-~]*)?$/i,
     examples: ['/releases/1.2/tool.tar.gz', '/bucket/?list-type=2&prefix=nightly/', '/a%20b/c%2Bd?x=%7e'],
-    path: ({ path = '/', query = '' }) => canonical(path + query),
+    path: ({ path = '/', query = '' }) => fewestEscapes(path + query, UNRESERVED),
     policy,
   },
 ];

@@ -4,7 +4,8 @@
  */
 import type { Params } from '../module';
 import { normalName, releaseOf } from './project-name';
-import { canonicalPath, fileTarget, PAGE_TARGET } from './target-patterns';
+import { canonicalPath } from '../parsers/escapes';
+import { fileTarget, PAGE_TARGET } from './target-patterns';
 
 /** Canonical path of a project's page. */
 export function pagePath(project: string): string {

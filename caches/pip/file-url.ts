@@ -1,5 +1,5 @@
 /** URLs of files as pages give them. */
-import { canonicalPath } from './target-patterns';
+import { canonicalPath } from '../parsers/escapes';
 
 export interface FileUrl {
   /** Absolute, with query, without fragment and credentials. */

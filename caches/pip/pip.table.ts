@@ -7,7 +7,8 @@ import { page } from './page';
 import { calls } from './pip.passthrough';
 import { normalName, releaseOf } from './project-name';
 import { projectList } from './project-list';
-import { canonicalPath, exactly, fileTarget, NAME, PAGE_TARGET, PROVENANCE_TARGET, ROOT_TARGET, VERSION } from './target-patterns';
+import { canonicalPath } from '../parsers/escapes';
+import { exactly, fileTarget, NAME, PAGE_TARGET, PROVENANCE_TARGET, ROOT_TARGET, VERSION } from './target-patterns';
 
 /** What the public index says of its own pages. */
 const TTL_SECONDS = 600;

@@ -43,15 +43,3 @@ export const verbatim = (path: string): RegExp => new RegExp(`^${DEVPI}(?<raw>${
 
 /** A file's provenance (PEP 740); groups `name`, `version`, `file`. */
 export const PROVENANCE_TARGET = exactly(`/integrity/${NAME}/${VERSION}/(?<file>${SEGMENT})/provenance`);
-
-/** What stands in a canonical path as it is; everything else has its escape in capitals. */
-const PLAIN = /[\w.~!'()*+@:,=&$;-]/;
-
-/** A path with as few escapes as possible: every spelling gives one string. Escapes may be of any bytes. */
-export function canonicalPath(raw: string): string {
-  if (!raw.includes('%')) return raw;
-  return raw.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
-    const character = String.fromCharCode(parseInt(escape.slice(1), 16));
-    return PLAIN.test(character) ? character : escape.toUpperCase();
-  });
-}
