@@ -1,5 +1,6 @@
 /** A response body that errors honestly: truncated, too long, silent for too long. Holds its connection's slot until it is over. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable, type PassThrough } from 'node:stream';
 import { LarderError } from '../errors';
 import { reasonOf } from './reasons';
@@ -35,6 +36,9 @@ export class IdleWatch {
   }
 }
 
+/** From this much to come on, a body is taken straight off its connection, which is then not kept. */
+const DIRECT_BYTES = 16 * 1024 * 1024;
+
 export interface BodyParts {
   /** host:port, for the error. */
   readonly host: string;
@@ -54,6 +58,8 @@ export class UpstreamBody extends Readable {
   private received = 0;
   private wasRead = false;
   private early: Error | undefined;
+  /** The connection itself, once the body is taken straight off it. */
+  private direct: Socket | undefined;
   private readonly expected: number | undefined;
 
   constructor(private readonly parts: BodyParts) {
@@ -95,6 +101,7 @@ export class UpstreamBody extends Readable {
       this.lastTick = this.parts.watch.tick;
     }
     this.parts.source.resume();
+    this.direct?.resume();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -110,12 +117,46 @@ export class UpstreamBody extends Readable {
     this.received += chunk.length;
     this.parts.watch.receivedBytes += chunk.length;
     this.lastTick = this.parts.watch.tick;
-    if (this.push(chunk)) return;
-    this.isWaiting = false;
-    this.parts.source.pause();
+    if (!this.push(chunk)) {
+      this.isWaiting = false;
+      (this.direct ?? this.parts.source).pause();
+    }
+    if (this.direct) this.endDirectly();
+    else if (this.hasMuchToCome() && this.hasAllSoFar()) this.goDirect();
+  }
+
+  private hasMuchToCome(): boolean {
+    return this.expected !== undefined && this.expected - this.received >= DIRECT_BYTES;
+  }
+
+  /** Whether nothing of what came is on its way through the parser and the streams before this one. */
+  private hasAllSoFar(): boolean {
+    const { response, source } = this.parts;
+    return response.readableLength === 0 && source.readableLength === 0 && source.writableLength === 0;
+  }
+
+  /**
+   * Node's parser copies every piece of a body; of one with a length it has nothing more to say. It stays behind in mid-body, so that
+   * the connection serves no other request.
+   */
+  private goDirect(): void {
+    const { socket } = this.parts.response;
+    if (socket.destroyed) return;
+    this.direct = socket;
+    socket.removeAllListeners('data');
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+  }
+
+  private endDirectly(): void {
+    const excess = this.received - (this.expected ?? 0);
+    if (excess < 0) return;
+    this.direct?.removeAllListeners('data');
+    if (excess > 0) this.fail(this.failure(`it promised ${this.expected} bytes and sent more`));
+    else this.push(null);
   }
 
   private finish(): void {
+    if (this.direct && this.received === this.expected) return;
     if (!this.parts.response.complete || this.wasReset()) this.fail(this.failure('the connection was closed before the end of the body'));
     else if (this.expected !== undefined && this.received !== this.expected)
       this.fail(this.failure(`it promised ${this.expected} bytes and sent ${this.received}`));

@@ -8,6 +8,9 @@ import { LarderError } from '../../errors';
 
 /** Pieces kept in memory before the source is asked to pause: while they are being written, or for the slowest reader. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
+/** The same of a long body on its way into a file: what waits longer has left the processor's cache when its turn comes. */
+const LONG_WINDOW_BYTES = 512 * 1024;
+const LONG_FROM_BYTES = 8 * 1024 * 1024;
 /** How long a reader may take nothing while everybody waits for it because nothing can be stored. */
 const STALL_MS = 60_000;
 /** Largest single read from the spool. */
@@ -168,7 +171,10 @@ export class GrowingBody {
   }
 
   private hasRoom(): boolean {
-    if (!this.fileFailed) return this.received - this.written < this.windowBytes;
+    if (!this.fileFailed) {
+      const most = this.received < LONG_FROM_BYTES ? this.windowBytes : Math.min(LONG_WINDOW_BYTES, this.windowBytes);
+      return this.received - this.written < most;
+    }
     return this.followers.size === 0 || this.received - Math.max(this.written, this.firstPiece) < this.windowBytes;
   }
 
