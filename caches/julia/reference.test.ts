@@ -163,10 +163,6 @@ describe('direct HTTP requests', () => {
     // Asked as an artifact it is the other one.
     expect((await young.get(artifactTarget)).body.equals(other)).toBe(true);
   });
-
-  it('/admin does not exist here', async () => {
-    for (const path of ['/admin', '/admin/logs']) expect((await house.get(path)).status).toBe(404);
-  });
 });
 
 describe('installation, by what clients of each version send', () => {
@@ -312,4 +308,45 @@ it('flavourless: /registries is the list itself, and there are no others', async
   expect([got.status, String(got.body)]).toEqual([200, `/registry/${GENERAL}/${registry.tree}\n`]);
   for (const list of ['/registries.eager', '/registries.conservative']) expect((await other.get(list)).status).toBe(404);
   await plain.close();
+});
+
+// There is no /admin here, and so no password: what it is for is below /_cache/ (for who may connect), and in the log.
+describe('administration', () => {
+  const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+
+  it.each(['', 'Bearer abc123', 'Basic xyz123', basic('admin'), basic('admin:hunter1'), basic(':hunter1'), basic('admin:hunter2')])(
+    '/admin does not exist, whoever says %j; nobody is asked, and no credential is logged',
+    async (authorization) => {
+      for (const path of ['/admin', '/admin/', '/admin/logs']) {
+        const got = await house.get(path, { headers: { authorization } });
+        expect([path, got.status, got.headers['www-authenticate']]).toEqual([path, 404, undefined]);
+      }
+      expect(storage.requests).toHaveLength(0);
+      if (authorization !== '') expect(JSON.stringify([house.access, house.events])).not.toContain(authorization.split(' ')[1]);
+    },
+  );
+
+  it('the page that says what there is, and the status', async () => {
+    expect(String((await house.get('/_cache/nothing')).body)).toMatch(/health, status, metrics, why\?url=, setup\?client=/);
+    await house.get(target);
+    await house.kept(target);
+    const status = await json('/_cache/status');
+    expect(status).toMatchObject({
+      cache: 'julia',
+      entries: 1,
+      bytesHeld: example.body.length,
+      mirrors: [{ base: storage.url, healthy: true }],
+    });
+    expect((await json(`/_cache/why?url=${target}`))['entry']).toMatchObject({ pin: `gittree-${example.tree}` });
+    expect(String((await house.get('/_cache/setup?client=Julia')).body)).toContain(`export JULIA_PKG_SERVER=${house.url}`);
+    expect((await house.get('/_cache/status', { headers: { host: 'evil.example' } })).status).toBe(421);
+  });
+
+  it('the log: who asked for what, and what became of it; wrong bytes by name', async () => {
+    await house.get(target);
+    expect(house.access.at(-1)).toMatchObject({ method: 'GET', target, status: 200, outcome: 'miss' });
+    storage.on(`/artifact/${example.tree}`, { body: artifact.body });
+    expect((await house.get(`/artifact/${example.tree}`)).status).toBe(502);
+    expect(JSON.stringify(house.said('integrity'))).toContain(example.tree);
+  });
 });

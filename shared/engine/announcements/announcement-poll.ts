@@ -60,13 +60,28 @@ async function askServer(rooms: EngineRooms, list: Plan, origin: Origin, base: s
 async function askAt(rooms: EngineRooms, list: Plan, origin: Origin, base: string, path: string): Promise<Word> {
   const plan = planTarget(rooms.module, rooms.cache, origin, 'GET', path);
   const skip = new Set(origin.bases.filter((other) => other !== base));
-  const response = await rooms.upstream.fetch({ origin, path, skip, headers: { 'accept-encoding': 'identity' } });
-  if (response.status !== 200) {
-    response.body.destroy();
-    throw notThere(plan, headOf(response));
+  const { signal, done } = patience(rooms, base);
+  try {
+    const response = await rooms.upstream.fetch({ origin, path, skip, signal, headers: { 'accept-encoding': 'identity' } });
+    if (response.status !== 200) {
+      response.body.destroy();
+      throw notThere(plan, headOf(response));
+    }
+    const body = await whole(response.body, plan.path);
+    return { origin, base, url: response.url, listed: read(list.route as AnnouncementRoute, body, plan.path) };
+  } finally {
+    done();
   }
-  const body = await whole(response.body, plan.path);
-  return { origin, base, url: response.url, listed: read(list.route as AnnouncementRoute, body, plan.path) };
+}
+
+/** A list is small: it may take as long as a server may be silent at each step, and no longer, however it comes. Keeps no process awake. */
+function patience({ config }: EngineRooms, base: string): { readonly signal: AbortSignal; done(): void } {
+  const { connectMs, headersMs, idleMs } = config.timeouts;
+  const longestMs = connectMs + headersMs + idleMs;
+  const abort = new AbortController();
+  const late = new LarderError('upstream-timeout', { host: new URL(base).host, reason: `its list was not there after ${longestMs} ms` });
+  const timer = setTimeout(() => abort.abort(late), longestMs).unref();
+  return { signal: abort.signal, done: () => clearTimeout(timer) };
 }
 
 /** @throws LarderError document-invalid */

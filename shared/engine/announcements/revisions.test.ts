@@ -1,10 +1,14 @@
 /** Which revisions are shown and stay when things are scarce: a tiny store, a server that lags for long, one that has no flavours, no verdict. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { TreeThreads } from '../../documents/trees/tree-threads';
 import { LarderError } from '../../errors';
 import { testClock, type TestClock } from '../../testing/clock';
-import { openHouse, type LocalHouse } from '../../testing/house';
+import { openHouse, type Got, type LocalHouse } from '../../testing/house';
 import { GENERAL, PRIVATE, offerRegistry, registryArchive, registryTarget } from '../../testing/julia-storage';
 import { bytes } from '../../testing/packages';
+import { until } from '../../testing/until';
 import { startUpstream, type FakeUpstream } from '../../testing/upstream';
 import { planTarget, type Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
@@ -85,6 +89,53 @@ it('a default upstream without flavours and a second registry: the plain list ha
   const got = await house.get('/registries');
   expect([got.status, String(got.body)]).toEqual([200, `${registryTarget(general)}\n${registryTarget(own, PRIVATE)}\n`]);
   expect((await house.get('/registries.conservative')).status).toBe(404);
+});
+
+it('a list that never ends is given up, whether something is held or not', async () => {
+  const made = registryArchive('a');
+  offerRegistry(one, made);
+  const list = await open({ CONNECT_TIMEOUT: '500ms', HEADERS_TIMEOUT: '1s', IDLE_TIMEOUT: '1s' });
+  const drips = (target: string): void =>
+    void one.on(target, (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' });
+      const timer = setInterval(() => response.write('/'), 50);
+      response.on('close', () => clearInterval(timer));
+      return new Promise((resolve) => response.on('close', resolve));
+    });
+  drips('/registries.conservative');
+  expect((await list.get('/registries.conservative')).status).toBe(504);
+  expect(await listed(list)).toBe(`${registryTarget(made)}\n`);
+  drips(LIST);
+  clock.advance(2 * MINUTE);
+  const got = await list.get(LIST);
+  expect([String(got.body), got.headers['x-cache']]).toEqual([`${registryTarget(made)}\n`, 'stale']);
+  await until('nothing is asked any more', () => one.active.now === 0);
+});
+
+it('on waking, a list that is young is shown without a look; one that is old waits for one, but not for long', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'larder-waking-'));
+  try {
+    const made = registryArchive('a');
+    offerRegistry(one, made);
+    const wake = async (): Promise<{ readonly got: Got; readonly asked: number }> => {
+      const house = await openHouse({ module: 'julia', upstream: one.url, now: clock.now, home, env: { STALE_WAIT: '300ms' } });
+      try {
+        return { got: await house.get(LIST), asked: one.count(LIST) };
+      } finally {
+        await house.stop();
+      }
+    };
+    expect((await wake()).got.headers['x-cache']).toBe('miss');
+    one.on(LIST, { stallHeaders: true });
+    clock.advance(MINUTE / 2);
+    const young = await wake();
+    expect([String(young.got.body), young.asked]).toEqual([`${registryTarget(made)}\n`, 1]);
+    clock.advance(5 * MINUTE);
+    const { got, asked } = await wake();
+    expect([String(got.body), got.headers['x-cache'], asked]).toEqual([`${registryTarget(made)}\n`, 'stale', 2]);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 });
 
 describe('what is remembered of revisions', () => {
