@@ -85,6 +85,7 @@ export class MirrorDesk {
   private async read(request: MirrorRequest): Promise<MirrorAnswer> {
     const { key } = request.plan;
     let mayWait = request.method === 'GET' && isPlain(request);
+    let hasWaited = false;
     for (let damages = 0; ;) {
       const arriving = await this.keeper.arrivingOf(key);
       const held = await this.shelf.find(request, key);
@@ -105,6 +106,8 @@ export class MirrorDesk {
         if (answer) return answer;
         if (policy.wantsOnlyStored(request)) throw new LarderError('only-if-cached', { target: request.plan.path });
         const flight = mayWait && !this.isUnshared(key) ? this.flights.get(key) : undefined;
+        // Confirmed for another and still not for this one (no-cache): to wait for that again would only be slow.
+        if (hasWaited && found) this.leaveUnshared(key);
         if (!flight)
           return await this.ask(
             request,
@@ -112,6 +115,7 @@ export class MirrorDesk {
             mayWait,
           );
         mayWait = false;
+        hasWaited = true;
         const decided = await flight;
         const joined = decided && (await this.join(request, decided, true));
         if (joined) return joined;

@@ -63,6 +63,28 @@ describe('messages through a mirror', () => {
       ).toEqual(['1', '2']);
     });
 
+    it('§5.2.2.4: what must be confirmed for each is not waited for twice', async () => {
+      let release!: () => void;
+      const told = new Promise<void>((resolve) => (release = resolve));
+      let nth = 0;
+      stage.origin.on('/base/a', async (request, response) => {
+        nth += 1;
+        // So that the others of its wave come while it is being confirmed.
+        if (nth === 2) await new Promise((resolve) => setTimeout(resolve, 500));
+        if (nth > 4) await told;
+        const isSame = request.headers['if-none-match'] === '"1"';
+        response.writeHead(isSame ? 304 : 200, { ETag: '"1"', 'Cache-Control': 'no-cache' }).end(isSame ? undefined : 'body');
+      });
+      await stage.get('/a');
+      await stage.idle();
+      await Promise.all([1, 2, 3].map(() => stage.get('/a')));
+      const all = [1, 2, 3].map(() => stage.get('/a'));
+      await until('all of them are asked at once', () => stage.origin.active.now === 3);
+      release();
+      for (const one of await Promise.all(all)) expect([String(one.body), one.headers['x-cache']]).toEqual(['body', 'revalidated']);
+      expect(stage.asked('/a')).toHaveLength(7);
+    });
+
     it('one that leaves takes nothing from the others', async () => {
       const release = inTwo('/a', body);
       const [first, second] = [stage.house.ask('/mirror/m/a'), stage.house.ask('/mirror/m/a')];
