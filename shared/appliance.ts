@@ -141,6 +141,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     now,
     module.archive !== undefined,
     module.fields && new Set(module.fields),
+    engine.mirror !== undefined,
   );
   const passthrough = new Passthrough({
     cache,

@@ -5,51 +5,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TABLE_MARK } from '../engine/rosters/pin-tables';
 import type { Answer } from '../engine/answer';
+import type { ReadyMessage } from '../engine/mirror/types';
 import type { Log } from '../log/types';
 import type { Store } from '../store/types';
 import type { Bases } from './bases';
 import type { Counters } from './counters';
-import { Prepared } from './prepared';
-import { acceptsGzip, acceptsZstd, readFacts, type RequestFacts } from './request-facts';
+import { CACHE_STATUS, hitFor, Prepared } from './prepared';
+import { hasWishes, readFacts, type RequestFacts } from './request-facts';
 import { headersOf } from './response-headers';
-
-interface Ready {
-  readonly prepared: Prepared;
-  /** name, value, …; the last value is Age. */
-  readonly headers: string[];
-  readonly etag: string;
-  readonly lastModified: string | undefined;
-  readonly confirmedAt: number;
-  /** May be sent from then (a clock that went backwards makes ages unknown) … */
-  readonly notBefore: number;
-  /** … until then, ms since the epoch. */
-  readonly freshUntil: number;
-  readonly usedKey: string;
-  /** What it takes of the budget. */
-  readonly cost: number;
-  /** Asked since the sweep last came by (second chance). */
-  asked: boolean;
-}
-
-/** All ready responses of one base and target, or of one target in absolute form. */
-interface Slot {
-  /** By rendering and encoding, not by what clients send: one rendering is kept once, however many ways there are to ask for it. */
-  readonly byManner: Map<string, Ready>;
-  readonly variantOf: ((accept: string | undefined) => string) | undefined;
-  /** They are several files, of which one is for clients that accept zstd. */
-  readonly hasForms: boolean;
-  /** Which renderings some values of Accept mean. */
-  readonly variants: Map<string, string>;
-}
+import { ACCEPTS_BYTES, emptySlot, mannerOf, type Ready, type Slot } from './manners';
 
 const SLASH = 0x2f;
 /** Memory of a slot beyond its body (heads, keys, objects), roughly. */
 const OVERHEAD_BYTES = 2200;
-/** Values of Accept that a slot remembers; longer ones are read each time. */
-const MOST_ACCEPTS = 4;
-const MOST_ACCEPT_CHARS = 256;
-/** What remembering them may take. */
-const ACCEPTS_BYTES = MOST_ACCEPTS * (MOST_ACCEPT_CHARS + 100);
 /** How long clients are told that an idle connection is kept. */
 export const KEEP_ALIVE_SECONDS = 65;
 /** Largest bodies kept: files are small ones only, documents may be large. */
@@ -81,6 +49,8 @@ export class Hot {
     private readonly servesProxied = false,
     /** Names (lower case) of further request fields that are logged. */
     private readonly logged?: ReadonlySet<string>,
+    /** What clients say of caching and conditions counts to the letter (RFC 9111 §5.2.1): elsewhere. */
+    private readonly isToTheLetter = false,
   ) {
     store.onChange((change) => {
       if (change.module !== moduleName) return;
@@ -146,7 +116,55 @@ export class Hot {
   keep(req: IncomingMessage, facts: RequestFacts, base: string, answer: Answer, version: number): void {
     if (version !== this.version) return;
     const { ready, etag } = answer;
-    if (!ready || etag === undefined || ready.bytes.length > READY_BYTES || ready.bytes.length > this.budgetBytes / 4) return;
+    if (!ready || etag === undefined) return;
+    const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
+    const confirmedAt = answer.confirmedAt ?? this.now();
+    this.put(req, facts, base, answer, {
+      prepared: new Prepared(plain, ready.bytes, confirmedAt, KEEP_ALIVE_SECONDS),
+      headers: [...plain, 'Age', '0'],
+      isMessage: false,
+      etag,
+      lastModified: answer.lastModified,
+      confirmedAt,
+      notBefore: ready.freshUntil === Infinity ? -Infinity : confirmedAt,
+      freshUntil: ready.freshUntil,
+      usedKey: ready.usedKey,
+    });
+  }
+
+  /** As `keep`, of an origin's message that is sent as it is to every plain request until it is stale. */
+  keepMessage(req: IncomingMessage, facts: RequestFacts, base: string, message: ReadyMessage, version: number): void {
+    if (version !== this.version || !this.isPlain(facts)) return;
+    const { headers: plain, body, bornAt: confirmedAt, freshUntil, date, key: usedKey } = message;
+    this.put(
+      req,
+      facts,
+      base,
+      { vary: '' },
+      {
+        prepared: new Prepared(plain, body, confirmedAt, KEEP_ALIVE_SECONDS, { date, freshUntil }),
+        headers: [...plain, 'Date', date, CACHE_STATUS, '', 'Age', '0'],
+        isMessage: true,
+        etag: '',
+        lastModified: undefined,
+        confirmedAt,
+        notBefore: this.now(),
+        freshUntil,
+        usedKey,
+      },
+    );
+  }
+
+  private put(
+    req: IncomingMessage,
+    facts: RequestFacts,
+    base: string,
+    answer: Pick<Answer, 'vary' | 'variantOf' | 'hasForms'>,
+    made: Omit<Ready, 'cost' | 'asked'>,
+  ): void {
+    const { length } = made.prepared.body;
+    if (length > READY_BYTES || length > this.budgetBytes / 4) return;
+    const { usedKey } = made;
     const target = req.url ?? '';
     if (target.startsWith('/') ? this.bases.recall(facts.host) !== base : this.isForwarded(facts)) return;
     const slotKey = this.slotKeyOf(facts, target);
@@ -155,17 +173,10 @@ export class Hot {
     if (!slot) this.slots.set(slotKey, (slot = emptySlot(answer)));
     const manner = answer.vary === '' ? '' : mannerOf(slot, facts);
     this.bytes -= slot.byManner.get(manner)?.cost ?? 0;
-    const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
-    const confirmedAt = answer.confirmedAt ?? this.now();
-    const prepared = new Prepared(plain, ready.bytes, confirmedAt, KEEP_ALIVE_SECONDS);
-    const headers = [...plain, 'Age', '0'];
-    const { freshUntil, usedKey } = ready;
-    const notBefore = freshUntil === Infinity ? -Infinity : confirmedAt;
     // Clients choose the target, so its length counts too: two bytes a character at most.
     const chosen = 2 * (slotKey.length + manner.length + usedKey.length) + (slot.variantOf ? ACCEPTS_BYTES : 0);
-    const cost = prepared.body.length + OVERHEAD_BYTES + chosen;
-    const { lastModified } = answer;
-    slot.byManner.set(manner, { prepared, headers, etag, lastModified, confirmedAt, notBefore, freshUntil, usedKey, cost, asked: false });
+    const cost = length + OVERHEAD_BYTES + chosen;
+    slot.byManner.set(manner, { ...made, cost, asked: false });
     this.bytes += cost;
     const owned = this.owners.get(usedKey);
     if (owned) owned.add(slotKey);
@@ -182,6 +193,7 @@ export class Hot {
 
   private send(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, ready: Ready, now: number): void {
     const { headers } = ready;
+    if (ready.isMessage) headers[headers.length - 3] = hitFor(ready.freshUntil - now).trimEnd();
     headers[headers.length - 1] = String(Math.max(0, Math.floor((now - ready.confirmedAt) / 1000)));
     let bytes = 0;
     let status = 200;
@@ -215,6 +227,7 @@ export class Hot {
       facts.via === undefined &&
       !facts.hostTwice &&
       !this.isForwarded(facts) &&
+      !(this.isToTheLetter && hasWishes(facts)) &&
       (facts.ifNoneMatch === undefined || /^"[^"]*"$/.test(facts.ifNoneMatch))
     );
   }
@@ -273,28 +286,4 @@ export class Hot {
 /** Of requests that `find` did not decline: a date is the one that was sent (RFC 9110 §13.2.2). */
 function isUnchanged({ ifNoneMatch, ifModifiedSince }: RequestFacts, { etag }: Ready): boolean {
   return ifNoneMatch === undefined ? ifModifiedSince !== undefined : ifNoneMatch === etag;
-}
-
-function emptySlot({ variantOf, hasForms }: Answer): Slot {
-  return { byManner: new Map(), variantOf, hasForms: hasForms === true, variants: new Map() };
-}
-
-/** Which of a slot's responses a client gets: the rendering that its Accept means, and whether it takes gzip. Never ''. */
-function mannerOf(slot: Slot, facts: RequestFacts): string {
-  if (slot.hasForms) return acceptsZstd(facts.acceptEncoding) ? 'zstd\n' : '\n';
-  return (acceptsGzip(facts.acceptEncoding) ? 'gzip\n' : '\n') + variantOf(slot, facts.accept);
-}
-
-function variantOf({ variantOf: choose, variants }: Slot, accept: string | undefined): string {
-  if (!choose) return '';
-  // No field is not the same as an empty one; no value has a line break.
-  const said = accept ?? '\n';
-  const known = variants.get(said);
-  if (known !== undefined) return known;
-  const variant = choose(accept);
-  if (said.length > MOST_ACCEPT_CHARS) return variant;
-  if (variants.size === MOST_ACCEPTS) variants.clear();
-  // A copy: what was cut out of a larger text would keep all of it.
-  variants.set(Buffer.from(said, 'latin1').toString('latin1'), variant);
-  return variant;
 }

@@ -9,6 +9,7 @@ import { planRequest } from '../engine/plan';
 import type { Fields } from '../rfc9111/message';
 import { onDeparture } from './departure';
 import type { Destination } from './destination';
+import type { Hot } from './hot';
 import { sendMessage, type Sent } from './send';
 
 export interface Mirrored extends Omit<Sent, 'failure'> {
@@ -17,12 +18,14 @@ export interface Mirrored extends Omit<Sent, 'failure'> {
 }
 
 export class MirrorDoor {
-  constructor(private readonly rooms: { readonly module: Module; readonly cache: CacheConfig }) {}
+  constructor(private readonly rooms: { readonly module: Module; readonly cache: CacheConfig; readonly hot: Hot }) {}
 
   /** @throws LarderError while nothing has been sent */
   async serve(req: IncomingMessage, res: ServerResponse, destination: Destination, desk: MirrorDesk): Promise<Mirrored> {
     const leaving = new AbortController();
     const forget = onDeparture(req, res, () => leaving.abort(new Error('the client left')));
+    const { hot } = this.rooms;
+    const { version } = hot;
     try {
       const answer = await desk.answer(this.requestOf(req, res, destination, leaving.signal));
       const { outcome, detail, body } = answer;
@@ -30,6 +33,7 @@ export class MirrorDoor {
         body?.close();
         return { status: 499, bytes: 0, outcome: 'pass', detail: 'left' };
       }
+      if (answer.ready) hot.keepMessage(req, hot.read(req.rawHeaders), destination.base, answer.ready, version);
       const sent = await sendMessage(req, res, { ...answer, headers: flatOf(answer.fields) });
       return { ...sent, outcome: sent.failure === undefined ? outcome : 'error', detail };
     } catch (error) {

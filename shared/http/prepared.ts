@@ -1,14 +1,30 @@
 /**
- * A ready response as the bytes that go over the wire, so that a hit is one write. Only Age and Date change; they stand at fixed
- * places (Age filled up with the optional white space that RFC 9110 §5.5 lets a value end with) and are renewed once a second.
+ * A ready response as the bytes that go over the wire, so that a hit is one write. Only Age and Date change, or Age and the rest of its
+ * lifetime; they stand at fixed places (filled up with the optional white space that RFC 9110 §5.5 lets a value end with) and are renewed
+ * once a second.
  */
-const AGE_WIDTH = 10;
-const DATE_WIDTH = 'Thu, 01 Jan 1970 00:00:00 GMT'.length;
+const SECONDS_WIDTH = 10;
+const MOST_SECONDS = 2 ** 31;
+export const DATE_WIDTH = 'Thu, 01 Jan 1970 00:00:00 GMT'.length;
 /** Head and body of one buffer up to here; above it a copy costs more than a second write. */
 const JOINED_BYTES = 32 * 1024;
 
+export const CACHE_STATUS = 'Cache-Status';
+/** Value of Cache-Status for a hit on a message of an origin. @param ms that it is still fresh */
+export function hitFor(ms: number): string {
+  return `Larder; hit; ttl=${seconds(ms)}`;
+}
+
 let dateSecond = -1;
 let dateText = '';
+
+/** Of an origin's own message: its Date stays, and how long it is still fresh is told (RFC 9211 §2.5). */
+export interface Origins {
+  /** IMF-fixdate. */
+  readonly date: string;
+  /** ms since the epoch. */
+  readonly freshUntil: number;
+}
 
 export class Prepared {
   /** The body, as it was given or as a part of the joined buffer. */
@@ -28,8 +44,9 @@ export class Prepared {
     body: Buffer,
     private readonly confirmedAt: number,
     keepAliveSeconds: number,
+    private readonly origins?: Origins,
   ) {
-    const moving = `Age: ${' '.repeat(AGE_WIDTH)}\r\nDate: ${' '.repeat(DATE_WIDTH)}\r\n`;
+    const moving = `Age: ${this.moving(0)}\r\n`;
     const rest = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n`;
     this.ageAt = 'HTTP/1.1 200 OK\r\nAge: '.length;
     const head = `HTTP/1.1 200 OK\r\n${moving}${lines(headers)}${rest}`;
@@ -60,6 +77,14 @@ export class Prepared {
     return [this.notModified];
   }
 
+  /** Age, and what stands behind it and changes too; always of the same width. */
+  private moving(now: number): string {
+    const { origins } = this;
+    const age = seconds(now - this.confirmedAt);
+    if (origins) return `${age}\r\nDate: ${origins.date}\r\n${CACHE_STATUS}: ${hitFor(origins.freshUntil - now)}`;
+    return `${age}\r\nDate: ${dateText.padEnd(DATE_WIDTH)}`;
+  }
+
   /** A write still under way may get the newer values: both are of the same width, and either is true enough. */
   private renew(now: number): void {
     const second = Math.floor(now / 1000);
@@ -69,11 +94,15 @@ export class Prepared {
       dateSecond = second;
       dateText = new Date(second * 1000).toUTCString();
     }
-    const age = String(Math.max(0, Math.floor((now - this.confirmedAt) / 1000))).padEnd(AGE_WIDTH);
-    const text = `${age}\r\nDate: ${dateText}`;
+    const text = this.moving(now);
     this.head.write(text, this.ageAt, 'latin1');
     this.notModified.write(text, this.ageAt + 'Not Modified'.length - 'OK'.length, 'latin1');
   }
+}
+
+/** Of a time span, filled up. */
+function seconds(ms: number): string {
+  return String(Math.min(MOST_SECONDS, Math.max(0, Math.floor(ms / 1000)))).padEnd(SECONDS_WIDTH);
 }
 
 function lines(headers: readonly string[]): string {

@@ -14,6 +14,7 @@ export interface RequestFacts {
   authorization: string | undefined;
   via: string | undefined;
   cacheControl: string | undefined;
+  pragma: string | undefined;
   forwardedHost: string | undefined;
   forwardedProto: string | undefined;
   forwardedPrefix: string | undefined;
@@ -38,6 +39,7 @@ const FIELDS: Readonly<Record<string, TextFact>> = {
   authorization: 'authorization',
   via: 'via',
   'cache-control': 'cacheControl',
+  pragma: 'pragma',
   'x-forwarded-host': 'forwardedHost',
   'x-forwarded-proto': 'forwardedProto',
   'x-forwarded-prefix': 'forwardedPrefix',
@@ -68,6 +70,7 @@ export function readFacts(rawHeaders: readonly string[], logged?: ReadonlySet<st
     authorization: undefined,
     via: undefined,
     cacheControl: undefined,
+    pragma: undefined,
     forwardedHost: undefined,
     forwardedProto: undefined,
     forwardedPrefix: undefined,
@@ -101,6 +104,11 @@ function factOf(spelling: string): TextFact | undefined {
   const fact = FIELD.get(spelling.toLowerCase());
   if (spellings.size < MOST_SPELLINGS) spellings.set(spelling, fact);
   return fact;
+}
+
+/** Whether it wants something else than what is fresh, whole. */
+export function hasWishes({ cacheControl, pragma, ifNoneMatch, ifModifiedSince }: RequestFacts): boolean {
+  return cacheControl !== undefined || pragma !== undefined || ifNoneMatch !== undefined || ifModifiedSince !== undefined;
 }
 
 /** Whether a client takes gzip (RFC 9110 §12.5.3): named, or `*`, with a weight above 0. */

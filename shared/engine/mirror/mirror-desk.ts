@@ -6,7 +6,7 @@ import type { MirroredRoute } from '../../../caches/module';
 import { isLarderError, LarderError } from '../../errors';
 import * as policy from '../../rfc9111/cache-policy';
 import { RULES, type CacheRequest, type Rules } from '../../rfc9111/message';
-import type { HeldBodies } from '../bodies/held-body';
+import { SMALL_BYTES, type HeldBodies } from '../bodies/held-body';
 import { assertSentOn, type Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
 import { Asker } from './asker';
@@ -14,7 +14,7 @@ import { fieldOf, PARTICULAR, without } from './fields';
 import { Keeper, type Kept } from './keeper';
 import { ownAnswer } from './others';
 import { Reception, type Asking, type Reason } from './reception';
-import { Responder } from './responder';
+import { Responder, type About } from './responder';
 import { Shelf, type Held } from './shelf';
 import type { MirrorAnswer, MirrorRequest } from './types';
 
@@ -128,17 +128,21 @@ export class MirrorDesk {
 
   /** @returns undefined if the origin must be asked. @throws LarderError only-if-cached */
   private async fromShelf(request: MirrorRequest, found: Held): Promise<MirrorAnswer | undefined> {
-    const verdict = policy.reuse(request, found.stored, this.rooms.now(), this.rulesFor(request));
+    const nowMs = this.rooms.now();
+    const verdict = policy.reuse(request, found.stored, nowMs, this.rulesFor(request));
     if (verdict.use === 'gateway-timeout') throw new LarderError('only-if-cached', { target: request.plan.path });
     if (verdict.use === 'validate') return undefined;
     const answer = policy.answerOf(request, found.stored);
     if (answer.status === 'forward') return undefined;
     if (verdict.use === 'stale-while-revalidate') this.confirmBehind(request);
     const isFresh = verdict.use === 'fresh';
-    return this.responder.fromHeld(request, found, answer, {
+    const about: About = {
       outcome: isFresh ? 'hit' : 'stale',
       member: { hit: true, ttlMs: verdict.lifetimeMs - verdict.ageMs, ...(isFresh ? {} : { detail: verdict.use }) },
-    });
+    };
+    const isSmall = found.entry.size <= SMALL_BYTES && request.method === 'GET';
+    if (isFresh && isSmall && answer.status === 'stored') return this.responder.fromSmall(request, found, verdict, nowMs, about);
+    return this.responder.fromHeld(request, found, answer, about);
   }
 
   private reasonFor(request: MirrorRequest, found: Held | undefined, miss: 'uri-miss' | 'vary-miss' | 'method' | undefined): Reason {

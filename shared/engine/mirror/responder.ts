@@ -10,6 +10,7 @@ import type { EngineRooms } from '../rooms';
 import { fieldOf, pairsOf, without } from './fields';
 import type { Intake } from './intake';
 import { relocated } from './locations';
+import { readyOf } from './ready';
 import { joined, multipart, placeOf } from './segments';
 import type { Held } from './shelf';
 import { streamSource } from './stream-source';
@@ -40,6 +41,16 @@ export class Responder {
     const open = async (): Promise<BodySource> =>
       entry.size <= SMALL_BYTES ? memorySource(await this.bodies.readSmall(entry)) : this.bodies.open(entry);
     return this.made(request, stored, answer, about, open);
+  }
+
+  /** What is fresh, and small: all of it, to be said again. @throws LarderError as `fromHeld` */
+  async fromSmall(request: MirrorRequest, found: Held, verdict: policy.Reuse, nowMs: number, about: About): Promise<MirrorAnswer> {
+    const { entry, stored } = found;
+    this.rooms.store.used(entry.key);
+    const body = await this.bodies.readSmall(entry);
+    const answer = await this.made(request, stored, { status: 'stored' }, about, () => memorySource(body));
+    const ready = readyOf(request, found, answer, body, verdict, nowMs);
+    return ready ? { ...answer, ready } : answer;
   }
 
   /** Of a response that is arriving, for a client that reads along or whose own conditions were not sent on. */

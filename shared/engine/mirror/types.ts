@@ -32,4 +32,21 @@ export interface MirrorAnswer {
   trailers?(): Fields;
   readonly outcome: Outcome;
   readonly detail?: string;
+  /** Until when, and for whom, it may be said again without asking the engine. */
+  readonly ready?: ReadyMessage;
+}
+
+/** A whole 200 that every plain GET of its URL is answered with as long as it is fresh: nothing selects by the request's fields. */
+export interface ReadyMessage {
+  /** name, value, … without Date, Age and Cache-Status; Content-Length and its value stand first. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+  /** Of the origin, as an IMF-fixdate. */
+  readonly date: string;
+  /** Now less its age, ms since the epoch. */
+  readonly bornAt: number;
+  /** Until then, ms since the epoch. */
+  readonly freshUntil: number;
+  /** Of the entry: what changes that makes it void. */
+  readonly key: string;
 }
