@@ -51,6 +51,11 @@ export interface ImmutableRoute extends RouteBase {
   pinnedBy?(params: Params): string;
   /** Where else its promise may stand, in the order in which to look, when the document that usually pins it does not name it. */
   elsewhere?(params: Params): readonly Elsewhere[];
+  /**
+   * Addresses besides the one that its promise names, which another document, if it is held, gives for all files of the origin: those that are preferred are
+   * asked first, the others last. Only for files of which promises say where they are (`onlyWhereSaid`).
+   */
+  alsoAt?(params: Params): readonly (Elsewhere & { readonly isPreferred: boolean })[];
   /** The upstream itself has no such path: where the file is, only a promise says. */
   readonly onlyWhereSaid?: true;
   /** Its documents often promise no digest: then the first that was seen counts, which the ledger keeps; another one is a digest change. */

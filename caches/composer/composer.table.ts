@@ -1,6 +1,7 @@
 /** Every URL of a Composer repository (version 2 of its protocol): documents, files as mirrors have them, and what is passed on. */
 import type { Asked, DocumentRoute, ImmutableRoute, Params, Route } from '../module';
 import { calls } from './composer.passthrough';
+import { mirrorsOfFile } from './dist-mirrors';
 import { documentOfFile, FILE_TARGET, filePath, placesOfFile } from './dist-target';
 import { documentPath, packageName, purl, ROOT_PATH } from './package-name';
 import { rootDocument } from './root-document';
@@ -59,6 +60,7 @@ const file: Omit<ImmutableRoute, 'name' | 'purpose' | 'target' | 'examples'> = {
   path: filePath,
   pinnedBy: documentOfFile,
   elsewhere: placesOfFile,
+  alsoAt: mirrorsOfFile,
   onlyWhereSaid: true,
   firstSeen: true,
   shape: ({ type }) => (type === 'zip' ? 'zip' : undefined),

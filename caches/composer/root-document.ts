@@ -4,6 +4,7 @@
  */
 import { DocumentError, type DocumentCodec, type Pin } from '../module';
 import { jsonObject, Names, type JsonText, type Span } from '../parsers/json';
+import { mirrorPins } from './dist-mirrors';
 import { distPins } from './dist-pins';
 import { readReleases, type Release } from './releases';
 import { servicePin, SERVICES, serviceUrl, type Service, type ServiceUrl } from './services';
@@ -12,7 +13,7 @@ import { otherVersions, VERSIONS, VERSIONS_TARGET } from './versions-url';
 
 const JSON_TYPE = 'application/json';
 const MIRROR = '/dists/%package%/%version%/%reference%.%type%';
-const KEYS = new Names('packages', 'metadata-url', 'security-advisories', 'filter', ...SERVICES.map(({ key }) => key));
+const KEYS = new Names('packages', 'mirrors', 'metadata-url', 'security-advisories', 'filter', ...SERVICES.map(({ key }) => key));
 /** Where repositories that Composer 1 understands have their packages, or the rest of them; who has a metadata-url has everything there. */
 const OLD_PLACES = new Names('includes', 'provider-includes', 'providers', 'providers-url', 'providers-lazy-url');
 /** Said of the repository, without any address: copied as it stands. */
@@ -33,6 +34,7 @@ interface Root {
   /** Where their documents are, if not below the repository. */
   readonly versionsAt: string | undefined;
   readonly packages: Span | undefined;
+  readonly mirrors: Span | undefined;
   readonly releases: readonly Release[];
   readonly services: ReadonlyMap<Service, ServiceUrl>;
   readonly advisories: Span | undefined;
@@ -61,9 +63,11 @@ export const rootDocument: DocumentCodec = {
   },
 
   pins(body, { home }): Pin[] {
-    const { services, releases, versionsAt } = readRoot(body, home);
+    const { json, services, releases, versionsAt, mirrors } = readRoot(body, home);
     const versions = versionsAt === undefined ? [] : [{ target: VERSIONS_TARGET, source: versionsAt }];
-    return [...distPins(releases, undefined), ...versions, ...[...services].map(([service, url]) => servicePin(service, url))];
+    const files = distPins(releases, undefined);
+    const ofMirrors = mirrorPins(json, mirrors, home).filter(({ target }) => files.every((file) => file.target !== target));
+    return [...files, ...ofMirrors, ...versions, ...[...services].map(([service, url]) => servicePin(service, url))];
   },
 };
 
@@ -101,6 +105,7 @@ function readRoot(body: Buffer, home: string): Root {
     hasVersions,
     versionsAt: metadata === undefined ? undefined : otherVersions(metadata, home),
     packages,
+    mirrors: found.get('mirrors'),
     releases,
     services: servicesOf(json, found, home),
     advisories: found.get('security-advisories'),

@@ -126,6 +126,36 @@ describe('a file', () => {
   });
 });
 
+describe('mirrors that the repository names itself', () => {
+  const offered = (mirrors: unknown[]): void =>
+    void repository.upstream.on('/packages.json', { body: JSON.stringify({ 'metadata-url': '/p2/%package%.json', mirrors }) });
+  const PATH = `/m/${NAME}/${referenceOf(NAME, RELEASE)}.zip`;
+
+  it.each([true, false])('have files too (preferred: %s): these first, those if a file is not at its own host', async (preferred) => {
+    const mirror = await startUpstream();
+    mirror.on(PATH, { body: ARCHIVE });
+    offered([{ 'dist-url': `${mirror.url}/m/%package%/%reference%.%type%`, preferred }]);
+    expect((await house.get(repository.target(NAME, RELEASE))).body.equals(ARCHIVE)).toBe(true);
+    expect([paths(mirror), repository.files.requests.length]).toEqual(preferred ? [[PATH], 0] : [[], 1]);
+    await repository.files.down();
+    await open({ CACHE_DIR: join(home, 'again') });
+    expect((await house.get(repository.target(NAME, RELEASE))).body.equals(ARCHIVE)).toBe(true);
+    // What the mirror has not, or has in another form, is at its own host; what is at neither is nowhere.
+    mirror.on(PATH, { body: '<html>no' });
+    await repository.files.up();
+    await open({ CACHE_DIR: join(home, 'third') });
+    expect((await house.get(repository.target(NAME, RELEASE))).body.equals(ARCHIVE)).toBe(true);
+    expect((await house.get(repository.target(NAME, BRANCH))).body.equals(archiveOf(NAME, BRANCH))).toBe(true);
+    await mirror.close();
+  });
+
+  it('that cannot be filled in, or are no addresses, are none', async () => {
+    offered([{ 'dist-url': 'ftp://files.example/%reference%' }, { 'dist-url': '/x/%prettyVersion%' }, { 'dist-url': '/x/all.zip' }, 7, {}]);
+    expect((await house.get(repository.target(NAME, RELEASE))).body.equals(ARCHIVE)).toBe(true);
+    expect(paths(repository.upstream).filter((path) => path.startsWith('/x'))).toEqual([]);
+  });
+});
+
 describe('a document', () => {
   const FAR = '/files/8/p2';
   const rootAt = (metadata: string): string => JSON.stringify({ packages: [], 'metadata-url': metadata });

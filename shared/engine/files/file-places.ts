@@ -5,7 +5,7 @@
 import type { ImmutableRoute, Pin } from '../../../caches/module';
 import { isLarderError, LarderError } from '../../errors';
 import { hostOf } from '../bodies/head';
-import { pinWaited, type PinSource } from './pin-source';
+import { pinWaited, type Besides, type PinSource } from './pin-source';
 import type { Plan } from '../plan';
 import type { EngineRooms } from '../rooms';
 
@@ -13,6 +13,8 @@ export class FilePlaces {
   private readonly tried = new Set<string>();
   /** The document's word, once it came by itself. */
   private said: Pin | undefined;
+  /** Where it may be besides. */
+  private besides: Besides | undefined;
   /** It was waited for in vain. */
   private isOverdue = false;
 
@@ -43,12 +45,15 @@ export class FilePlaces {
   async next(waitMs: number): Promise<string | undefined> {
     // What came meanwhile beats every guess.
     this.said ??= await pinWaited(this.pins.pin(), 0);
+    if (this.said) this.besides ??= await this.pins.besides();
     const path = this.untried();
     if (path !== undefined || this.said) return path;
     const pin = this.pins.pin().finally(() => (this.isOverdue = false));
     this.isOverdue = true;
     this.said = await pinWaited(pin, waitMs);
-    return this.said && this.untried();
+    if (!this.said) return undefined;
+    this.besides = await this.pins.besides();
+    return this.untried();
   }
 
   /** Why nobody can tell yet whether the file exists, when no place has it: the document did not come. */
@@ -60,12 +65,13 @@ export class FilePlaces {
 
   /** Whether the document names this file at another address, so that other bytes there are not it. */
   isElsewhere(path: string, pin: Pin): boolean {
-    return this.plan.places === undefined && path !== this.plan.path && path !== this.addressIn(pin);
+    const isBesides = this.besides?.first.includes(path) === true || this.besides?.last.includes(path) === true;
+    return this.plan.places === undefined && path !== this.plan.path && path !== this.addressIn(pin) && !isBesides;
   }
 
   private untried(): string | undefined {
-    const { plan, guess, said } = this;
-    if (this.isOnlyWhereSaid) return said && this.once([this.addressIn(said)]);
+    const { plan, guess, said, besides } = this;
+    if (this.isOnlyWhereSaid) return said && this.once([...(besides?.first ?? []), this.addressIn(said), ...(besides?.last ?? [])]);
     const guessed = guess === undefined ? [] : [this.rooms.module.address?.(guess, plan.path) ?? guess + plan.path];
     // Of what is known by its digest, the plan says where it may be.
     const addresses = plan.places ?? [...(said ? [this.addressIn(said)] : guessed), plan.path];

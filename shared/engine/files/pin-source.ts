@@ -1,5 +1,5 @@
 /** Where the promise comes from that judges a file: the URL itself, or the document that pins it, fetched beside it. */
-import type { ImmutableRoute, Pin } from '../../../caches/module';
+import type { Elsewhere, ImmutableRoute, Pin } from '../../../caches/module';
 import { isLarderError, type LarderError } from '../../errors';
 import { strongestAlgorithm, type Algorithm } from '../../integrity/sri';
 import type { DocumentDesk } from '../documents/document-desk';
@@ -8,6 +8,12 @@ import type { EngineRooms } from '../rooms';
 
 /** A file is asked for without its pin rather than later than this, however busy the store is; its tail still waits for the pin. */
 const KNOWN_MS = 500;
+
+/** Addresses of a file, absolute. */
+export interface Besides {
+  readonly first: readonly string[];
+  readonly last: readonly string[];
+}
 
 export interface PinSource {
   /** The pin, if it was known before anything was asked. */
@@ -22,6 +28,8 @@ export interface PinSource {
   learnt(): Promise<Pin | undefined>;
   /** The pin by a document that was just confirmed by the upstream. Never rejects. */
   refreshed(): Promise<Pin | undefined>;
+  /** Addresses besides the one that the pin names, by documents that are held; nobody is asked. Never rejects. */
+  besides(): Promise<Besides>;
   /** Why the document could not be had when it was asked last; undefined if it could, or if the upstream has none. */
   trouble(): LarderError | undefined;
 }
@@ -41,19 +49,31 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
     trouble = troubleOf(failure);
     return (await desk.recalled(document, plan.path)) ?? (failure === undefined ? undefined : known);
   };
-  /** In the places that the route names besides, each held or fetched. */
+  const documentAt = (place: Elsewhere): Plan => planTarget(rooms.module, rooms.cache, plan.origin, 'GET', place.document);
+  /** What the held document of a place promises, as a promise about the file. */
+  const said = async (place: Elsewhere): Promise<Pin | undefined> => {
+    const found = await desk.recalled(documentAt(place), place.target ?? plan.path);
+    if (!found || !place.source) return found;
+    return found.source === undefined ? undefined : { target: plan.path, source: place.source(found.source) };
+  };
+  /** In the places that the route names, each held or fetched. */
   const elsewhere = async (): Promise<Pin | undefined> => {
     for (const place of route.elsewhere?.(plan.params) ?? []) {
-      const other = planTarget(rooms.module, rooms.cache, plan.origin, 'GET', place.document);
-      const target = place.target ?? plan.path;
+      const other = documentAt(place);
       const failure = (await rooms.store.find(other.key)) ? undefined : await failureOf(desk.confirmed(other));
       trouble ??= troubleOf(failure);
-      const found = await desk.recalled(other, target);
-      if (!found) continue;
-      if (!place.source) return found;
-      if (found.source !== undefined) return { target: plan.path, source: place.source(found.source) };
+      const found = await said(place);
+      if (found) return found;
     }
     return undefined;
+  };
+  const besides = async (): Promise<Besides> => {
+    const found: Record<keyof Besides, string[]> = { first: [], last: [] };
+    for (const place of route.alsoAt?.(plan.params) ?? []) {
+      const source = (await said(place))?.source;
+      if (source !== undefined) found[place.isPreferred ? 'first' : 'last'].push(source);
+    }
+    return found;
   };
   // What is held judges even if the catalogue lost what it promises; what it does not name may be in a newer one.
   const ask = async (): Promise<Pin | undefined> =>
@@ -64,6 +84,7 @@ export async function pinSource(rooms: EngineRooms, desk: DocumentDesk, plan: Pl
     willJudge: known?.integrity !== undefined || document !== undefined,
     pin: () => (known ? Promise.resolve(known) : (asked ??= ask())),
     learnt: async () => own ?? (document && (await desk.pin(document, plan.path))),
+    besides,
     refreshed: () => (own ? Promise.resolve(own) : confirmed()),
     trouble: () => trouble,
   };

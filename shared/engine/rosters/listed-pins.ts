@@ -60,6 +60,7 @@ export class ListedPins {
         if (guess) await this.renew(plan, guess);
         return this.known(plan);
       },
+      besides: () => Promise.resolve({ first: [], last: [] }),
       trouble: () => undefined,
     };
   }
