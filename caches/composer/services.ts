@@ -63,6 +63,7 @@ export function absoluteUrl(said: string, home: string): string | undefined {
     : undefined;
 }
 
+/** What a root document promises of a service: that it is at this address. */
 export function servicePin(service: Service, { url }: ServiceUrl): Pin {
   return { target: serviceTarget(service.path), source: url };
 }

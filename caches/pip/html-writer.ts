@@ -3,6 +3,7 @@ import { escapeHtml } from '../parsers/html';
 import { bestHash, hrefOf, metadataOf, type Naming, type Page, type PageFile } from './page-model';
 import { offeredProvenance } from './provenance';
 
+/** @param project as the title has it @param naming what links are called here @returns UTF-8 */
 export function writeHtmlPage(page: Page, project: string, naming: Naming): Buffer {
   const out: string[] = [head(page, project)];
   for (const file of page.files) out.push(link(file, naming));

@@ -70,6 +70,7 @@ export function metadataOf(file: PageFile, absent: ReadonlySet<string>): Hashes 
   return metadata ?? (isWheel(file.name) ? 'true' : undefined);
 }
 
+/** Whether a file of this name is a wheel. */
 export function isWheel(name: string): boolean {
   return name.endsWith('.whl') || name.toLowerCase().endsWith('.whl');
 }

@@ -41,6 +41,7 @@ export function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
+/** Closes what may be broken or not open. Never throws. */
 export function closeQuietly(connection: Connection | undefined): void {
   try {
     connection?.close();
@@ -54,10 +55,12 @@ function sqliteCode(error: unknown): string {
   return typeof code === 'string' && code.startsWith('SQLITE') ? code : '';
 }
 
+/** Whether another process holds the lock. */
 export function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error));
 }
 
+/** Whether there was no room left on the disk. */
 export function isFull(error: unknown): boolean {
   return sqliteCode(error).startsWith('SQLITE_FULL') || isFullIo(error);
 }
@@ -75,6 +78,7 @@ export function isCorrupt(error: unknown): boolean {
   );
 }
 
+/** Whether SQLite threw it. */
 export function isSqlite(error: unknown): boolean {
   return sqliteCode(error) !== '';
 }

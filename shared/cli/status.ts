@@ -19,6 +19,7 @@ export interface StatusRow {
 
 const HEADINGS = ['cache', 'state', 'address', 'hits', 'misses', 'stale', 'revalidated', 'errors', 'passes', 'held'];
 
+/** Prints the table of the caches that the command is about. */
 export async function showStatus(context: Context): Promise<void> {
   const rows = (await Promise.all(context.caches.map((cache) => rowsOf(context, cache)))).flat();
   for (const line of renderStatus(rows, Date.now())) context.out(line);

@@ -15,6 +15,7 @@ export interface OwnPages {
 /** @param base the URL under which the client sees this cache, without trailing slash: what it is told to set is what reached us */
 export type OwnPageHandler = (req: IncomingMessage, res: ServerResponse, path: string, base: string) => void;
 
+/** @returns what answers a raw path below /_cache/, told the base URL under which the client came */
 export function ownPages(pages: OwnPages): OwnPageHandler {
   let app: Promise<Express> | undefined;
   const bases = new WeakMap<IncomingMessage, string>();

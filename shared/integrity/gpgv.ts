@@ -92,6 +92,7 @@ export interface Findings {
   readonly missing: readonly string[];
 }
 
+/** What the lines of --status-fd say of all signatures together; lines that are not known mean nothing. */
 export function readStatus(status: string): Findings {
   const bad: string[] = [];
   const revoked: string[] = [];

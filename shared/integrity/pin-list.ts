@@ -26,6 +26,7 @@ export interface PinList {
 const MOST_COUNTED = 1_000;
 const MOST_TOLD = 8;
 
+/** Pins as they are kept and handed between threads; unpackPin reads one. */
 export function packPins(pins: readonly Pin[]): PinList {
   const counts = new Map<string, number>();
   const compact = pins.map(({ target, integrity, source, version, published, mark }) => {
@@ -67,6 +68,7 @@ export function compactPins(json: Uint8Array): CompactPin[] {
   return JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString('utf8')) as CompactPin[];
 }
 
+/** One pin of a list, as modules give it. */
 export function unpackPin([target, integrity, source, version, published, mark]: CompactPin): Pin {
   return {
     target,

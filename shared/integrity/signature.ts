@@ -44,6 +44,7 @@ const MAX_SIGNATURE_BYTES = 256 * 1024;
 const RUNS_AT_ONCE = 2;
 const TIMEOUT_MS = 10_000;
 
+/** Starts nothing: gpgv and the keyrings are looked for when something is to be judged. */
 export function createVerifier(options: VerifierOptions = {}): SignatureVerifier {
   return new GpgvVerifier(options);
 }

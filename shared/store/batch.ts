@@ -27,6 +27,7 @@ const OF_LEDGER: ReadonlySet<Op> = new Set<Op>([
 ]);
 const UNLOCKED: ReadonlySet<Op> = new Set<Op>(['pin', 'counts', 'keys', ...OF_LEDGER]);
 
+/** Whether the job needs the ledger. */
 export function isOfLedger(job: Job): boolean {
   return OF_LEDGER.has(job.op);
 }

@@ -21,10 +21,12 @@ export interface IndexLine {
 const CONTENT = 'content-v2';
 const INDEX = 'index-v5';
 
+/** Where cacache has the bytes. */
 export function contentFolder(root: string): string {
   return join(root, CONTENT);
 }
 
+/** Where cacache has the entries. */
 export function indexFolder(root: string): string {
   return join(root, INDEX);
 }

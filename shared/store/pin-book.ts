@@ -69,6 +69,7 @@ export function compressPins(json: Uint8Array): Buffer {
   return deflateRawSync(json, { level: 1 });
 }
 
+/** Pins of a row, by target. @param json decompressed @throws Error if it is no list of pins */
 export function parsePins(json: Uint8Array): Map<string, CompactPin> {
   return new Map(compactPins(json).map((pin) => [pin[0], pin]));
 }

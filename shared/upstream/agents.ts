@@ -44,6 +44,7 @@ const IDLE_MS = 15_000;
 /** Node's 250 ms gives up on healthy hosts behind slow lines. */
 export const FAMILY_ATTEMPT_MS = 1500;
 
+/** @param check judges the address of every connection that is made */
 export function createAgents(config: Config, check: AddressCheck): Agents {
   const pools = new Map<string, PoolingAgent>();
   const proxy = config.upstreamProxy === undefined ? undefined : new URL(config.upstreamProxy);

@@ -24,6 +24,7 @@ interface Attempt {
   abandon(): void;
 }
 
+/** @returns what opens a tunnel, by the proxy where there is one */
 export function createConnector({ check, agents, standings, userAgent, connectMs }: ConnectorOptions): Upstream['connect'] {
   const direct = (url: URL, port: number): Attempt => {
     const host = url.hostname.replace(/^\[|\]$/g, '');

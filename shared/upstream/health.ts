@@ -66,6 +66,7 @@ export interface HealthOptions {
 /** Failing bases remembered at most, beside the configured ones: clients may name any number of hosts. */
 const MOST_STATES = 1000;
 
+/** @param now ms @param random from 0 to 1 @param onChange told when a mirror begins to fail, and when it works again */
 export function createHealth({ now, random, onChange, isConfigured }: HealthOptions): Health {
   const states = new Map<string, State>(); // only mirrors that failed last time; the latest failure last
 

@@ -55,6 +55,7 @@ interface Hop {
   readonly isHome: boolean;
 }
 
+/** Opens no connection yet. */
 export function createHops({ config, check, agents, watch, slots, standings, fileHosts, userAgent, via }: HopOptions): Hops {
   /** A connection that was reset before any answer is tried once more on a fresh one. */
   async function ask(request: UpstreamRequest, homes: readonly Home[], { url, method, body, isHome }: Hop): Promise<Answer> {

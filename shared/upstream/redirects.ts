@@ -4,6 +4,7 @@ import { LarderError } from '../errors';
 /** Followed at most. */
 export const MAX_REDIRECTS = 5;
 
+/** Whether a status leads elsewhere (RFC 9110 §15.4); 300 and 304 do not. */
 export function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }

@@ -19,6 +19,7 @@ interface Host {
   readonly queue: Set<() => void>;
 }
 
+/** @param perHost connections at a time, from 1 */
 export function createSlots(perHost: number): Slots {
   const hosts = new Map<string, Host>();
   const sum = (of: (host: Host) => number): number => [...hosts.values()].reduce((total, host) => total + of(host), 0);

@@ -13,6 +13,7 @@ export interface Speeds {
   sort(bases: readonly string[]): readonly string[];
 }
 
+/** Remembers nothing over a restart. */
 export function createSpeeds(): Speeds {
   const means = new Map<string, number>();
   return {

@@ -26,6 +26,7 @@ export interface AnnouncementHouse {
   whereItIs<T>(file: Plan, work: (there: Plan) => Promise<T>): Promise<T>;
 }
 
+/** Opens no file and asks nobody yet. @param negative remembers what does not exist */
 export function openAnnouncementHouse(rooms: EngineRooms, files: FileDesk, bodies: HeldBodies, negative: NegativeCache): AnnouncementHouse {
   /** Objects that were held and are of no use; few, since a list names few. */
   const useless = new Map<string, LarderError>();

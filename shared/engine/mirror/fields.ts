@@ -8,6 +8,7 @@ export function pairsOf(raw: readonly string[]): Fields {
   return pairs;
 }
 
+/** As Node's raw headers: name, value, name, value, … */
 export function flatOf(fields: Fields): string[] {
   return fields.flatMap(([name, value]) => [name, value]);
 }
