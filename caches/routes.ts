@@ -99,7 +99,7 @@ export interface ImmutableRoute extends RouteBase {
  */
 export type FileShape = 'zip' | 'gzip' | 'line';
 
-/** How a response says that the bytes are at another place. Followed once, to the upstream's own hosts and those of BLOB_HOSTS_<c>; never sent on. */
+/** How a response says that the bytes are at another place. Followed once, to the upstream's own hosts and those of FILE_HOSTS_<c>; never sent on. */
 export interface FilePointer {
   /** Name of the response header, lower case: its value is a path below the base, or an absolute URL. */
   readonly header: string;

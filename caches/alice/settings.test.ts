@@ -24,13 +24,13 @@ it('forms, hosts, places and retries', () => {
   expect(alice()).not.toHaveProperty('listing');
   const cache = alice({
     LISTING_alice: 'S3',
-    BLOB_HOSTS_alice: 'blobs.example *.lan.example',
+    FILE_HOSTS_alice: 'blobs.example *.lan.example',
     REDIRECT_INVALID_TO_alice: 'https://www.example',
     CHANGED_alice: 'keep',
   });
   expect(cache).toMatchObject({
     listing: 's3',
-    blobHosts: ['blobs.example', '*.lan.example'],
+    fileHosts: ['blobs.example', '*.lan.example'],
     redirectInvalidTo: 'https://www.example/',
     changed: 'keep',
   });

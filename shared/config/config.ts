@@ -42,8 +42,6 @@ export interface CacheConfig {
   readonly hosts?: 'any' | readonly string[];
   /** Form in which its upstreams list their folders; undefined: to be found out. */
   readonly listing?: string;
-  /** Hosts besides its upstreams' own that a stub may name; as `hosts`. */
-  readonly blobHosts?: 'any' | readonly string[];
   /** Where people are sent who ask for what the ecosystem does not know. */
   readonly redirectInvalidTo?: string;
   /**
@@ -55,8 +53,8 @@ export interface CacheConfig {
   readonly changed: 'refuse' | 'keep' | 'follow';
   /** Where documents name their files: at the files' own hosts, with this cache as a mirror, or here. Only modules with `distUrls` have it. */
   readonly distUrls?: 'mirrors' | 'rewrite';
-  /** Hosts that documents and redirects may lead to, besides those of the origins' own bases, in the form of `hosts`; absent: any. */
-  readonly fileHosts?: readonly string[];
+  /** Hosts that documents, redirects and stubs may lead to, besides those of the origins' own bases, as `hosts`; absent: any, but of stubs none. */
+  readonly fileHosts?: 'any' | readonly string[];
   /** Most bytes this cache may hold, if limited by itself. */
   readonly sizeBytes?: number;
 }

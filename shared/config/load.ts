@@ -124,7 +124,6 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
   const fileHosts = reader.read('FILE_HOSTS_<c>', cache);
   const hosts = module.archive && (reader.read('<C>_HOSTS', cache) ?? 'any');
   const listing = reader.read('LISTING_<c>', cache) ?? 'auto';
-  const blobHosts = reader.read('BLOB_HOSTS_<c>', cache);
   const redirectInvalidTo = reader.read('REDIRECT_INVALID_TO_<c>', cache);
   return {
     name: cache,
@@ -136,11 +135,10 @@ function cacheConfig(reader: SettingReader, module: Module, input: ConfigInput):
     ...(publicUrl && { publicUrl }),
     ...(hosts && { hosts }),
     ...(listing === 'auto' ? {} : { listing }),
-    ...(blobHosts && { blobHosts }),
     ...(redirectInvalidTo && { redirectInvalidTo }),
     changed: reader.read('CHANGED_<c>', cache) ?? module.changed ?? 'refuse',
     ...(module.distUrls && { distUrls: reader.read('DIST_URLS_<c>', cache) ?? 'mirrors' }),
-    ...(fileHosts && fileHosts !== 'any' && { fileHosts }),
+    ...(fileHosts && { fileHosts }),
   };
 }
 

@@ -17,17 +17,7 @@ export interface Setting<T> {
   readonly secret?: true;
   /** Only caches whose module, or one of its routes, has this part have the setting; `mirrored`: those with such a route; `redirects`: those without, which follow redirects. */
   readonly needs?:
-    | 'archive'
-    | 'machineSources'
-    | 'foreign'
-    | 'pages'
-    | 'pointer'
-    | 'subjects'
-    | 'mirrored'
-    | 'redirects'
-    | 'distUrls'
-    | 'pinnedBy'
-    | 'plainMirrors';
+    'archive' | 'machineSources' | 'foreign' | 'pages' | 'subjects' | 'mirrored' | 'redirects' | 'distUrls' | 'pinnedBy' | 'plainMirrors';
 }
 
 function setting<T>(group: Setting<T>['group'], kind: Kind<T>, fallback: string, description: string, secret?: true): Setting<T> {
@@ -145,21 +135,12 @@ export const SETTINGS = {
     ),
     needs: 'pages',
   },
-  'BLOB_HOSTS_<c>': {
-    ...setting(
-      'Upstreams',
-      kinds.archiveHosts,
-      "the upstream's own hosts",
-      'Further hosts that a stub of the upstream may name for its bytes: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
-    ),
-    needs: 'pointer',
-  },
   'FILE_HOSTS_<c>': {
     ...setting(
       'Upstreams',
       kinds.archiveHosts,
-      'any',
-      'Hosts that documents and redirects of the upstreams may lead to for files, besides the hosts of UPSTREAM_… themselves: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
+      'any, but of stubs (ALICE) none',
+      'Hosts that documents, redirects and stubs of the upstreams may lead to for files, besides the hosts of UPSTREAM_… themselves: a list of host, host:port and *.suffix, or any. Private addresses need ALLOW_NETS too.',
     ),
     needs: 'redirects',
   },
@@ -207,7 +188,7 @@ export const SETTINGS = {
       'Clients',
       kinds.pageUrl,
       '',
-      'Where people are sent who ask this cache for something that has nothing to do with it; unless set they get a 404.',
+      "Where people are sent who ask this cache for something that has nothing to do with it; unless set they get a 404. The other settings of ALICE's older cache: BACKEND_PREFIX is UPSTREAM_alice here, LOCAL_ROOT CACHE_DIR, HOST GLOBAL_IP, PORT PORT_alice, HTTP_CONN_RETRIES RETRIES, HTTP_TIMEOUT_SEC CONNECT_TIMEOUT, HEADERS_TIMEOUT and IDLE_TIMEOUT, CACHE_INDEX_DURATION TTL_alice, CACHE_FILE_DURATION CACHE_SIZE_alice (by size, what was not used longest first).",
     ),
     needs: 'foreign',
   },

@@ -38,7 +38,7 @@ test.each<[env: Record<string, string>, said: string]>([
   ],
   [{ ...CORP, UPSTREAM_julia_corp_AUTH: 'hunter2\nx' }, 'UPSTREAM_julia_corp_AUTH=(hidden) is not possible: a token, user:password'],
   [{ LISTING_alice: 'html' }, 'LISTING_alice=html is not possible: one of auto, autoindex, s3, swift'],
-  [{ BLOB_HOSTS_alice: 'https://x' }, 'BLOB_HOSTS_alice=https://x is not possible: any, or a list of host, host:port and *.suffix'],
+  [{ FILE_HOSTS_alice: 'https://x' }, 'FILE_HOSTS_alice=https://x is not possible: any, or a list of host, host:port and *.suffix'],
   [{ REDIRECT_INVALID_TO_alice: 'www' }, 'REDIRECT_INVALID_TO_alice=www is not possible: an http:// or https:// URL'],
   [{ RETRIES: '0' }, 'RETRIES=0 is not possible: a whole number from 1 to 1024'],
   [{ DIST_URLS_composer: 'both' }, 'DIST_URLS_composer=both is not possible: one of mirrors, rewrite'],

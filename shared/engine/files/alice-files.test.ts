@@ -210,17 +210,21 @@ describe('stubs', () => {
     expect(stage.upstream.requests.length).toBeLessThan(12);
   });
 
-  it('BLOB_HOSTS_alice allows another host; a private address needs ALLOW_NETS too', async () => {
+  it('FILE_HOSTS_alice allows another host; a private address needs ALLOW_NETS too', async () => {
     const blobs = await startUpstream();
     try {
       const place = `http://localhost:${blobs.port}${blobPath(body)}`;
       blobs.on(blobPath(body), { body });
       stage.upstream.on(TARBALL, stub(place));
-      const named = await stage.open('', { env: { BLOB_HOSTS_alice: `localhost:${blobs.port}` } });
+      const named = await stage.open('', { env: { FILE_HOSTS_alice: `localhost:${blobs.port}` } });
       expectClosed(await named.get(TARBALL));
       expect(blobs.requests).toHaveLength(0);
-      const both = await stage.open('', { env: { BLOB_HOSTS_alice: `localhost:${blobs.port}`, ALLOW_NETS: '127.0.0.0/8 ::1/128' } });
+      const both = await stage.open('', { env: { FILE_HOSTS_alice: `localhost:${blobs.port}`, ALLOW_NETS: '127.0.0.0/8 ::1/128' } });
       expectWhole(await both.get(TARBALL));
+      const any = await stage.open('', { env: { FILE_HOSTS_alice: 'any', ALLOW_NETS: '127.0.0.0/8 ::1/128' } });
+      expectWhole(await any.get(TARBALL));
+      const none = await stage.open('', { env: { ALLOW_NETS: '127.0.0.0/8 ::1/128' } });
+      expectClosed(await none.get(TARBALL));
     } finally {
       await blobs.close();
     }

@@ -28,8 +28,8 @@ export function pointedAt({ cache }: EngineRooms, { route, path }: Plan, respons
   if (place.startsWith('/')) return { path: place, integrity };
   const url = new URL(place);
   const own = cache.origins.flatMap(({ bases }) => bases).some((base) => new URL(base).host === url.host);
-  if (!own && !new HostList(cache.blobHosts ?? []).has(url))
-    throw fail(`its stub names ${url.host}, which is not allowed: see BLOB_HOSTS_${cache.name}`);
+  if (!own && !new HostList(cache.fileHosts ?? []).has(url))
+    throw fail(`its stub names ${url.host}, which is not allowed: see FILE_HOSTS_${cache.name}`);
   return { path: place, integrity };
 }
 
