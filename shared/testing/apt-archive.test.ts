@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { describeSigned } from './signed';
 import { startArchive, type ArchiveOptions, type FakeArchive } from './apt-archive';
 import { makeAptRoot, noApt, type AptRoot } from './apt-root';
 import { ask, type Got } from './ask';
@@ -65,27 +66,29 @@ describe('files', () => {
     }
   });
 
-  it('switches at named points', async () => {
-    const archive = await start();
-    archive.switchAfter('InRelease', archive.prepare());
-    expect([generationOf(await get(archive, RELEASE)), generationOf(await get(archive, PACKAGES))]).toEqual(['1', '2']);
-    const [old, next] = [archive.newest, archive.prepare()];
-    const bodyOf = (from: typeof old): Buffer => from.files.get(PACKAGES)?.body ?? Buffer.alloc(0);
-    archive.switchWithin(/Packages\.gz$/, next, 100, 'cut');
-    const cut = await get(archive, PACKAGES);
-    expect([cut.complete, cut.body.equals(bodyOf(old).subarray(0, 100)), archive.switches]).toEqual([false, true, 2]);
-    expect((await get(archive, PACKAGES, { range: 'bytes=100-' })).body.equals(bodyOf(next).subarray(100))).toBe(true);
-    archive.show(old);
-    archive.switchWithin(/Packages\.gz$/, next, 100, 'glue');
-    const glued = (await get(archive, PACKAGES)).body;
-    expect(glued.subarray(100).equals(bodyOf(next).subarray(100, bodyOf(old).length))).toBe(true);
-    expect(glued.equals(bodyOf(next))).toBe(false);
-    archive.show(old, next);
-    const turns = [await get(archive, RELEASE), await get(archive, RELEASE), await get(archive, PACKAGES)].map(generationOf);
-    expect(turns).toEqual(['2', '3', '2']);
-    const mirror = await archive.mirror();
-    open.push(mirror);
-    expect(generationOf(await ask(mirror.upstream.port, `/debian/${RELEASE}`, {}).whole)).toBe('3');
+  describeSigned('signed ones', () => {
+    it('switches at named points', async () => {
+      const archive = await start();
+      archive.switchAfter('InRelease', archive.prepare());
+      expect([generationOf(await get(archive, RELEASE)), generationOf(await get(archive, PACKAGES))]).toEqual(['1', '2']);
+      const [old, next] = [archive.newest, archive.prepare()];
+      const bodyOf = (from: typeof old): Buffer => from.files.get(PACKAGES)?.body ?? Buffer.alloc(0);
+      archive.switchWithin(/Packages\.gz$/, next, 100, 'cut');
+      const cut = await get(archive, PACKAGES);
+      expect([cut.complete, cut.body.equals(bodyOf(old).subarray(0, 100)), archive.switches]).toEqual([false, true, 2]);
+      expect((await get(archive, PACKAGES, { range: 'bytes=100-' })).body.equals(bodyOf(next).subarray(100))).toBe(true);
+      archive.show(old);
+      archive.switchWithin(/Packages\.gz$/, next, 100, 'glue');
+      const glued = (await get(archive, PACKAGES)).body;
+      expect(glued.subarray(100).equals(bodyOf(next).subarray(100, bodyOf(old).length))).toBe(true);
+      expect(glued.equals(bodyOf(next))).toBe(false);
+      archive.show(old, next);
+      const turns = [await get(archive, RELEASE), await get(archive, RELEASE), await get(archive, PACKAGES)].map(generationOf);
+      expect(turns).toEqual(['2', '3', '2']);
+      const mirror = await archive.mirror();
+      open.push(mirror);
+      expect(generationOf(await ask(mirror.upstream.port, `/debian/${RELEASE}`, {}).whole)).toBe('3');
+    });
   });
 });
 

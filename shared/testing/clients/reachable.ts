@@ -74,7 +74,7 @@ export const registry: MachineRegistry = probe();
  */
 export function whenReachable(name: string, body: () => Promise<void>, timeoutMs: number): void {
   const declare = registry.unreachable === undefined ? it : it.skip;
-  declare(registry.unreachable === undefined ? name : `${name} (${registry.unreachable})`, body, timeoutMs);
+  declare(registry.unreachable === undefined ? name : `${name} (skipped: ${registry.unreachable})`, body, timeoutMs);
 }
 
 function withSlash(url: string): string {
