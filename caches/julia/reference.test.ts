@@ -331,6 +331,7 @@ describe('administration', () => {
     await house.get(target);
     await house.kept(target);
     const status = await json('/_cache/status');
+    expect(Object.keys(status['counters'] ?? {})).toEqual(['hits', 'misses', 'stale', 'revalidated', 'errors', 'bytesSent', 'passes']);
     expect(status).toMatchObject({
       cache: 'julia',
       entries: 1,

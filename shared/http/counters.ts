@@ -7,18 +7,23 @@ export class Counters {
   errors = 0;
   bytesSent = 0;
   readonly passes: Record<string, number> = {};
-  /** By the module's label of the target, where it has labels. */
-  readonly labels = new Map<string, { count: number; seconds: number }>();
+  /** No part of the status, which is all that can be written as JSON. */
+  readonly #labels = new Map<string, { count: number; seconds: number }>();
 
   /** @param labelOf the module's; pure */
   constructor(private readonly labelOf?: (target: string) => string) {}
+
+  /** By the module's label of the target, where it has labels. */
+  get labels(): ReadonlyMap<string, { readonly count: number; readonly seconds: number }> {
+    return this.#labels;
+  }
 
   /** One request, however it ended. */
   timed(target: string, ms: number): void {
     if (!this.labelOf) return;
     const label = this.labelOf(target);
-    const known = this.labels.get(label);
-    if (!known) this.labels.set(label, { count: 1, seconds: ms / 1000 });
+    const known = this.#labels.get(label);
+    if (!known) this.#labels.set(label, { count: 1, seconds: ms / 1000 });
     else {
       known.count++;
       known.seconds += ms / 1000;
