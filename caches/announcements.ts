@@ -29,6 +29,8 @@ export interface AnnouncementRoute extends RouteBase {
   prefers?(field: (name: string) => string | undefined): string;
   /** Canonical path of the list that is asked of an upstream of the operator's (REGISTRIES_<c>) that has none of this name. */
   otherwise?(params: Params): string;
+  /** Canonical paths of lists of the same subjects: one that is held is shown while no server can be asked and this one was never held. */
+  instead?(params: Params): readonly string[];
   /** Value of Vary where `prefers` is. */
   readonly vary?: string;
   /** The member of an object's archive without which it is of no use, and how it is judged: such an object is not shown. Runs in a worker thread. */

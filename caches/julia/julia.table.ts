@@ -60,6 +60,7 @@ export const routes: readonly Route[] = [
     examples: ['/registries.eager', '/registries.conservative'],
     path: ({ flavour = '' }) => `/registries.${flavour}`,
     otherwise: () => '/registries',
+    instead: ({ flavour }) => [flavour === 'eager' ? '/registries.conservative' : '/registries.eager'],
   },
   {
     ...tarball,

@@ -53,7 +53,7 @@ export function leadLaws(module: Module, route: AnnouncementRoute | DescriptionR
       expect(file.route.path(file.params)).toBe(path);
       return;
     }
-    for (const path of [route.prefers?.(() => undefined), route.otherwise?.(params)]) {
+    for (const path of [route.prefers?.(() => undefined), route.otherwise?.(params), ...(route.instead?.(params) ?? [])]) {
       const other = path === undefined ? undefined : match(module, path);
       expect([path, other?.route.kind, other?.route.path(other.params)]).toEqual([path, other && 'announcement', path]);
     }

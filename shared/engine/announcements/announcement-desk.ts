@@ -87,7 +87,7 @@ export class AnnouncementDesk {
     const { rooms, lists } = this.about;
     const held = await lists.current(list);
     const verdict = judge(held?.entry, list.route, rooms.cache, rooms.config, rooms.now());
-    if (!held) return this.look(list);
+    if (!held) return this.look(list).catch((error: unknown) => this.instead(list, error));
     if (verdict.do === 'serve') return { shown: held, outcome: 'hit' };
     const stale = (detail: string): ListToShow => ({ shown: held, outcome: 'stale', detail });
     const usable = mayServeStale(held.entry, rooms.config, rooms.now());
@@ -108,6 +108,17 @@ export class AnnouncementDesk {
       if (!usable || !isLarderError(error)) throw error;
       return stale(error.code);
     }
+  }
+
+  /** While nobody can tell, another list of the same subjects is better than none. @throws the error */
+  private async instead(list: Plan, error: unknown): Promise<ListToShow> {
+    const { rooms, lists } = this.about;
+    if (!isLarderError(error) || isAbsence(error)) throw error;
+    for (const path of (list.route as AnnouncementRoute).instead?.(list.params) ?? []) {
+      const shown = await lists.current(planTarget(rooms.module, rooms.cache, list.origin, 'GET', path));
+      if (shown && mayServeStale(shown.entry, rooms.config, rooms.now())) return { shown, outcome: 'stale', detail: error.code };
+    }
+    throw error;
   }
 
   /** Single flight per list. @throws LarderError */

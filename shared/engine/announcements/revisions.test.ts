@@ -91,6 +91,22 @@ it('a default upstream without flavours and a second registry: the plain list ha
   expect((await house.get('/registries.conservative')).status).toBe(404);
 });
 
+it('a flavour that nobody asked for before the outage: the other one is shown, which names what is held', async () => {
+  const made = registryArchive('a');
+  offerRegistry(one, made);
+  const house = await open({});
+  expect(await listed(house, '/registries.conservative')).toBe(`${registryTarget(made)}\n`);
+  await one.down();
+  const led = await house.get('/registries', { headers: { 'julia-ci-variables': 'CI=t' } });
+  expect([led.status, led.headers.location]).toEqual([302, LIST]);
+  const got = await house.get(LIST);
+  expect([got.status, String(got.body), got.headers['x-cache']]).toEqual([200, `${registryTarget(made)}\n`, 'stale']);
+  await one.up();
+  one.on(LIST, { status: 404 });
+  // That the upstream has no such flavour is another thing than that it cannot be asked.
+  await until('it is asked again', async () => (await house.get(LIST)).status === 404);
+});
+
 it('a list that never ends is given up, whether something is held or not', async () => {
   const made = registryArchive('a');
   offerRegistry(one, made);
