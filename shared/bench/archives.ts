@@ -1,4 +1,4 @@
-/** Files of stores that are named by a digest: Julia packages, whose tree hash is in their URL, and ALICE tarballs. As the local registry serves them. */
+/** Files of stores that are named by a digest: Julia packages, whose tree hash is in their URL, and ALICE tarballs; objects of a bucket. As the local registry serves them. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -43,17 +43,31 @@ export function addAliceTarball(root: string, name: string, bytes: number): Arch
   const target = `/TARS/${architecture}/store/${hash.slice(0, 2)}/${hash}/${name}-1.0-1.${architecture}.tar.gz`;
   const path = join(root, 'alice', target);
   mkdirSync(dirname(path), { recursive: true });
-  const noise = new Noise(name);
+  // As gzipped bytes begin: what does not is no tarball.
+  const sha512 = writeNoise(path, name, bytes, [0x1f, 0x8b, 8]);
+  return { target, before: target.slice(0, target.lastIndexOf('/') + 1), bytes, sha512 };
+}
+
+/** An object of a bucket, that says how long it is fresh. @param root folder that is served */
+export function addObject(root: string, name: string, bytes: number): Archive {
+  const target = `/bucket/${name}`;
+  const path = join(root, target);
+  mkdirSync(dirname(path), { recursive: true });
+  return { target, bytes, sha512: writeNoise(path, name, bytes) };
+}
+
+/** @param start what stands in place of the first bytes @returns SRI of what was written */
+function writeNoise(path: string, seed: string, bytes: number, start: readonly number[] = []): string {
+  const noise = new Noise(seed);
   const digest = createHash('sha512');
   writeFileSync(path, '');
   for (let left = bytes; left > 0; left -= PIECE) {
     const piece = noise.take(Math.min(left, PIECE));
-    // As gzipped bytes begin: what does not is no tarball.
-    if (left === bytes) piece.set([0x1f, 0x8b, 8]);
+    if (left === bytes) piece.set(start);
     digest.update(piece);
     writeFileSync(path, piece, { flag: 'a' });
   }
-  return { target, before: target.slice(0, target.lastIndexOf('/') + 1), bytes, sha512: `sha512-${digest.digest('base64')}` };
+  return `sha512-${digest.digest('base64')}`;
 }
 
 /** Hash that git gives a tree with this one file. */

@@ -26,7 +26,7 @@ export interface Server {
 
 export type PeerName = 'larder' | 'nginx';
 /** Which of Larder's caches. */
-export type CacheName = 'npm' | 'pip' | 'apt' | 'composer' | 'julia' | 'alice';
+export type CacheName = 'npm' | 'pip' | 'apt' | 'composer' | 'julia' | 'alice' | 'http';
 
 /** How to start one server. */
 export interface StartOptions {
@@ -72,6 +72,7 @@ export function spawnPeer(name: PeerName, options: StartOptions & { readonly por
 
 function upstreamSettings(cache: CacheName, url: string): Record<string, string> {
   if (cache === 'apt') return { UPSTREAM_apt_debian: `${url}/debian`, APT_SOURCES: 'no' };
+  if (cache === 'http') return { UPSTREAM_http_bench: url };
   return { [`UPSTREAM_${cache}`]: url };
 }
 

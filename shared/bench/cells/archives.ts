@@ -1,6 +1,6 @@
-/** Cells: files of stores that are named by a digest, Julia packages and ALICE tarballs: hits on small ones, 64 connections, and a fill. */
+/** Cells: Julia packages, ALICE tarballs, objects of a mirrored bucket: hits on small ones, 64 connections, and a fill. */
 import { createHash } from 'node:crypto';
-import { addAliceTarball, addJuliaPackage, type Archive } from '../archives';
+import { addAliceTarball, addJuliaPackage, addObject, type Archive } from '../archives';
 import type { Bench, Cell, Row } from '../bench';
 import { digestOf, fetchAll, forEach, median, transfer } from '../load';
 import { Noise } from '../packument';
@@ -12,6 +12,8 @@ const PIECE = 1 << 24;
 interface Kind {
   readonly cache: CacheName;
   readonly title: string;
+  /** Where Larder has what nginx has at its root. */
+  readonly below?: string;
   /** What a client sends. */
   readonly headers: Readonly<Record<string, string>>;
   /** Length of the file that is filled, and of that of quick runs, bytes. */
@@ -29,7 +31,11 @@ const KINDS: readonly Kind[] = [
     fill: [2 ** 30, 2 ** 28],
     add: addAliceTarball,
   },
+  { cache: 'http', title: 'mirror', below: '/mirror/bench', headers: { Accept: '*/*' }, fill: [2 ** 28, 2 ** 26], add: addObject },
 ];
+
+/** What the paths at a server begin with. */
+const startOf = (server: Pick<Server, 'name'>, { below = '' }: Kind): string => (server.name === 'larder' ? below : '');
 
 export const archives: Cell = {
   name: 'archives',
@@ -40,19 +46,20 @@ export const archives: Cell = {
   },
 };
 
-async function hitCells(bench: Bench, { cache, title, headers, add }: Kind): Promise<Row[]> {
+async function hitCells(bench: Bench, kind: Kind): Promise<Row[]> {
+  const { cache, title, headers, add, below = '' } = kind;
   const pair = await bench.warmPair(cache);
   const rows: Row[] = [];
   for (const bytes of [10_000, 100_000]) {
     const files: Archive[] = [];
     for (let index = 0; index < (bench.options.quick ? 100 : 1000); index++)
       files.push(await add(bench.files, `hot-${bytes}-${index}`, bytes));
-    for (const server of [pair.nginx, pair.larder]) await hold(server, files);
+    for (const server of [pair.nginx, pair.larder]) await hold(server, files, startOf(server, kind));
     const targets = files.map(({ target }) => target);
     rows.push(
       ...(await hitRows(bench, pair, {
         cell: `${title} ${bytes / 1000} KB`,
-        targets: { larder: targets, nginx: targets },
+        targets: { larder: targets.map((target) => below + target), nginx: targets },
         headers,
         isShort: true,
       })),
@@ -62,17 +69,18 @@ async function hitCells(bench: Bench, { cache, title, headers, add }: Kind): Pro
 }
 
 /** Has a server hold the files, and checks the second answers. @throws Error on a wrong body */
-async function hold(server: Server, files: readonly Archive[]): Promise<void> {
+async function hold(server: Server, files: readonly Archive[], start: string): Promise<void> {
   await forEach(files, async ({ target, before, sha512 }) => {
     if (before !== undefined) await fetchAll(server.url + before);
-    await fetchAll(server.url + target);
-    const { status, body } = await fetchAll(server.url + target);
+    await fetchAll(server.url + start + target);
+    const { status, body } = await fetchAll(server.url + start + target);
     const found = `sha512-${createHash('sha512').update(body).digest('base64')}`;
     if (status !== 200 || found !== sha512) throw new Error(`${server.name}: ${target}: status ${status}, ${body.length} bytes, ${found}`);
   });
 }
 
-async function fillRow(bench: Bench, { cache, title, headers, fill, add }: Kind): Promise<Row> {
+async function fillRow(bench: Bench, kind: Kind): Promise<Row> {
+  const { cache, title, headers, fill, add } = kind;
   const bytes = fill[bench.options.quick ? 1 : 0];
   const file = await add(bench.files, 'large', bytes);
   const fills: Record<PeerName, number[]> = { larder: [], nginx: [] };
@@ -81,10 +89,11 @@ async function fillRow(bench: Bench, { cache, title, headers, fill, add }: Kind)
       const server = await bench.start(name, { cache });
       if (file.before !== undefined) await fetchAll(server.url + file.before);
       await bench.settle();
-      const found = await transfer(server.url + file.target, headers);
+      const url = server.url + startOf(server, kind) + file.target;
+      const found = await transfer(url, headers);
       if (found.bytes !== file.bytes) throw new Error(`${server.name}: ${found.bytes} bytes of ${file.bytes}`);
       fills[name].push(found.seconds);
-      if (round === 0 && (await digestOf(server.url + file.target)) !== file.sha512) throw new Error(`${server.name}: wrong bytes`);
+      if (round === 0 && (await digestOf(url)) !== file.sha512) throw new Error(`${server.name}: wrong bytes`);
       await bench.discard(server);
     }
   }
