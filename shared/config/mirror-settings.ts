@@ -64,3 +64,13 @@ export function mirrorNames(sources: readonly { readonly values: Readonly<Record
   );
   return [...new Set(names)].sort();
 }
+
+const PARTS = Object.keys(MIRROR_SETTINGS).map((name) => name.slice('MIRROR_<N>'.length));
+
+/** The mirror that a variable says something of, if it is one of these settings. */
+export function partOf(variable: string): string | undefined {
+  const plain = variable.replace(/_FILE$/, '');
+  const part = PARTS.find((one) => plain.endsWith(one));
+  const name = part === undefined ? '' : plain.slice('MIRROR_'.length, -part.length);
+  return plain.startsWith('MIRROR_') && /^[A-Za-z0-9_]+$/.test(name) ? name : undefined;
+}

@@ -3,7 +3,7 @@
  * /mirror/<n>/ (in small letters, `_` becomes `-`).
  */
 import type { CacheConfig, Origin } from './config';
-import { mirrorNames } from './mirror-settings';
+import { mirrorNames, partOf } from './mirror-settings';
 import type { SettingReader } from './setting-reader';
 import type { Size } from './value-kinds';
 
@@ -14,7 +14,11 @@ export const PLAIN_MIRRORS = 'mirror';
 
 /** The mirrors that the sources name, sorted. @throws LarderError config */
 export function plainMirrors(reader: SettingReader): Origin[] {
-  return mirrorNames(reader.sources).map((name) => {
+  const names = mirrorNames(reader.sources);
+  refuseOrphans(reader, names);
+  return names.map((name, index) => {
+    const twin = names.slice(0, index).find((other) => other.toLowerCase() === name.toLowerCase());
+    if (twin !== undefined) reader.refuse(`MIRROR_${name}_URL`, '…', `MIRROR_${twin}_URL is served at the same path; take another name`);
     const base = reader.read('MIRROR_<N>_URL', '', name) ?? '';
     // Repositories and other hosts have the same routes here; a wrong word is a wrong word all the same.
     reader.read('MIRROR_<N>_TYPE', '', name);
@@ -46,6 +50,18 @@ export function mirrorVariable({ name }: Origin): string {
     .slice(PLAIN_MIRRORS.length + 1)
     .toUpperCase()
     .replaceAll('-', '_')}_URL`;
+}
+
+/** The environment belongs to others too; in our own file, what says something of a mirror means one. @throws LarderError config */
+function refuseOrphans(reader: SettingReader, names: readonly string[]): void {
+  for (const { label, values } of reader.sources) {
+    if (label === 'environment') continue;
+    for (const variable of Object.keys(values)) {
+      const name = partOf(variable);
+      if (values[variable]?.trim() && name !== undefined && !names.includes(name))
+        reader.refuse(variable, undefined, `it goes with MIRROR_${name}_URL, which is not set`);
+    }
+  }
 }
 
 /** @throws LarderError config: one without the other */

@@ -83,6 +83,23 @@ describe('a file', () => {
     expect([(await house.get(other)).status, (await house.get(other, { method: 'HEAD' })).status]).toEqual([502, 502]);
   });
 
+  it('of a private repository: its own host gets the token, nobody else does, and no line names it', async () => {
+    const dist = { type: 'zip', url: `${repository.url}/private/lamp.zip`, reference: referenceOf(NAME, RELEASE) };
+    repository.upstream.on(`/p2/${NAME}.json`, { body: JSON.stringify({ packages: { [NAME]: [{ version: '1.0.0', dist }] } }) });
+    repository.upstream.on('/private/lamp.zip', { status: 302, headers: { location: `${repository.files.url}/kept.zip?signed=secret-1` } });
+    repository.files.on('/kept.zip?signed=secret-1', { body: ARCHIVE });
+    await open({ UPSTREAM_composer_AUTH: 'secret-token' });
+    const target = repository.target(NAME, RELEASE);
+    const got = await house.get(target);
+    expect(got.body.equals(ARCHIVE)).toBe(true);
+    expect([...new Set(repository.upstream.requests.map(({ headers }) => headers.authorization))]).toEqual(['Bearer secret-token']);
+    expect(repository.files.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    await house.kept(target);
+    const told = [house.events, house.access, await house.appliance.status(), got.headers];
+    expect(JSON.stringify(told)).not.toContain('secret-');
+    expect(JSON.stringify(await house.why(target))).not.toContain('secret-token');
+  });
+
   it('is one, whether as mirrors have it or as rewritten documents name it', async () => {
     await open({ DIST_URLS_composer: 'rewrite' });
     const document = JSON.parse((await house.get(`/p2/${NAME}.json`)).body.toString()) as {

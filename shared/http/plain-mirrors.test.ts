@@ -133,7 +133,17 @@ describe('settings', () => {
     expect(load(URL_SET).caches[0]?.sizeBytes).toBeUndefined();
   });
 
+  it('of a mirror without an URL stop the start, where they can be meant for nobody else', async () => {
+    await open();
+    const env = (text: string): Record<string, string> => ({ HOME: '/nowhere', CACHES: 'composer', LARDER_ENV: text });
+    const read = (text: string): unknown => loadConfig({ env: env(text), modules }).caches[0]?.origins.map(({ name }) => name);
+    expect(() => read('MIRROR_A_AUTH_PASSWORD=sesame')).toThrow(/MIRROR_A_AUTH_PASSWORD.*MIRROR_A_URL/);
+    expect(read('MIRROR_A_URL=https://a.example\nMIRROR_A_TYPE=composer')).toEqual(['registry', 'mirror/a']);
+    expect(load({ MIRROR_A_TYPE: 'composer' }).caches[0]?.origins).toHaveLength(1);
+  });
+
   it.each<[string, Record<string, string>]>([
+    ['MIRROR_a_URL', { ...URL_SET, MIRROR_a_URL: 'https://b.example' }],
     ['MIRROR_A_URL', { MIRROR_A_URL: 'ftp://a.example' }],
     ['MIRROR_A_B_URL', { MIRROR_A_B_URL: 'http://127.0.0.1:8081/x' }],
     ['UPSTREAM_composer_mirror', { UPSTREAM_composer_mirror: 'https://a.example' }],

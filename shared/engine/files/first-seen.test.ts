@@ -85,16 +85,21 @@ it('other bytes with CHANGED_composer=follow: taken, reported, and the first one
   expect((await house.get(target)).body.equals(OTHER)).toBe(true);
 });
 
-it('a digest that is promised later and is another one: a digest change too, and the held bytes stay', async () => {
+it.each<[string, number, Buffer | undefined]>([
+  ['refuse', 502, undefined],
+  ['keep', 200, archiveOf(NAME, FIRST)],
+  ['follow', 200, OTHER],
+])('a digest that is promised later and is another one is a digest change too: with CHANGED_composer=%s', async (policy, status, bytes) => {
   await house.get(target);
   await until('it is remembered', async () => (await house.why(target)).entry?.pin !== undefined);
   repository.setPackage(NAME, [{ ...FIRST, body: OTHER, isHashed: true }]);
   await house.stop();
-  house = await open({ TTL_composer: '0s' });
+  house = await open({ TTL_composer: '0s', CHANGED_composer: policy });
   await house.get(`/p2/${NAME}.json`);
   await until('it is told', () => house.said('digest-changed').length > 0);
-  expect((await house.get(target)).status).toBe(502);
   expect((await house.why(target)).entry?.contradicted).toBeDefined();
+  const got = await house.get(target);
+  expect([got.status, bytes && got.body.equals(bytes)]).toEqual([status, bytes && true]);
 });
 
 it.each<[string, Buffer]>([
