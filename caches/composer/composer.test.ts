@@ -90,6 +90,21 @@ describe('what a document promises', () => {
     ]);
   });
 
+  it('a version by the normal form that the document says, whatever would be made of it here', () => {
+    const dist = { type: 'zip', url: 'https://files.example/x.zip', reference: reference(1) };
+    const versions = [
+      { version: 'dev-master', version_normalized: '9999999-dev', dist },
+      { version: '1.0', version_normalized: '1.0.0.0-beta7', dist },
+      { version: '2.0', dist },
+    ];
+    for (const head of [{}, { minified: 'composer/2.0' }]) {
+      const body = Buffer.from(JSON.stringify({ ...head, packages: { 'acme/lamp': versions } }));
+      const targets = versionsDocument.pins(body, PLACE).map(({ target }) => target);
+      for (const normalized of ['9999999-dev', '1.0.0.0-beta7', '2.0.0.0'])
+        expect(targets).toContain(`/dists/acme/lamp/${normalized}/${reference(1)}.zip`);
+    }
+  });
+
   it('a commit that no document names is where the others of its repository are', () => {
     const target = `/dists/acme/lamp/dev-old/${reference(99)}.zip`;
     const { route, params = {} } = matchRoute(composer, 'GET', target) as { route: ImmutableRoute; params?: Record<string, string> };
@@ -191,6 +206,17 @@ describe('the root document', () => {
     const pins = rootDocument.pins(body, { path: '/packages.json', home, url: `${home}/packages.json` });
     expect(pins.map(({ source }) => source)).toEqual(where === undefined ? [] : [where]);
     expect(render(body, home)['metadata-url']).toBe(`${BASE}/p2/%package%.json`);
+  });
+
+  it('offers no service whose address has other placeholders than its place here', () => {
+    const services = {
+      search: 'https://x.example/%package%/search.json',
+      list: 'https://x.example/%type%/list.json',
+      'providers-api': 'https://x.example/providers.json',
+    };
+    expect(Object.keys(render({ ...METADATA, ...services })).filter((key) => key in services)).toEqual([]);
+    const body = Buffer.from(JSON.stringify({ ...METADATA, ...services }));
+    expect(rootDocument.pins(body, { path: '/packages.json', home: PLACE.home, url: `${PLACE.home}/packages.json` })).toEqual([]);
   });
 
   it.each<[string, unknown]>([

@@ -52,6 +52,12 @@ describe('RFC 9111 §4.1: Vary', () => {
     expect(varied('foo', ['Foo: 1', 'Bar: a'], ['Foo: 1', 'Bar: b'])).toBe(true);
   });
 
+  it('only q is a weight: any other parameter is part of what is wanted', () => {
+    expect(varied('accept', ['Accept: text/html;level=1'], ['Accept: text/html'])).toBe(false);
+    expect(varied('accept', ['Accept: text/html;q=1'], ['Accept: text/html'])).toBe(true);
+    expect(varied('accept', ['Accept: text/html;q=2'], ['Accept: text/html'])).toBe(false);
+  });
+
   it('names are case-insensitive, and several lines are one list', () => {
     expect(varied('FOO', ['foo: 1'], ['fOO: 2'])).toBe(false);
     expect(varied('FOO', ['foo: 1'], ['fOO: 1'])).toBe(true);

@@ -188,6 +188,12 @@ describe('RFC 9111 §3.4, RFC 9110 §15.3.7.3: combining', () => {
     expect(join(heldPart('0-4/10'), part('5-9/10'))).toBeUndefined();
   });
 
+  it('only a GET and a 200 are gone on with', () => {
+    const fields = [TAG, 'Content-Length: 5'];
+    for (const held of [toStored(get(), response(404, ...fields)), toStored(request('HEAD'), response(200, ...fields))])
+      expect(join({ ...held, length: 10, held: [{ first: 0, last: 4 }] }, part('5-9/10', TAG))).toBeUndefined();
+  });
+
   it('a date is one only if it is strong (RFC 9110 §8.8.2.2), and there is no tag', () => {
     const modified = 'Last-Modified: Sun, 06 Nov 1994 08:00:00 GMT';
     expect(join(heldPart('0-4/10', modified), part('5-9/10', modified))).toBeDefined();
