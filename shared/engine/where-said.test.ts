@@ -130,7 +130,9 @@ describe('a file', () => {
   it('of a package with 5,000 versions', async () => {
     const many = Array.from({ length: 5000 }, (_, n) => ({ version: `1.${n}.0`, normalized: `1.${n}.0.0`, body: ARCHIVE, isHashed: true }));
     repository.setPackage('acme/many', many);
-    const got = await house.get('/p2/acme/many.json');
+    const asked = house.get('/p2/acme/many.json');
+    expect((await house.get(`/p2/${NAME}.json`)).status).toBe(200);
+    const got = await asked;
     expect([
       got.status,
       (JSON.parse(got.body.toString()) as { packages: Record<string, unknown[]> }).packages['acme/many']?.length,
@@ -227,7 +229,7 @@ describe('who may be reached', () => {
     const got = await house.get(target());
     expect([got.status, codeOf(got)]).toEqual([403, 'host-refused']);
     expect(got.body.toString()).toContain(`add it to FILE_HOSTS_composer`);
-    expect(repository.files.requests).toEqual([]);
+    expect([repository.files.requests, (await house.why(target())).entry]).toEqual([[], null]);
     expect((await house.get(`/p2/${NAME}.json`)).status).toBe(200);
     await open({ FILE_HOSTS_composer: new URL(repository.files.url).host });
     expect((await house.get(target())).status).toBe(200);
@@ -240,6 +242,8 @@ describe('who may be reached', () => {
     await open({ FILE_HOSTS_composer: new URL(repository.files.url).host });
     const got = await house.get(target());
     expect([got.status, codeOf(got), elsewhere.requests.length]).toEqual([403, 'host-refused', 0]);
+    expect((await house.why(target())).entry).toBeNull();
+    expect((await house.get(`/p2/${NAME}.json`)).status).toBe(200);
     await open({ FILE_HOSTS_composer: `${new URL(repository.files.url).host} 127.0.0.1:${elsewhere.port}` });
     expect((await house.get(target())).body.equals(ARCHIVE)).toBe(true);
     await elsewhere.close();
@@ -253,6 +257,17 @@ describe('who may be reached', () => {
 });
 
 describe('a service', () => {
+  it("gets the client's credentials only at the repository's own host, and what is passed on as it is too", async () => {
+    await open({ CLIENT_AUTH_composer: 'forward' });
+    const given = { headers: { authorization: 'Bearer of-the-client' } };
+    repository.services.on(/./, { body: '{}' });
+    repository.upstream.on(/^\/packages\/list\.json/, { body: '{}' });
+    for (const path of ['/search.json?q=a', '/packages/list.json']) expect((await house.get(path, given)).status).toBe(200);
+    expect(repository.services.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    const listed = repository.upstream.requests.find(({ path }) => path.startsWith('/packages/list.json'));
+    expect(listed?.headers.authorization).toBe('Bearer of-the-client');
+  });
+
   it('is where the root document says, with the question as it was asked', async () => {
     repository.services.on(/^\/search\.json/, { body: '{"results":[]}' }).on('/providers/psr/log.json', { body: '{"providers":[]}' });
     repository.upstream.on(/^\/packages\/list\.json/, { body: '{"packageNames":[]}' });

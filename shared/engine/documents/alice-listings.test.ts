@@ -138,8 +138,13 @@ it('200,000 keys are listed; more than MAX_DOCUMENT are refused, and others are 
   const names = namesIn(await asked);
   expect([names.length, names[0], names.at(-1)]).toEqual([200_000, link(0), link(199_999)]);
   const small = await stage.open(CONTAINER, { env: { MAX_DOCUMENT: '5MB' } });
-  expectClosed(await small.get(LINKS));
+  const tooMuch = small.get(LINKS);
   expect(namesIn(await small.get(`/TARS/${ARCH}/libtiny2/`))).toEqual(['x']);
+  expectClosed(await tooMuch);
+  expect((await small.why(LINKS)).entry).toBeNull();
+  // As soon as it is one of a size that is read.
+  stage.upstream.on(/\?/, swiftContainer({ keys: keysOf(3), pageSize: 10_000 }));
+  expect(namesIn(await small.get(LINKS))).toHaveLength(3);
 });
 
 it('100,000 keys: every name once and in order, and the held listing is one hit', async () => {
