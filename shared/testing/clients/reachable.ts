@@ -24,15 +24,15 @@ function probe(): MachineRegistry {
   const found = { url, ...(caFile === undefined ? {} : { caFile }) };
   if (!/^https?:\/\//.test(url)) return { ...found, unreachable: 'npm has no registry configured' };
   if (isLarder(url)) return { ...found, unreachable: 'npm is configured for a Larder, which does not serve another Larder' };
-  const view = spawnSync(
-    'npm',
-    ['view', 'semver@7.0.0', 'version', '--fetch-retries=0', `--fetch-timeout=${PROBE_MS}`, '--prefer-online'],
-    {
-      cwd: tmpdir(),
-      encoding: 'utf8',
-      timeout: PROBE_MS + 5_000,
-    },
-  );
+  // A cache of its own: out of the machine's npm answers although nobody can be reached.
+  const cache = mkdtempSync(join(tmpdir(), 'larder-probe-'));
+  const options = ['--fetch-retries=0', `--fetch-timeout=${PROBE_MS}`, `--cache=${cache}`];
+  const view = spawnSync('npm', ['view', 'semver@7.0.0', 'version', ...options], {
+    cwd: tmpdir(),
+    encoding: 'utf8',
+    timeout: PROBE_MS + 5_000,
+  });
+  rmSync(cache, { recursive: true, force: true });
   if (view.status === 0 && view.stdout.includes('7.0.0')) return found;
   const reason = /npm (?:error|ERR!) (?:code )?(\S+)/.exec(view.stderr)?.[1] ?? `status ${String(view.status)}`;
   return { ...found, unreachable: `the npm registry does not answer: ${reason}` };
