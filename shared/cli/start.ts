@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
 import { logFile, startLogFile } from '../config/files';
+import { NODE_OPTIONS } from '../config/node-options';
 import { LarderError, errorCode } from '../errors';
 import type { Context } from './context';
 import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context';
@@ -70,7 +71,7 @@ function makeWritable(setting: string, folder: string): void {
 async function launch(context: Context, cache: CacheConfig): Promise<void> {
   const startLog = startLogFile(context.config, cache.name);
   const output = openSync(startLog, 'w');
-  const child = spawn(process.execPath, [context.serverPath, cache.name], {
+  const child = spawn(process.execPath, [...NODE_OPTIONS, context.serverPath, cache.name], {
     detached: true,
     stdio: ['ignore', output, output],
     env: { ...context.env },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModules } from '../cli/modules';
+import { NODE_OPTIONS } from '../config/node-options';
 import { ROOT } from '../config/sources';
 
 test('compose.yaml has a service for every cache, at its port, that is asked for its health', () => {
@@ -16,4 +17,11 @@ test('compose.yaml has a service for every cache, at its port, that is asked for
   ]);
   expect(found).toHaveLength(expected.length);
   for (const [index, lines] of expected.entries()) for (const line of lines) expect(found[index]).toContain(line);
+});
+
+test('containers and make start a cache with the options of Node that the command line starts it with', () => {
+  const [make, docker] = ['Makefile', 'Dockerfile'].map((name) => readFileSync(join(ROOT, name), 'utf8'));
+  const main = 'dist/shared/main.js';
+  expect(make).toContain(`exec ${['node', ...NODE_OPTIONS, main].join(' ')} `);
+  expect(docker).toContain(`ENTRYPOINT ${JSON.stringify(['node', ...NODE_OPTIONS, main]).replaceAll(',', ', ')}`);
 });
