@@ -130,7 +130,7 @@ module.exports = {
     door('seek-bzip', ['^shared/documents/decoders/']),
     door('fzstd', ['^shared/documents/decoders/']),
     door('zstddec', ['^shared/documents/decoders/']),
-    door('tar-stream', ['^shared/documents/trees/trees\\.test\\.ts$']),
+    door('tar-stream', ['^shared/documents/trees/tar-member\\.ts$', '^shared/documents/trees/trees\\.test\\.ts$']),
     door('smol-toml', ['^caches/parsers/toml\\.ts$']),
     door('winston', ['^shared/log/event-logger\\.ts$']),
     door('dotenv', ['^shared/config/sources\\.ts$']),
