@@ -5,6 +5,7 @@ import { gitTreeOf, paxHeader, tarEntry, tarOf, type Leaf, type TarEntry } from 
 import { hasZstd, storedZstd, zstdOf } from '../../testing/zstd';
 import { MOST_NAMES } from './git-tree';
 import { errorText } from '../../errors';
+import { TarReader } from './tar-reader';
 import { TreeThreads } from './tree-threads';
 import { treesOf } from './trees-fixture';
 import { UNPACK_LIMITS } from './unpack';
@@ -208,6 +209,16 @@ describe('bombs', () => {
   it('names without end: folders in folders, which take no room in the archive', async () => {
     const deep = Array.from({ length: 120 }, (_, n) => ({ name: `${n}/${'d/'.repeat(15_000)}f` }));
     expect(await troubleOf(gzipSync(tarOf(...deep)))).toBe(`it has more than ${MOST_NAMES} names`);
+  });
+
+  it.each([
+    ['entry', tarEntry({ name: 'a' })],
+    ['header of all entries', tarEntry({ name: 'g', type: 'g' })],
+  ])('the same %s again and again, which takes no room either', (_what, block) => {
+    const reader = new TarReader(() => undefined, 5000);
+    const write = (): void => reader.write(Buffer.concat(new Array<Buffer>(1000).fill(block)));
+    for (let times = 0; times < 5; times++) expect(write).not.toThrow();
+    expect(write).toThrow('it has more than 5000 headers');
   });
 
   it('the same deep folders again and again, which take time only', async () => {

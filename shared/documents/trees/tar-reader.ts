@@ -11,6 +11,8 @@ import {
   type TarRecords,
 } from './tar-header';
 
+/** Headers, extended ones included: as many as the names of a tree, each with an extended one, and then some. The same again and again takes no room. */
+const MOST_HEADERS = 3_000_000;
 /** Records of an extended header, and long names. */
 const MOST_EXTENSION_BYTES = 4 * 1024 * 1024;
 
@@ -29,6 +31,7 @@ export interface TarContent {
 
 export class TarReader {
   private entries = 0;
+  private headers = 0;
   private isOver = false;
   /** A header of which the rest is to come. */
   private readonly block = Buffer.alloc(BLOCK_BYTES);
@@ -42,7 +45,10 @@ export class TarReader {
   private readonly extensions = new Set<TarExtension>();
 
   /** @param onEntry gives what is to be done with its content; may throw TreeError, as what it gives may */
-  constructor(private readonly onEntry: (entry: TarEntry) => TarContent | undefined) {}
+  constructor(
+    private readonly onEntry: (entry: TarEntry) => TarContent | undefined,
+    private readonly mostHeaders = MOST_HEADERS,
+  ) {}
 
   /** @throws TreeError what is wrong with it; then it is over */
   write(bytes: Buffer): void {
@@ -86,6 +92,7 @@ export class TarReader {
       this.isOver = true;
       return;
     }
+    if (++this.headers > this.mostHeaders) throw new TreeError(`it has more than ${this.mostHeaders} headers`);
     const { kind, ...header } = readTarHeader(block);
     if (kind === 'records' || kind === 'global' || kind === 'long-name' || kind === 'long-link') this.extension(kind, header.size);
     else this.entry({ kind, ...header });
