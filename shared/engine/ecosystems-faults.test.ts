@@ -213,6 +213,7 @@ describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name,
 
   it('without room on the disk everything is served, and nothing stored', async () => {
     const house = await open({ env: { MIN_FREE: '1000TB' } });
+    await until('the disk was looked at', async () => (await house.appliance.status()).notStoring !== undefined);
     row.offer(upstream, { body });
     for (let times = 0; times < 2; times++) {
       expectWhole(await house.get(row.file));

@@ -35,7 +35,7 @@ test.each([
   one.on('/a', behaviour);
   two.on('/a', { body: 'yes' });
   const { get, text } = fetcher([one.url, two.url], {
-    config: { timeouts: { connectMs: 2000, headersMs: 50, idleMs: 2000, pinWaitMs: 0, staleWaitMs: 0 } },
+    config: { timeouts: { connectMs: 2000, headersMs: 500, idleMs: 2000, pinWaitMs: 0, staleWaitMs: 0 } },
   });
   expect((await get('/a')).base).toBe(two.url);
   expect(await text('/a')).toBe('200 yes');
