@@ -22,17 +22,16 @@ import type { NegativeCache } from '../negative';
 import { pinSource, type PinSource } from './pin-source';
 import type { Plan } from '../plan';
 import { askPlace, isBeyond, isWholeRange, partOf, partSource, totalOf } from '../bodies/range-pass';
+import { Replacements } from './replacements';
 import { strongEtag, type EngineRooms } from '../rooms';
 
 /** How often one request finds damaged bytes before it gives up (they cannot be moved aside). */
 const MOST_DAMAGED = 2;
-const MOST_TOLD = 1_000;
 
 export class FileDesk {
   /** Keys whose flight is being prepared or under way. */
   private readonly flights = new Map<string, Promise<FileFlight | Entry>>();
-  /** Replacements that were logged. */
-  private readonly told = new Set<string>();
+  private readonly replacements: Replacements;
   private readonly encoded: EncodedFiles;
   private readonly archives: ArchiveSource;
 
@@ -44,6 +43,7 @@ export class FileDesk {
     private readonly hosts: FileHosts,
     private readonly absences: Absences,
   ) {
+    this.replacements = new Replacements(rooms.log);
     this.archives = new ArchiveSource(rooms, bodies, this);
     this.encoded = new EncodedFiles(
       (plan, request) => this.found(plan, request),
@@ -142,19 +142,8 @@ export class FileDesk {
     if (!this.listedPins || !(plan.route as ImmutableRoute).listedIn) return false;
     const promised = (await this.listedPins.known(plan))?.integrity;
     if (promised === undefined || sriAgrees(promised, entry.integrity) !== false) return false;
-    this.tellReplaced(plan.key, entry, promised);
+    this.replacements.tell(entry, promised);
     return true;
-  }
-
-  /** Once for each revision. What was never verified may have been wrong from the start; what was, is the archive's to replace. */
-  private tellReplaced(key: string, entry: Entry, promised: string): void {
-    const revision = `${key} ${promised}`;
-    if (this.told.has(revision)) return;
-    if (this.told.size >= MOST_TOLD) this.told.clear();
-    this.told.add(revision);
-    const facts = { key, held: entry.integrity, promised };
-    if (entry.pin === undefined) this.rooms.log.error('held-bytes-refuted', facts);
-    else this.rooms.log.info('file-replaced', facts);
   }
 
   private async held(plan: Plan, entry: Entry): Promise<Answer> {
