@@ -143,6 +143,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     module.fields && new Set(module.fields),
     engine.mirror !== undefined,
   );
+  engine.mirror?.whenArriving((key) => hot.drop(key));
   const passthrough = new Passthrough({
     cache,
     viaToken: instance,

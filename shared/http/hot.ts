@@ -245,7 +245,8 @@ export class Hot {
     if (this.store.changed(this.moduleName)) this.clear();
   }
 
-  private drop(key: string): void {
+  /** Forgets what shows an entry. */
+  drop(key: string): void {
     this.version++;
     for (const slotKey of this.owners.get(key) ?? []) this.forget(slotKey);
     this.owners.delete(key);

@@ -26,6 +26,8 @@ export interface Kept {
 const MOST_WRITTEN = 10_000;
 
 export class Keeper {
+  /** Told of each response that begins to be kept: from now on it counts, also before it is held. */
+  onArrival: (key: string) => void = () => undefined;
   private readonly arriving = new Map<string, Set<Kept>>();
   /** Counts what was written through this cache: whatever was asked before a write may be from before it. */
   private writes = 0;
@@ -185,6 +187,7 @@ export class Keeper {
   private note(key: string, kept: Kept): Kept {
     const all = this.arriving.get(key) ?? new Set();
     this.arriving.set(key, all.add(kept));
+    this.onArrival(key);
     void kept.intake.settled.then(() => {
       all.delete(kept);
       if (all.size === 0 && this.arriving.get(key) === all) this.arriving.delete(key);

@@ -48,6 +48,11 @@ export class MirrorDesk {
     return this.keeper.underWay + this.confirming.size;
   }
 
+  /** @param listener told of keys whose ready messages are the newest no more, before the store says so */
+  whenArriving(listener: (key: string) => void): void {
+    this.keeper.onArrival = listener;
+  }
+
   /** @throws LarderError */
   async answer(request: MirrorRequest): Promise<MirrorAnswer> {
     const { method, plan } = request;
