@@ -133,6 +133,19 @@ describe('names and encodings', () => {
     expect((await house.get(`/${STORE}a+b@c-1.${ARCH}.tar.gz`)).headers['x-cache']).toBe('hit');
   });
 
+  it("its type is the upstream's, cold and held, for HEAD and a part too", async () => {
+    const house = await stage.open();
+    stage.upstream.on(TARBALL, { body, ranges: 'yes', headers: { 'content-type': 'application/x-tar' } });
+    const types = async (): Promise<unknown[]> => {
+      const part = await house.get(TARBALL, { headers: { range: 'bytes=1000-1999' } });
+      const head = await house.get(TARBALL, { method: 'HEAD' });
+      return [part, head, await house.get(TARBALL)].map(({ headers }) => headers['content-type']);
+    };
+    expect(await types()).toEqual(Array(3).fill('application/x-tar'));
+    await house.kept(TARBALL);
+    expect(await types()).toEqual(Array(3).fill('application/x-tar'));
+  });
+
   it('a tarball that a store labels as gzip is the tarball, and is not labelled', async () => {
     const house = await stage.open();
     stage.upstream.on(TARBALL, { body, headers: { 'content-encoding': 'gzip' } });

@@ -42,7 +42,8 @@ export function aboutUnverified(
   { headers, url }: UpstreamResponse,
   pin: Pin | undefined,
 ): About & { readonly outcome: 'pass' } {
-  const { contentType } = labelledForm(plan, headers, url);
+  const areSeveral = (plan.route as ImmutableRoute).encodings !== undefined;
+  const contentType = areSeveral ? labelledForm(plan, headers, url).contentType : headers['content-type'];
   const about = aboutFile(plan, contentType, pinEtag(pin, plan), headers['last-modified'], headers['content-encoding']);
   return { ...about, outcome: 'pass', cacheControl: 'no-store' };
 }

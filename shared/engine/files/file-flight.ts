@@ -121,11 +121,11 @@ export class FileFlight {
   }
 
   /**
-   * Content type by the body's first bytes, where the URL is several files; undefined elsewhere. Waits until some came that this client may
+   * Content type: by the body's first bytes, where the URL is several files; elsewhere the upstream's. Waits until some came that this client may
    * be sent. @throws LarderError if none did
    */
   async contentType(): Promise<string | undefined> {
-    if (!this.forms.areSeveral) return undefined;
+    if (!this.forms.areSeveral) return (await this.head).contentType;
     for (;;) {
       if (this.failure) throw this.failure;
       const form = await this.forms.form(this.complete);
