@@ -127,7 +127,7 @@ test('a document error keeps its reason, any other error is ours', async () => {
 });
 
 test.each(['exit', 'loop', 'hoard'])('a thread that dies of %s fails only its own job', async (text) => {
-  const pool = start({ timeoutMs: text === 'loop' ? 300 : 20_000, heapMb: 32 });
+  const pool = start({ timeoutMs: text === 'loop' ? 2_000 : 20_000, heapMb: 32 });
   const results = await Promise.allSettled([pool.render(job(text)), pool.render(job('after'))]);
   expect(results[0]).toMatchObject({ status: 'rejected', reason: { code: 'internal' } });
   expect(results[1]).toMatchObject({ status: 'fulfilled' });
