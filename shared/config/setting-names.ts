@@ -55,8 +55,9 @@ export function refuseUnknown(sources: readonly Source[], modules: readonly Modu
       if (!values[variable]?.trim() || known.has(variable) || known.has(plain)) continue;
       const named = NAMED_UPSTREAM.exec(variable);
       if (named?.[1] && caches.includes(named[1])) continue;
-      const family = FAMILIES.find((prefix) => variable.startsWith(prefix) && (own || /^[a-z]/.test(variable.slice(prefix.length))));
-      const candidates = family || own ? [...known] : [...known].filter((name) => name.length >= 8 && name.includes('_'));
+      const family = FAMILIES.find((prefix) => isOfFamily(variable, prefix, own));
+      const relatives = family ? [...known].filter((name) => name.startsWith(family)) : [];
+      const others = family || own ? [...known] : [...known].filter((name) => name.length >= 8 && name.includes('_'));
       if (own && isOfAnotherCache(plain, caches)) {
         throw new LarderError('config', {
           name: variable,
@@ -66,7 +67,7 @@ export function refuseUnknown(sources: readonly Source[], modules: readonly Modu
       }
       const without = family && withoutUpstream(plain, modules);
       if (without) throw new LarderError('config', { name: variable, value: '…', allowed: `it goes with ${without}, which is not set` });
-      const nearest = nearestName(plain, candidates, family ? Number.POSITIVE_INFINITY : own ? 2 : 1);
+      const nearest = nearestName(plain, relatives.length > 0 ? relatives : others, family ? Number.POSITIVE_INFINITY : own ? 2 : 1);
       if (!nearest) continue;
       throw new LarderError('config', {
         name: variable,
@@ -75,6 +76,12 @@ export function refuseUnknown(sources: readonly Source[], modules: readonly Modu
       });
     }
   }
+}
+
+/** Whether a name begins as a family does; in our own file also one that leaves the cache out (`TTL`). */
+function isOfFamily(variable: string, prefix: string, own: boolean): boolean {
+  if (own && `${variable}_` === prefix) return true;
+  return variable.startsWith(prefix) && (own || /^[a-z]/.test(variable.slice(prefix.length)));
 }
 
 /** The `UPSTREAM_<c>_<name>` that a setting of a named upstream is about, if it is one of those that the cache can have. */

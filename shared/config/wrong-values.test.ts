@@ -1,4 +1,7 @@
 /** Wrong values of the settings that only some ecosystems have: one line that names the setting, the value and the remedy. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { modules } from '../../caches';
 import { isLarderError } from '../errors';
 import { loadConfig } from './load';
@@ -72,3 +75,19 @@ test.each(['CHANGED_http', 'FILE_HOSTS_http', 'CHANGED_julia', 'METHODS_npm', 'R
     expect(refusal({ [name]: 'any' })).toContain('there is no such setting');
   },
 );
+
+test('in our own file a name that leaves the cache out is no setting either; in the environment it is somebody else’s', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'larder-wrong-'));
+  const envFile = join(folder, '.env');
+  const load = (text: string): unknown => {
+    writeFileSync(envFile, text);
+    return loadConfig({ env: { HOME: folder, PORT: '1' }, envFile, modules });
+  };
+  try {
+    expect(() => load('REDIRECT_INVALID_TO=https://www.example')).toThrow('did you mean REDIRECT_INVALID_TO_alice?');
+    expect(() => load('METHODS=all')).toThrow('did you mean METHODS_http?');
+    expect(load('COMPOSE_FILE=x.yaml')).toBeDefined();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
