@@ -17,5 +17,5 @@ ENV NODE_ENV=production CACHE_DIR=/var/cache/larder STATE_DIR=/var/lib/larder GL
 RUN mkdir -p /var/cache/larder /var/lib/larder && chown node:node /var/cache/larder /var/lib/larder
 USER node
 VOLUME ["/var/cache/larder", "/var/lib/larder"]
-ENTRYPOINT ["node", "--initial-old-space-size=48", "dist/shared/main.js"]
+ENTRYPOINT ["node", "--initial-old-space-size=48", "--max-semi-space-size=8", "dist/shared/main.js"]
 CMD ["npm"]

@@ -27,7 +27,7 @@ logs-%: built
 
 ##: Running under a supervisor
 start-service: runnable ## run one cache in the foreground
-	@name=$$($(LARDER) service-name "c=$$c") && exec node --initial-old-space-size=48 dist/shared/main.js "$$name"
+	@name=$$($(LARDER) service-name "c=$$c") && exec node --initial-old-space-size=48 --max-semi-space-size=8 dist/shared/main.js "$$name"
 stop-service: stop ## stop it
 
 ##: Looking after them
