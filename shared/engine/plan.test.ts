@@ -56,6 +56,14 @@ it('what is not possible', () => {
   expect(refusal('GET', '/A')).toMatchObject({ code: 'not-found' });
   expect(refusal('GET', '/')).toMatchObject({ code: 'not-found' });
   expect(refusal('DELETE', '/abc')).toMatchObject({ code: 'method-not-allowed', facts: { allowed: 'PUT, GET, HEAD' } });
-  expect(refusal('GET', '/none/abc')).toMatchObject({ code: 'not-configured' });
+  expect(refusal('GET', '/none/abc')).toMatchObject({ code: 'not-configured', facts: { setting: 'UPSTREAM_toy' } });
   expect(refusal('GET', '/abc', { ...cache, origins: [] })).toMatchObject({ code: 'not-configured' });
+});
+
+it('where upstreams all have names, people are told of a named one', () => {
+  const mounted = { ...toy, mounts: '/mirror' };
+  const none = { ...cache, origins: cache.origins.slice(0, 1).map((origin) => ({ ...origin, bases: [] })) };
+  expect(() => planRequest(mounted, none, 'GET', '/abc')).toThrow(
+    expect.objectContaining({ code: 'not-configured', remedy: 'set UPSTREAM_toy_<name>' }) as Error,
+  );
 });
