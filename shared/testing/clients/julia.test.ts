@@ -123,3 +123,18 @@ withJulia('a server below a path, with a slash at the end', async () => {
   expect(await julia(ADD, 'path', `${house.url}/corp/`)).toBe(greeting('0.2.0'));
   expect(asked().every((line) => / \/corp\/(?:registr|package|artifact)/.test(line))).toBe(true);
 });
+
+withJulia(
+  'an Artifacts.toml that is made here: what it names is installed by its own address and digest, without a package server',
+  async () => {
+    const program = [
+      'using Pkg.Artifacts',
+      'toml = joinpath(mktempdir(), "Artifacts.toml")',
+      `cp(download("${house.url}${world.artifact}/greeting"), toml)`,
+      'print(read(joinpath(ensure_artifact_installed("greeting", toml), "share", "greeting.txt"), String))',
+    ].join('; ');
+    asked();
+    expect(await julia(program, 'toml', '')).toMatch(/hello from an artifact\n$/);
+    expect(asked()).toEqual([`200 ${world.artifact}/greeting`, `200 ${world.artifact}.tar.gz`]);
+  },
+);
