@@ -18,6 +18,8 @@ const SILENT_MS = 120_000;
 export interface TreeJob {
   /** Adds bytes (copied), in order. Resolves when there is room for more; at once if the verdict is known already. Never rejects. */
   write(bytes: Buffer): Promise<void>;
+  /** It is known already that nothing can be made of it, whatever comes. */
+  readonly isBroken: boolean;
   /** There is no more of it. @throws LarderError internal: the thread ended */
   finish(): Promise<TreeVerdict>;
   /** The verdict is not wanted any more. Idempotent. */
@@ -145,6 +147,7 @@ class TreeThread {
 type Order = { readonly bytes: Uint8Array } | { readonly isEnd: true } | { readonly isDropped: true };
 
 class Job implements TreeJob {
+  isBroken = false;
   private ahead = 0;
   private isFinishing = false;
   private isOver = false;
@@ -198,6 +201,7 @@ class Job implements TreeJob {
 
   judged(verdict: TreeVerdict): void {
     this.isOver = true;
+    this.isBroken = 'broken' in verdict;
     this.resolve(verdict);
     this.wake();
   }

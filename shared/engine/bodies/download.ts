@@ -29,6 +29,8 @@ export interface DownloadSpec {
   /** How often in a row it is taken up again after a cut. */
   readonly retries?: number;
   readonly signal: AbortSignal;
+  /** Whether what came up to a position is wrong, whatever comes after it: then no more is read, and that is judged. @throws never */
+  readonly isHopeless?: (position: number) => boolean;
   /** Why a 200 cannot be the object, if it cannot: a reason, or the error itself. @throws never */
   readonly refuses?: (headers: Readonly<Record<string, string>>) => string | LarderError | undefined;
 }
@@ -229,7 +231,11 @@ export class Download {
     return new Promise((resolve, reject) => {
       source.on('data', (chunk: Buffer) => {
         try {
-          if (!this.take(chunk)) {
+          const hasRoom = this.take(chunk);
+          if (this.spec.isHopeless?.(this.position) === true) {
+            resolve();
+            source.destroy();
+          } else if (!hasRoom) {
             source.pause();
             void this.body.roomy().then(() => source.resume());
           }

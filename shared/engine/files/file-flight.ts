@@ -79,6 +79,7 @@ export class FileFlight {
       judged: pins.willJudge || this.tree !== undefined,
       retries: rooms.config.retries,
       signal: this.abort.signal,
+      isHopeless: (position: number) => this.watch?.isHopeless(position) === true,
       refuses: (fields: Readonly<Record<string, string>>) => refuseFile(plan, fields) ?? wrongLength(plan, fields),
     };
     this.download = new Download(rooms.upstream, spec, this.body, {

@@ -64,6 +64,25 @@ it.each(hostile)('%s', async (_what, archive, reason) => {
   await expectRightAgain();
 });
 
+it('what is no archive from its beginning is not read to its end', async () => {
+  const piece = Buffer.alloc(65_536, 'no archive');
+  upstream.on(TARGET, (_request, response) => {
+    const more = (): void => {
+      while (!response.destroyed && response.write(piece));
+    };
+    response.on('drain', more);
+    more();
+  });
+  const got = await house.get(TARGET);
+  expect(got.status === 200 && got.complete).toBe(false);
+  expect(house.said('integrity')[0]?.facts).toMatchObject({
+    target: TARGET,
+    got: expect.stringContaining('neither with gzip nor') as string,
+  });
+  await until('the upstream is left alone', () => upstream.active.now === 0);
+  await expectRightAgain();
+});
+
 it('1,000,000 entries: what they unpack to is found out, and others do not wait for that', async () => {
   upstream.on(TARGET, { body: manyEntries(1_000_000) });
   let isOver = false;

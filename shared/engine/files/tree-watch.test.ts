@@ -18,6 +18,7 @@ class Pool {
     const pieces: Buffer[] = [];
     this.given.push(pieces);
     return {
+      isBroken: false,
       write: (bytes) => {
         pieces.push(Buffer.from(bytes));
         return Promise.resolve();

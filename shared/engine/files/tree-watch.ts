@@ -32,6 +32,11 @@ export class TreeWatch {
     void this.follow();
   }
 
+  /** The body up to this offset begins as no archive does, whatever comes after it. What of it may still be replaced says nothing. */
+  isHopeless(offset: number): boolean {
+    return this.job?.isBroken === true && !this.isFinished && offset >= this.follower.offset;
+  }
+
   /** What stands from this offset on is replaced. */
   replaced(offset: number): void {
     if (this.follower.offset > offset) this.beginAgain();
