@@ -131,7 +131,7 @@ export const SETTINGS = {
       'Upstreams',
       kinds.choice('auto', 'autoindex', 's3', 'swift'),
       'auto',
-      'In which form the upstream of the cache lists its folders: autoindex (nginx, autoindex_format json), s3 (ListObjectsV2), swift; auto finds out.',
+      'In which form the upstream of the cache lists its folders: autoindex (nginx, autoindex_format json), s3 (ListObjects, either version), swift; auto finds out.',
     ),
     needs: 'pages',
   },
