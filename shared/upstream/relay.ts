@@ -174,6 +174,15 @@ async function exchangeRaw({ config, agents, watch }: RelayOptions, asking: Aski
       response.destroy();
       throw new LarderError('upstream-unreachable', { host: url.host, reason: 'the proxy answered 407' });
     }
+    const coding = response.headers['transfer-encoding'];
+    // Node undoes chunks alone. Nobody asked for more (no TE goes out), and without its field the rest could not be undone any more.
+    if (coding !== undefined && !/^(?:chunked|identity)$/i.test(coding.trim())) {
+      response.destroy();
+      throw new LarderError('upstream-failed', {
+        host: url.host,
+        reason: `it sends in a transfer coding that nobody asked for: ${coding}`,
+      });
+    }
     return raw(asking, made as unknown as ClientRequest, response, watch);
   } catch (error) {
     clearTimeout(timer);

@@ -118,6 +118,11 @@ describe('messages through a mirror', () => {
       ['64 KB of fields', `HTTP/1.1 200 OK\r\nX-Large: ${'x'.repeat(65_536)}\r\nContent-Length: 4\r\n\r\nfour`, 502],
       ['fewer bytes than promised', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\nCache-Control: max-age=60\r\n\r\nfour', 200],
       ['chunks without an end', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n4\r\nfour\r\n', 200],
+      [
+        'a transfer coding that nobody asked for',
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nCache-Control: max-age=60\r\n\r\n4\r\nfour\r\n0\r\n\r\n',
+        502,
+      ],
       ['no HTTP at all', 'hello\r\n\r\n', 502],
       ['a closed connection', '', 502],
     ])('%s', async (_what, text, status) => {
