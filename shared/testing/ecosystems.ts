@@ -27,6 +27,8 @@ export interface Ecosystem {
   readonly document: string;
   readonly file: string;
   readonly noDocument: string;
+  /** What is held of the document is served in its place while the upstream cannot be asked: another name of the same. */
+  readonly hasStandIn?: true;
   readonly noFile: string;
   /** What a client reads before it asks for the file: the document, and what stands between them. */
   readonly reads: readonly string[];
@@ -228,6 +230,7 @@ const julia: Ecosystem = {
   },
   reads: ['/registries.eager'],
   noDocument: '/registries.conservative',
+  hasStandIn: true,
   noFile: juliaFile('f'.repeat(40)),
   documentPath: '/registries.eager',
   get filePath() {
