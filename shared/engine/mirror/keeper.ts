@@ -47,6 +47,11 @@ export class Keeper {
     return this.arriving.size;
   }
 
+  /** Whether something newer may be about to be held. */
+  isArriving(key: string): boolean {
+    return this.arriving.has(key);
+  }
+
   /** A point in the order of reads and writes. */
   get moment(): number {
     return this.writes;

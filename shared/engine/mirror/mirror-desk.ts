@@ -145,7 +145,8 @@ export class MirrorDesk {
       outcome: isFresh ? 'hit' : 'stale',
       member: { hit: true, ttlMs: verdict.lifetimeMs - verdict.ageMs, ...(isFresh ? {} : { detail: verdict.use }) },
     };
-    const isSmall = found.entry.size <= SMALL_BYTES && request.method === 'GET';
+    // What is said again must be the newest, also for who selects what is still arriving.
+    const isSmall = found.entry.size <= SMALL_BYTES && request.method === 'GET' && !this.keeper.isArriving(request.plan.key);
     if (isFresh && isSmall && answer.status === 'stored') return this.responder.fromSmall(request, found, verdict, nowMs, about);
     return this.responder.fromHeld(request, found, answer, about);
   }
