@@ -23,6 +23,12 @@ export const ERRORS = {
   'part-not-found': { status: 404, level: 'info', text: 'the document has no {part}', remedy: '' },
   'method-not-allowed': { status: 405, level: 'info', text: '{method} is not possible here', remedy: 'use {allowed}' },
   'method-kept-back': { status: 405, level: 'info', text: '{method} is not sent on', remedy: 'use {allowed}, or set METHODS_{place}=all' },
+  'coding-unknown': {
+    status: 501,
+    level: 'info',
+    text: 'the body comes in the transfer coding {coding}',
+    remedy: 'send it with its length, or chunked and nothing else',
+  },
   'connect-refused': { status: 405, level: 'info', text: 'CONNECT is not possible here', remedy: '{remedy}' },
   misdirected: {
     status: 421,

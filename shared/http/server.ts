@@ -117,6 +117,7 @@ export class Door {
       return { status: 200, bytes: sendOwnPage(req, res, page(about)), outcome: 'own' };
     }
     this.refuseLoop(facts);
+    refuseCoding(req);
     const { mirror } = this.rooms.engine;
     if (mirror) return this.mirrorDoor.serve(req, res, destinationOf(this.rooms, facts, { ...target, path: target.raw }, trusted), mirror);
     const request: EngineRequest = {
@@ -242,4 +243,10 @@ export class Door {
 
 function textOf(field: string | readonly string[] | undefined): string | undefined {
   return typeof field === 'string' ? field : field?.join(', ');
+}
+
+/** Chunks alone are undone here; what else is in a coding would go on without its name (RFC 9112 §6.1). */
+function refuseCoding(req: IncomingMessage): void {
+  const coding = req.headers['transfer-encoding'];
+  if (coding !== undefined && !/^[ \t]*chunked[ \t]*$/i.test(coding)) throw new LarderError('coding-unknown', { coding });
 }

@@ -27,9 +27,9 @@ export interface Ecosystem {
   readonly document: string;
   readonly file: string;
   readonly noDocument: string;
-  /** What is held of the document is served in its place while the upstream cannot be asked: another name of the same. */
-  readonly hasStandIn?: true;
   readonly noFile: string;
+  /** While the upstream cannot be asked, another name of the document stands in for it. */
+  readonly hasStandIn?: true;
   /** What a client reads before it asks for the file: the document, and what stands between them. */
   readonly reads: readonly string[];
   /** Where the upstream is asked for the document and for the file. */
@@ -62,6 +62,7 @@ export interface Ecosystem {
 }
 
 const REVISION = '1.0.0';
+const sha256 = (body: Buffer | string): string => createHash('sha256').update(body).digest('hex');
 
 /** For ecosystems whose documents promise their files themselves. */
 function offerBoth(row: Ecosystem, upstream: FakeUpstream, what: Offer): void {
@@ -103,9 +104,8 @@ const pip: Ecosystem = {
   filePath: `${WHEELS}/a-${REVISION}-py3-none-any.whl`,
   promisePath: '/simple/a/',
   promise({ url }, { body, revision = REVISION }) {
-    const digest = createHash('sha256').update(body).digest('hex');
     const names = [...new Set([REVISION, revision])].map((version) => `a-${version}-py3-none-any.whl`);
-    const links = names.map((name) => `<a href="${url}${WHEELS}/${name}#sha256=${digest}">${name}</a><br>\n`);
+    const links = names.map((name) => `<a href="${url}${WHEELS}/${name}#sha256=${sha256(body)}">${name}</a><br>\n`);
     const page = `<!DOCTYPE html>\n<html><head><title>Links for a</title></head><body>\n${links.join('')}</body></html>\n`;
     return { body: page, headers: { 'content-type': 'text/html' } };
   },
@@ -131,7 +131,7 @@ const apt: Ecosystem = {
   filePath: DEB,
   promisePath: `/dists/stable/${INDEX}`,
   promise(_upstream, { body, revision = REVISION }) {
-    const promise = { Filename: DEB.slice(1), Size: String(body.length), SHA256: createHash('sha256').update(body).digest('hex') };
+    const promise = { Filename: DEB.slice(1), Size: String(body.length), SHA256: sha256(body) };
     return { body: packed(Buffer.from(`${stanza({ Package: 'a', Version: REVISION, Tag: revision, ...promise })}\n`)) };
   },
   failure: 'close',
@@ -146,7 +146,7 @@ const apt: Ecosystem = {
       Codename: 'stable',
       Date: new Date(Date.UTC(2026, 0, Number.parseInt(revision, 10))).toUTCString().replace('GMT', 'UTC'),
       Description: revision,
-      SHA256: `\n ${createHash('sha256').update(index).digest('hex')} ${index.length} ${INDEX}`,
+      SHA256: `\n ${sha256(index)} ${index.length} ${INDEX}`,
     });
     upstream.on(apt.documentPath, { body: release, ...what.document });
     upstream.on(apt.promisePath, { body: index });
@@ -290,9 +290,8 @@ const http: Ecosystem = {
   unjudged: 'what its origin says is passed on, and nothing promises its bytes',
   house: (...mirrors) => ({ module: 'http', upstream: [], env: { UPSTREAM_http_m: mirrors.map(({ url }) => url).join(' ') } }),
   offer(upstream, what) {
-    const digest = createHash('sha256').update(what.body).digest('hex');
     upstream.on(http.documentPath, { ...http.promise(upstream, what), ...what.document });
-    upstream.on(http.filePath, { body: what.body, etag: `"${digest}"`, ...what.file });
+    upstream.on(http.filePath, { body: what.body, etag: `"${sha256(what.body)}"`, ...what.file });
   },
   revision: (body) => /^([\d.]+)\n$/.exec(String(body))?.[1],
 };

@@ -160,12 +160,12 @@ test.each<[string, Module, string, Partial<LawTables>?]>([
   [
     'a pin that no route has',
     withCodec({ pins: () => [{ target: '/a/x.exe' }] }),
-    'every pin is the path of an immutable route, or says where one leads that is passed on; no target is pinned twice',
+    'every pin is the path of an immutable route, or says where one leads that is passed on, or a document; no target is pinned twice',
   ],
   [
     'a pin of another package',
     withCodec({ pins: () => [{ target: '/b/x.bin' }] }),
-    'every pin is the path of an immutable route, or says where one leads that is passed on; no target is pinned twice',
+    'every pin is the path of an immutable route, or says where one leads that is passed on, or a document; no target is pinned twice',
   ],
   ['a URL without a pin', withCodec({ pins: (body, place) => codec.pins(body, place).slice(1) }), 'every URL that is handed out is pinned'],
   ['no URL at all', withCodec({ render: () => undefined }), 'every URL that is handed out is pinned'],

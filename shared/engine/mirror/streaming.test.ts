@@ -195,6 +195,14 @@ describe('messages through a mirror', () => {
       expect(traced).toContain('X-A: 1');
       expect(traced).not.toContain('secret');
     });
+
+    it('RFC 9112 §6.1: a body in another coding than chunks is refused, since the origin would not be told of it', async () => {
+      const text = await stage.house.raw(
+        'POST /mirror/m/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n4\r\nfour\r\n0\r\n\r\n',
+      );
+      expect(text).toMatch(/^HTTP\/1\.1 501 [^]*transfer coding gzip, chunked/);
+      expect(stage.asked('/a')).toHaveLength(0);
+    });
   });
 
   describe('what stands around the message', () => {
