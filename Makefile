@@ -2,10 +2,14 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 SHELL := /bin/sh
-# c=<cache> and p=<package> reach the program through the environment, so that nothing in them is read as shell.
+# c=<cache>, p=<package> and so on reach the program through the environment, so that nothing in them is read as shell.
 c ?=
 p ?=
-export c p
+i ?=
+client ?=
+scope ?=
+with ?=
+export c p i client scope with
 
 LARDER = node dist/shared/cli/main.js
 JEST = node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js

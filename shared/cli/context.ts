@@ -7,6 +7,18 @@ import { nearestName } from '../config/setting-names';
 import type { Environment } from '../config/sources';
 import { errorText, isLarderError, LarderError } from '../errors';
 
+/** What else the words of a command say; '' where nothing was said. */
+export interface Options {
+  /** `i=`: a container image. */
+  readonly image: string;
+  /** `scope=`: whose systemd. */
+  readonly scope: '' | 'system' | 'user';
+  /** `with=`: what caches are run as; unless given, what WITH says. */
+  readonly with: '' | 'process' | 'compose';
+  /** `client=`: one client of a cache. */
+  readonly client: string;
+}
+
 export interface Context {
   readonly config: Config;
   readonly modules: readonly Module[];
@@ -17,6 +29,7 @@ export interface Context {
   readonly single: boolean;
   /** Package named by `p=`, or ''. */
   readonly packageName: string;
+  readonly options: Options;
   /** The server's program, run as `node <serverPath> <cache>`. */
   readonly serverPath: string;
   /** Prints one line. */
@@ -29,6 +42,7 @@ export interface ContextInput {
   /** Value of `c=`; '' for all. */
   readonly cache: string;
   readonly packageName: string;
+  readonly options: Options;
   readonly out: (line: string) => void;
   readonly envFile?: string;
   readonly serverPath?: string;
@@ -36,10 +50,10 @@ export interface ContextInput {
 
 /** @throws LarderError config: a wrong setting; start: an unknown cache */
 export function createContext(input: ContextInput): Context {
-  const { env, modules, cache, packageName, out } = input;
+  const { env, modules, cache, packageName, options, out } = input;
   const config = loadConfig({ env, modules, ...(input.envFile && { envFile: input.envFile }) });
   const serverPath = input.serverPath ?? join(__dirname, '../main.js');
-  return { config, modules, env, caches: pick(config, cache), single: cache !== '', packageName, serverPath, out };
+  return { config, modules, env, caches: pick(config, cache), single: cache !== '', packageName, options, serverPath, out };
 }
 
 function pick(config: Config, cache: string): readonly CacheConfig[] {

@@ -3,7 +3,7 @@ import type { Module } from '../../caches/module';
 import { effectiveSettings } from '../config/effective';
 import type { Environment } from '../config/sources';
 import { LarderError, errorText, isLarderError } from '../errors';
-import type { Context } from './context';
+import type { Context, Options } from './context';
 import { createContext } from './context';
 import { outdatedDocuments, writeDocuments } from './generated-documents';
 import { followLogs } from './logs';
@@ -52,8 +52,8 @@ export async function run(invocation: Invocation): Promise<number> {
     const work = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
     if (!work)
       throw new LarderError('start', { what: `there is no command "${verb}"`, remedy: `there are ${Object.keys(VERBS).join(', ')}` });
-    const { c = '', p = '' } = namedValues(rest);
-    await work(createContext({ ...invocation, cache: c, packageName: p }));
+    const { c = '', p = '', ...words } = namedValues(rest);
+    await work(createContext({ ...invocation, cache: c, packageName: p, options: optionsOf(words) }));
     return 0;
   } catch (error) {
     invocation.err(errorLine(error));
@@ -61,15 +61,37 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-/** @throws LarderError start: an argument that is neither c= nor p= */
+const WORDS = ['c', 'p', 'i', 'client', 'scope', 'with'];
+
+/** @throws LarderError start: an argument that is none of WORDS with a value */
 function namedValues(args: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     args.map((arg) => {
-      const found = /^([cp])=(.*)$/.exec(arg);
-      if (!found) throw new LarderError('start', { what: `"${arg}" is not understood`, remedy: 'give c=<cache> or p=<package>' });
-      return [found[1], found[2]?.trim()];
+      const [, name = '', value = ''] = /^([a-z]+)=(.*)$/.exec(arg) ?? [];
+      if (!WORDS.includes(name))
+        throw new LarderError('start', {
+          what: `"${arg}" is not understood`,
+          remedy: `give ${WORDS.map((word) => `${word}=`).join(', ')}`,
+        });
+      return [name, value.trim()];
     }),
-  ) as Record<string, string>;
+  );
+}
+
+function optionsOf(words: Readonly<Record<string, string>>): Options {
+  const { i = '', client = '' } = words;
+  return { image: i, client, scope: oneOf(words, 'scope', ['', 'system', 'user']), with: oneOf(words, 'with', ['', 'process', 'compose']) };
+}
+
+/** @throws LarderError start: another value */
+function oneOf<const T extends string>(words: Readonly<Record<string, string>>, name: string, values: readonly T[]): T {
+  const value = words[name] ?? '';
+  const found = values.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new LarderError('start', {
+    what: `${name}=${value} is not understood`,
+    remedy: values.flatMap((one) => (one === '' ? [] : [`${name}=${one}`])).join(' or '),
+  });
 }
 
 /** The one line that an error is for the person at the terminal. */

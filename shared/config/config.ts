@@ -101,6 +101,7 @@ export interface Config {
   readonly timeouts: Timeouts;
   /** How often in a row a download that breaks off is taken up again. */
   readonly retries: number;
+  readonly service: ServiceConfig;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   readonly logFormat: 'text' | 'json';
 }
@@ -111,6 +112,21 @@ export function sizeByPrefix({ caches }: Config): Record<string, number> {
     origins.flatMap((origin) => (origin.sizeBytes === undefined ? [] : [[`${name}|${origin.name}|`, origin.sizeBytes] as const])),
   );
   return Object.fromEntries(limits);
+}
+
+/** How caches are run. */
+export interface ServiceConfig {
+  readonly runAs: 'process' | 'compose';
+  /** Seconds without a request after which a process that a socket woke exits; 0: never. */
+  readonly idleExitSeconds: number;
+  /** Seconds of silence after which systemd restarts a cache; 0: never. */
+  readonly watchdogSeconds: number;
+  /** Most memory of one cache, in bytes. */
+  readonly memoryMaxBytes: number;
+  /** Image that the appliance's own is built on. */
+  readonly baseImage: string;
+  /** Container engine; undefined: the client's own choice. */
+  readonly dockerHost?: string;
 }
 
 export interface Timeouts {

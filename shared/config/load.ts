@@ -1,7 +1,7 @@
 /** Makes the configuration out of the environment and `.env`. Nothing else reads either of them. */
 import { upstreamSetting, type Module } from '../../caches/module';
 import { LarderError } from '../errors';
-import type { CacheConfig, Config, Origin } from './config';
+import type { CacheConfig, Config, Origin, ServiceConfig } from './config';
 import { machineOrigins } from './machine-sources';
 import { defaultOrigin, isMirror, namedOrigins, REGISTRY, reservedNames } from './origins';
 import { mirrorsSize, mirrorVariable, plainMirrors } from './plain-mirrors';
@@ -98,8 +98,21 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
       staleWaitMs: milliseconds(reader.read('STALE_WAIT'), 2),
     },
     retries: reader.read('RETRIES') ?? 4,
+    service: serviceConfig(reader),
     logLevel: reader.read('LOG_LEVEL') ?? 'info',
     logFormat: reader.read('LOG_FORMAT') ?? 'text',
+  };
+}
+
+function serviceConfig(reader: SettingReader): ServiceConfig {
+  const dockerHost = reader.read('DOCKER_HOST');
+  return {
+    runAs: reader.read('WITH') ?? 'process',
+    idleExitSeconds: reader.read('IDLE_EXIT') ?? 600,
+    watchdogSeconds: reader.read('WATCHDOG') ?? 0,
+    memoryMaxBytes: reader.read('MEMORY_MAX') ?? 1024 * MIB,
+    baseImage: reader.read('BASE_IMAGE') ?? 'node:22-slim',
+    ...(dockerHost && { dockerHost }),
   };
 }
 

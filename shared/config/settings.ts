@@ -4,6 +4,7 @@
  */
 import type { Module } from '../../caches/module';
 import { MIRROR_SETTINGS } from './mirror-settings';
+import { SERVICE_SETTINGS } from './service-settings';
 import * as kinds from './value-kinds';
 import type { Kind } from './value-kinds';
 
@@ -11,7 +12,7 @@ export interface Setting<T> {
   readonly kind: Kind<T>;
   /** The default in words, as people are shown it; '' for none. */
   readonly fallback: string;
-  readonly group: 'Caches' | 'Addresses' | 'Upstreams' | 'Clients' | 'Storage' | 'Freshness' | 'Limits' | 'Log';
+  readonly group: 'Caches' | 'Addresses' | 'Upstreams' | 'Clients' | 'Storage' | 'Freshness' | 'Limits' | 'Service' | 'Log';
   readonly description: string;
   /** Never printed. */
   readonly secret?: true;
@@ -254,6 +255,8 @@ export const SETTINGS = {
     '4',
     'How often in a row a download that breaks off is taken up again; what gained at least 1 MiB counts anew.',
   ),
+
+  ...SERVICE_SETTINGS,
 
   LOG_LEVEL: setting(
     'Log',
