@@ -7,10 +7,12 @@
  * while, is rewritten on its way out and promises digests (**pins**) of other targets. A **variant** names one rendering
  * of a document (npm: `full`, `abbreviated`, `version:1.2.3`, …). The kinds of routes, and what belongs to each, are in routes.ts.
  */
+import type { ClientLine } from './clients';
 import type { Rendered } from './documents';
 import type { Params, Route } from './routes';
 
 export * from './announcements';
+export * from './clients';
 export * from './documents';
 export * from './rosters';
 export * from './routes';
@@ -40,15 +42,6 @@ export interface PlainMirrors {
   readonly list: string;
   /** … and what they are told. `path` has a slash at both ends, `base` none. */
   describe(mirrors: readonly { readonly base: string; readonly path: string }[]): Rendered;
-}
-
-/** One client's line for the README, `make start` and the generated docs. */
-export interface ClientLine {
-  readonly client: string;
-  /** Shell command that points the client at the cache. */
-  readonly on: string;
-  /** Shell command that takes it back. */
-  readonly off: string;
 }
 
 /** What an error looks like to this ecosystem's clients. */

@@ -37,8 +37,8 @@ export const alice: Module = {
 
   clients(base): readonly ClientLine[] {
     return [
-      { client: 'aliBuild', on: `aliBuild build O2 --remote-store ${base}`, off: 'aliBuild build O2' },
-      { client: 'CI scripts of ALICE', on: `export REMOTE_STORE=${base}`, off: 'unset REMOTE_STORE' },
+      { client: 'aliBuild', program: 'aliBuild', on: `aliBuild build O2 --remote-store ${base}`, off: 'aliBuild build O2' },
+      { client: 'CI scripts of ALICE', on: `export REMOTE_STORE=${base}`, off: 'unset REMOTE_STORE', env: { REMOTE_STORE: base } },
     ];
   },
 };

@@ -56,21 +56,25 @@ export const apt: Module = {
     return [
       {
         client: 'apt (as proxy)',
+        program: 'apt-get',
+        file: { path: PROXY_FILE, text: `Acquire::http::Proxy "${base}/";\n`, variable: 'APT_CONFIG' },
         // Without a pipe: lines also stand in tables, where that would be the end of a cell.
         on: `sudo sh -c 'echo "Acquire::http::Proxy \\"${base}/\\";" > ${PROXY_FILE}'`,
         off: `sudo rm ${PROXY_FILE}`,
       },
       {
         client: 'apt (by path)',
+        program: 'apt-get',
         on: `${lists} '\\#${pattern}/|://[^/[:space:]]*@#!{${changes.join(';')}}' {} +`,
         off: `${lists} 's#${pattern}/HTTPS///#https://#g;s#${pattern}/#http://#g' {} +`,
       },
       {
         client: 'auto-apt-proxy',
+        program: 'apt-get',
         on: 'sudo apt-get install auto-apt-proxy',
         off: 'sudo apt-get remove auto-apt-proxy',
       },
-      { client: 'debootstrap', on: `export http_proxy=${base}/`, off: 'unset http_proxy' },
+      { client: 'debootstrap', program: 'debootstrap', on: `export http_proxy=${base}/`, off: 'unset http_proxy' },
     ];
   },
 };

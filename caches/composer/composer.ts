@@ -1,5 +1,5 @@
 /** Composer's repository protocol, version 2, as Composer 2 speaks it. */
-import type { ClientLine, ErrorView, Module, Rendered } from '../module';
+import { linesOf, type ClientLine, type ClientSettings, type ClientValue, type ErrorView, type Module, type Rendered } from '../module';
 import { routes } from './composer.table';
 import { plainMirrors } from './composer.mirrors';
 import { documentPath } from './package-name';
@@ -26,15 +26,40 @@ export const composer: Module = {
     return { contentType: 'application/json', body: Buffer.from(`${JSON.stringify(body)}\n`) };
   },
 
-  clients(base): readonly ClientLine[] {
-    // Composer refuses plain http unless it is told otherwise.
-    const isPlain = new URL(base).protocol === 'http:';
-    return [
-      {
-        client: 'Composer',
-        on: `composer config -g repos.packagist composer ${base}${isPlain ? ' && composer config -g secure-http false' : ''}`,
-        off: `composer config -g --unset repos.packagist${isPlain ? ' && composer config -g --unset secure-http' : ''}`,
-      },
-    ];
-  },
+  clients: (base) => [clientLine(base)],
 };
+
+function clientLine(base: string): ClientLine {
+  // Composer refuses plain http unless it is told otherwise.
+  const isPlain = new URL(base).protocol === 'http:';
+  const repository: ClientValue = {
+    set: 'composer config -g repos.packagist',
+    value: JSON.stringify({ type: 'composer', url: base }),
+    // Asked for one repository by this name it finds none, since it calls the default one by its whole name.
+    get: `composer config -g repositories | php -r '${OWN_DEFAULT}'`,
+    unset: 'composer config -g --unset repos.packagist',
+  };
+  const secure: ClientValue = {
+    set: 'composer config -g secure-http',
+    value: 'false',
+    get: 'composer config -g secure-http',
+    unset: 'composer config -g --unset secure-http',
+  };
+  const settings: ClientSettings = {
+    files: ['$(composer config -g home)/config.json'],
+    values: [repository, ...(isPlain ? [secure] : [])],
+  };
+  return {
+    client: 'Composer',
+    program: 'composer',
+    on: `composer config -g repos.packagist composer ${base}${isPlain ? ' && composer config -g secure-http false' : ''}`,
+    off: linesOf(settings).off,
+    settings,
+  };
+}
+
+/** PHP that prints what the user has instead of the default repository, of the JSON of all. */
+const OWN_DEFAULT = [
+  'foreach ((array) json_decode(stream_get_contents(STDIN)) as $name => $is)',
+  'if (strncmp($name, "packagist", 9) === 0) echo json_encode($is, JSON_UNESCAPED_SLASHES);',
+].join(' ');

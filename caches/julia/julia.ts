@@ -43,9 +43,16 @@ export const julia: Module = {
 
   clients(base): readonly ClientLine[] {
     return [
-      { client: 'Julia', on: `export JULIA_PKG_SERVER=${base}`, off: 'unset JULIA_PKG_SERVER' },
+      {
+        client: 'Julia',
+        program: 'julia',
+        on: `export JULIA_PKG_SERVER=${base}`,
+        off: 'unset JULIA_PKG_SERVER',
+        env: { JULIA_PKG_SERVER: base },
+      },
       {
         client: 'Julia (in startup.jl)',
+        program: 'julia',
         on: `mkdir -p ~/.julia/config && echo 'ENV["JULIA_PKG_SERVER"] = "${base}"' >> ~/.julia/config/startup.jl`,
         off: `sed -i '/JULIA_PKG_SERVER/d' ~/.julia/config/startup.jl`,
       },

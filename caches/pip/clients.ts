@@ -1,0 +1,59 @@
+/** How pip, uv, Poetry, PDM and Pipenv are pointed at the cache. */
+import { linesOf, type ClientLine, type ClientSettings, type ClientValue } from '../module';
+
+/** Hosts that pip trusts without TLS. */
+const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
+
+export function clients(base: string): readonly ClientLine[] {
+  const { protocol, hostname } = new URL(base);
+  // pip refuses plain http from other machines unless they are named.
+  const unsafe = protocol === 'http:' && !LOOPBACK.test(hostname) ? hostname : '';
+  const index = `${base}/simple/`;
+  return [
+    pipLine(index, unsafe),
+    { client: 'uv', program: 'uv', ...byVariable('UV_DEFAULT_INDEX', index) },
+    {
+      client: 'Poetry (in a project)',
+      program: 'poetry',
+      on: `poetry source add --priority=primary larder ${index}`,
+      off: 'poetry source remove larder',
+    },
+    pdmLine(index, unsafe),
+    { client: 'Pipenv', program: 'pipenv', ...byVariable('PIPENV_PYPI_MIRROR', index) },
+  ];
+}
+
+function pipLine(index: string, unsafe: string): ClientLine {
+  const value = (name: string, text: string): ClientValue => ({
+    set: `pip config set global.${name}`,
+    value: text,
+    get: `pip config --user get global.${name}`,
+    unset: `pip config unset global.${name}`,
+  });
+  const settings: ClientSettings = {
+    files: ['${PIP_CONFIG_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/pip/pip.conf}'],
+    values: [value('index-url', index), ...(unsafe === '' ? [] : [value('trusted-host', unsafe)])],
+  };
+  const env = { PIP_INDEX_URL: index, ...(unsafe === '' ? {} : { PIP_TRUSTED_HOST: unsafe }) };
+  return { client: 'pip', program: 'pip', ...linesOf(settings), settings, env };
+}
+
+function pdmLine(index: string, unsafe: string): ClientLine {
+  const value = (name: string, text: string): ClientValue => ({
+    set: `pdm config pypi.${name}`,
+    value: text,
+    get: `pdm config pypi.${name}`,
+    unset: `pdm config --delete pypi.${name}`,
+  });
+  const settings: ClientSettings = {
+    files: ['${PDM_CONFIG_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/pdm/config.toml}'],
+    values: [value('url', index), ...(unsafe === '' ? [] : [value('verify_ssl', 'false')])],
+  };
+  const env = { PDM_PYPI_URL: index, ...(unsafe === '' ? {} : { PDM_PYPI_VERIFY_SSL: 'false' }) };
+  return { client: 'PDM', program: 'pdm', ...linesOf(settings), settings, env };
+}
+
+/** Of a client that knows nothing that lasts but a variable. */
+function byVariable(name: string, value: string): Pick<ClientLine, 'on' | 'off' | 'env'> {
+  return { on: `export ${name}=${value}`, off: `unset ${name}`, env: { [name]: value } };
+}
