@@ -18,7 +18,7 @@ import { openControl, type Control, type Witnessed } from './http/control';
 import { Counters } from './http/counters';
 import { Hot } from './http/hot';
 import { lastKnown } from './http/last-known';
-import { listen, type Listening, type Patience } from './http/listen';
+import { listen, type Listener, type Listening, type Patience } from './http/listen';
 import { Nets } from './http/nets';
 import { ownPages } from './http/own-pages';
 import { Passthrough } from './http/passthrough';
@@ -48,6 +48,8 @@ export interface ApplianceOptions {
   /** Path of the compiled caches/index.js, for the render workers. */
   readonly modulesPath: string;
   readonly log: Log;
+  /** Descriptors of listening sockets that were handed over; none unless given. */
+  readonly inherited?: readonly number[];
   /** Told when somebody asks by the control socket to stop. */
   readonly onStop: () => void;
   readonly now?: () => number;
@@ -73,7 +75,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const instance = `${cache.name}-${randomBytes(4).toString('hex')}`;
   const startedAt = new Date().toISOString();
   let listening: Listening | undefined;
-  const port = (): number => listening?.port ?? cache.port;
+  const listeners = (): readonly Listener[] => listening?.listeners ?? config.listen.map((address) => ({ address, port: cache.port }));
 
   const store = openStore({
     cacheDir: config.cacheDir,
@@ -87,13 +89,13 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   });
   const now = options.now ?? Date.now;
   const counters = new Counters(module.label);
-  const bases = new Bases(config, cache, port);
+  const bases = new Bases(config, cache, listeners);
   const upstream = createUpstream({
     config,
     cache,
     ...(module.address && { address: module.address }),
     viaToken: instance,
-    ownAddresses: () => config.listen.map((address) => ({ address, port: port() })),
+    ownAddresses: listeners,
     ...(module.mirrors === 'fastest' ? { fastest: true } : {}),
     log,
     now,
@@ -107,8 +109,8 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       cache: cache.name,
       pid: process.pid,
       instance,
-      port: port(),
-      addresses: config.listen,
+      port: listeners()[0]?.port ?? cache.port,
+      addresses: listeners().map(({ address }) => address),
       startedAt,
       counters,
       bytesHeld: held.value.bytes,
@@ -186,6 +188,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     new Upgrades({ ...rooms, offline: config.offline, wayTo: (origin, path, signal) => upstream.wayTo(origin, path, signal) });
   try {
     listening = await listen(door, hot, {
+      inherited: options.inherited,
       addresses: config.listen,
       port: cache.port,
       clients: new Nets(config.clientNets),
@@ -201,7 +204,8 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     throw error;
   }
   log.info('listening', { cache: cache.name, port: listening.port, instance });
-  for (const { event, facts } of startWarnings(config, cache)) log.warn(event, facts);
+  for (const { event, facts } of startWarnings(config, cache, options.inherited?.length ? listening.listeners : undefined))
+    log.warn(event, facts);
   // What the first miss needs is loaded when nobody waits for it yet.
   setImmediate(() => {
     store.warm();

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { modules } from '../caches/index';
+import { takeInherited } from './activation/inherited';
 import { openAppliance } from './appliance';
 import { loadConfig } from './config/load';
 import { errorText, isLarderError, LarderError } from './errors';
@@ -12,6 +13,7 @@ import { requireFolders } from './folders';
 import { createLog } from './log/log';
 
 async function run(name: string | undefined): Promise<void> {
+  const inherited = takeInherited(process.env, name ?? '');
   const config = loadConfig({ env: process.env, modules });
   const cache = config.caches.find((one) => one.name === name);
   const module = modules.find((one) => one.name === name);
@@ -32,6 +34,7 @@ async function run(name: string | undefined): Promise<void> {
     module,
     modulesPath: join(__dirname, '..', 'caches', 'index.js'),
     log,
+    inherited,
     onStop: () => stop(),
   });
   let stopping = false;

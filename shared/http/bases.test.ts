@@ -9,7 +9,7 @@ const CACHE: CacheConfig = { name: 'npm', port: 8080, origins: [], clientAuth: '
 const CONFIG = { listen: ['127.0.0.1'], domain: 'srv', allowHosts: ['cache.example'] } as unknown as Config;
 
 const basesOf = (config: Partial<Config> = {}, cache: Partial<CacheConfig> = {}) =>
-  new Bases({ ...CONFIG, ...config }, { ...CACHE, ...cache }, () => 8080);
+  new Bases({ ...CONFIG, ...config }, { ...CACHE, ...cache }, () => [{ address: '127.0.0.1', port: 8080 }]);
 const ask = (bases: Bases, headers: Record<string, string>, trusted = false): string => {
   try {
     return bases.of(readFacts(Object.entries(headers).flat()), trusted);

@@ -5,36 +5,25 @@
 import { networkInterfaces } from 'node:os';
 import { LarderError } from '../errors';
 import type { CacheConfig, Config } from '../config/config';
+import type { Listener } from './listen';
 import type { RequestFacts } from './request-facts';
 
 const MOST_SPELLINGS = 1000;
 
 export class Bases {
-  private readonly names: ReadonlySet<string>;
+  /** Made when the first request comes: by then it is known where it is listened. */
+  private names: ReadonlySet<string> | undefined;
   private readonly named: ReadonlySet<string>;
   private readonly known = new Map<string, string>();
 
   constructor(
-    config: Config,
+    private readonly config: Config,
     private readonly cache: CacheConfig,
-    private readonly port: () => number,
+    /** Where it is listened; the first is the usual one. Asked once there are requests. */
+    private readonly listeners: () => readonly Listener[],
   ) {
-    const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => hostForm(one.address)));
     this.named = new Set(
       [`cache-${cache.name}`, `cache-${cache.name}.${config.domain}`, ...config.allowHosts].map((name) => name.toLowerCase()),
-    );
-    this.names = new Set(
-      [
-        'localhost',
-        '127.0.0.1',
-        '[::1]',
-        ...config.listen.filter((address) => address !== '0.0.0.0' && address !== '::').map(hostForm),
-        // Listening on every address means being called by any of this machine's.
-        ...(config.listen.some((address) => address === '0.0.0.0' || address === '::') ? addresses : []),
-        `cache-${cache.name}`,
-        `cache-${cache.name}.${config.domain}`,
-        ...config.allowHosts,
-      ].map((name) => name.toLowerCase()),
     );
   }
 
@@ -52,7 +41,7 @@ export class Bases {
     const forwarded = trusted ? first(facts.forwardedHost) : undefined;
     const host = (forwarded ?? facts.host ?? '').trim();
     // HTTP/1.0 clients may send none; they get the address that is always ours.
-    if (host === '' && this.cache.publicUrl === undefined) return `http://127.0.0.1:${this.port()}`;
+    if (host === '' && this.cache.publicUrl === undefined) return `http://127.0.0.1:${this.listeners()[0]?.port ?? this.cache.port}`;
     if (host !== '' && !this.accepts(host.toLowerCase(), forwarded !== undefined))
       throw new LarderError('misdirected', { host, cache: this.cache.name });
     const base = this.cache.publicUrl ?? this.compose(host.toLowerCase(), trusted ? facts : undefined);
@@ -65,14 +54,38 @@ export class Bases {
   accepts(host: string, anyPort = false): boolean {
     const { name, port } = split(host);
     if (this.cache.publicUrl !== undefined && new URL(this.cache.publicUrl).host === host) return true;
-    return this.names.has(name) && (anyPort || port === '' || port === '80' || port === '443' || Number(port) === this.port());
+    return this.isName(name) && (anyPort || port === '' || port === '80' || port === '443' || this.isPort(port));
   }
 
   /** Whether this is certainly a name of ours, not of something else on this machine: with our port, or named by the operator. */
   isHere(host: string): boolean {
     const { name, port } = split(host);
     if (this.cache.publicUrl !== undefined && new URL(this.cache.publicUrl).host === host) return true;
-    return this.accepts(host) && (Number(port) === this.port() || this.named.has(name));
+    return this.accepts(host) && (this.isPort(port) || this.named.has(name));
+  }
+
+  private isPort(port: string): boolean {
+    return this.listeners().some((listener) => listener.port === Number(port));
+  }
+
+  private isName(name: string): boolean {
+    this.names ??= new Set([
+      ...this.named,
+      'localhost',
+      '127.0.0.1',
+      '[::1]',
+      ...this.addresses().map((address) => hostForm(address).toLowerCase()),
+    ]);
+    return this.names.has(name);
+  }
+
+  private addresses(): readonly string[] {
+    const listen = [...this.config.listen, ...this.listeners().map(({ address }) => address)];
+    const isAny = (address: string): boolean => address === '0.0.0.0' || address === '::';
+    const named = listen.filter((address) => !isAny(address));
+    if (!listen.some(isAny)) return named;
+    // Listening on every address means being called by any of this machine's.
+    return [...named, ...Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))];
   }
 
   private compose(host: string, forwarded: RequestFacts | undefined): string {

@@ -39,7 +39,7 @@ class Stage {
       access: (line: { target: string; status: number }) => void this.lines.push(`${line.status} ${line.target}`),
     } as unknown as Log;
     const config = { listen: ['127.0.0.1'], domain: 'srv', allowHosts: ['other'] } as unknown as Config;
-    this.bases = new Bases(config, { name: 'npm' } as CacheConfig, () => 80);
+    this.bases = new Bases(config, { name: 'npm' } as CacheConfig, () => [{ address: '127.0.0.1', port: 80 }]);
     for (const host of ['localhost', 'other']) this.bases.of(readFacts(['Host', host]), false);
     this.hot = new Hot('npm', store, this.bases, this.counters, log, budget, trustsProxies, clock.now);
   }

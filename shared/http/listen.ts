@@ -23,14 +23,23 @@ export interface Patience {
 const PATIENCE: Patience = { headersMs: 15_000, keepAliveMs: KEEP_ALIVE_SECONDS * 1000, checkMs: 5_000 };
 const HEADER_BYTES = 32 * 1024;
 
+/** Where clients reach this process. */
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface Listening {
-  readonly servers: readonly Server[];
+  /** As they really are; at least one. */
+  readonly listeners: readonly Listener[];
   readonly port: number;
   /** Stops accepting, lets responses under way finish for at most `drainMs`, then cuts what is left. */
   close(drainMs: number): Promise<void>;
 }
 
 export interface ListenOptions {
+  /** Descriptors of sockets that listen already; where there are some, addresses and port are those of the sockets. */
+  readonly inherited?: readonly number[] | undefined;
   readonly addresses: readonly string[];
   /** 0: any free one (tests). */
   readonly port: number;
@@ -43,24 +52,24 @@ export interface ListenOptions {
   readonly patience?: Patience | undefined;
 }
 
-/** @throws LarderError start: the port is taken or may not be used */
+/** @throws LarderError start: the port is taken or may not be used, or what was inherited is no socket for TCP */
 export async function listen(door: Door, hot: Hot, options: ListenOptions): Promise<Listening> {
+  const { inherited = [], addresses } = options;
   const servers: Server[] = [];
+  const listeners: Listener[] = [];
   const front = new Front(hot, options.patience ?? PATIENCE);
-  let { port } = options;
   try {
-    for (const address of options.addresses) {
+    for (const place of inherited.length > 0 ? inherited : addresses) {
       const server = makeServer(door, front, options);
-      await bind(server, address, port);
       servers.push(server);
-      const bound = server.address();
-      if (port === 0 && bound !== null && typeof bound === 'object') port = bound.port;
+      const port = listeners[0]?.port ?? options.port;
+      listeners.push(await (typeof place === 'number' ? adopt(server, place) : bind(server, place, port)));
     }
   } catch (error) {
     for (const server of servers) server.close();
     throw error;
   }
-  return { servers, port, close: (drainMs) => closeAll(servers, front, options, drainMs) };
+  return { listeners, port: listeners[0]?.port ?? options.port, close: (drainMs) => closeAll(servers, front, options, drainMs) };
 }
 
 function makeServer(door: Door, front: Front, options: ListenOptions): Server {
@@ -120,22 +129,42 @@ function plain(socket: Socket, status: number, text: string, extra = ''): void {
   setTimeout(() => socket.destroy(), 1000).unref();
 }
 
-function bind(server: Server, address: string, port: number): Promise<void> {
+function bind(server: Server, address: string, port: number): Promise<Listener> {
+  return start(server, { host: address, port }, (error) => {
+    const code = errorCode(error);
+    const what =
+      code === 'EADDRINUSE'
+        ? `port ${port} on ${address} is taken by another program`
+        : code === 'EACCES'
+          ? `port ${port} may not be used without privileges`
+          : `cannot listen on ${address} port ${port}: ${error.message}`;
+    return new LarderError('start', { what, remedy: 'choose another port with PORT_<cache>, or another address with GLOBAL_IP' }, error);
+  });
+}
+
+function adopt(server: Server, fd: number): Promise<Listener> {
+  return start(server, { fd }, (error) => {
+    const what = `the descriptor ${fd} that was handed over is no listening TCP socket (${errorCode(error) ?? error.message})`;
+    const remedy = 'the socket unit needs ListenStream= with a port, and Accept=no; make install-sockets writes one';
+    return new LarderError('start', { what, remedy }, error);
+  });
+}
+
+/** @returns the real address @throws LarderError made by `refusal` */
+function start(
+  server: Server,
+  place: { readonly host: string; readonly port: number } | { readonly fd: number },
+  refusal: (error: Error) => LarderError,
+): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const code = errorCode(error);
-      const what =
-        code === 'EADDRINUSE'
-          ? `port ${port} on ${address} is taken by another program`
-          : code === 'EACCES'
-            ? `port ${port} may not be used without privileges`
-            : `cannot listen on ${address} port ${port}: ${error.message}`;
-      reject(new LarderError('start', { what, remedy: 'choose another port with PORT_<cache>, or another address with GLOBAL_IP' }, error));
-    });
-    server.listen({ host: address, port, backlog: 4096 }, () => {
+    server.once('error', (error) => reject(refusal(error)));
+    server.listen({ ...place, backlog: 4096 }, () => {
+      const bound = server.address();
+      // A Unix socket has a path, or no name at all.
+      if (bound === null || typeof bound === 'string') return reject(refusal(new Error('it is a Unix socket')));
       server.removeAllListeners('error');
       server.on('error', () => undefined);
-      resolve();
+      resolve({ address: bound.address, port: bound.port });
     });
   });
 }

@@ -30,13 +30,15 @@ export interface AskOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** 127.0.0.1 unless given. */
+  readonly host?: string;
 }
 
 /** Asks a port of this machine, on a connection of its own. */
 export function ask(port: number, target: string, options: AskOptions = {}): Asked {
   // `agent: false`: a connection of its own, which the cache may cut without spoiling another request.
   const request = httpRequest({
-    host: '127.0.0.1',
+    host: options.host ?? '127.0.0.1',
     port,
     path: target,
     agent: false,

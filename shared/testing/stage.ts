@@ -55,7 +55,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const cache = { name: 'apt', port: 0, origins, clientAuth: 'strip', changed: 'follow', hosts } as CacheConfig;
   const module: Module = { ...stub, ...options.module };
   let port = 0;
-  const bases = new Bases(config, cache, () => port);
+  const bases = new Bases(config, cache, () => [{ address: '127.0.0.1', port }]);
   const hot = new Hot(module.name, store, bases, counters, log, 1e7, false, Date.now, module.archive !== undefined);
   const engine = {
     answer: async (request: EngineRequest) => {
