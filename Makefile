@@ -50,6 +50,12 @@ test: ready ## every test, with real clients
 	@$(JEST) $(JEST_ARGS)
 e2e: ready ## the long runs with real clients too: hundreds of packages, a whole Debian
 	@LARDER_E2E=1 LARDER_APT_UPDATES=23 $(JEST) $(JEST_ARGS) shared/testing/clients/
+# Made by root, in a network of its own; what it makes once (a Debian, programs that are not installed) stays in E2E_CACHE.
+E2E_CACHE = $${XDG_CACHE_HOME:-$$HOME/.cache}/larder-e2e-docker
+ENGINE = $(CURDIR)/dist/shared/testing/docker
+e2e-docker: ready ## with a real Docker engine: the image, compose, images that use the caches
+	@sh shared/testing/docker/install.sh "$(E2E_CACHE)/programs"
+	@LARDER_E2E_DOCKER=1 $(JEST) -i --globalSetup="$(ENGINE)/global-setup.js" --globalTeardown="$(ENGINE)/global-teardown.js" $(JEST_ARGS) shared/testing/docker/
 check: ready ## types, lint, format, dead code, walls, documents
 	@node shared/cli/check.cjs
 bench: ready ## measure, beside nginx; writes docs/performance.md
@@ -71,4 +77,4 @@ ready runnable:
 built:
 	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable
 
-.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e check bench docs clean help ready runnable built
+.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker check bench docs clean help ready runnable built

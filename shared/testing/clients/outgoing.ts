@@ -13,8 +13,8 @@ export interface Outgoing {
   close(): Promise<void>;
 }
 
-/** Starts an HTTP proxy on loopback (CONNECT for https, absolute-form for http). Where this machine itself needs a proxy, it leads there. */
-export async function openOutgoing(): Promise<Outgoing> {
+/** Starts an HTTP proxy (CONNECT for https, absolute-form for http). Where this machine itself needs a proxy, it leads there. */
+export async function openOutgoing(address = '127.0.0.1'): Promise<Outgoing> {
   const parent = parentProxy();
   const sockets = new Set<Socket>();
   let [received, asked] = [0, 0];
@@ -51,9 +51,9 @@ export async function openOutgoing(): Promise<Outgoing> {
     upstream.once('close', () => client.destroy());
     client.once('close', () => upstream.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}`,
     bytesReceived: () => received,
     asked: () => asked,
     close: () =>

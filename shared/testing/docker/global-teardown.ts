@@ -1,0 +1,2 @@
+/** Jest's: ends what global-setup.ts started. */
+export { tearDown as default } from './global-setup';
