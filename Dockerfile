@@ -1,21 +1,28 @@
-# One image for every cache; the command names the cache. Installed and built apart, so that the compiler is not shipped.
-FROM node:22-slim AS build
-WORKDIR /larder
+# One image for every cache; the command names the cache. Two stages, so that the compiler is not shipped.
+# Both need a base with Node in PATH and nothing else (the first one npm and a shell too). A registry for npm:
+# --build-arg NPM_CONFIG_REGISTRY=http://…, for instance a cache of this very appliance.
+ARG BASE_IMAGE=node:22-slim
+ARG BUILD_IMAGE=${BASE_IMAGE}
+
+FROM ${BUILD_IMAGE} AS build
+ARG NPM_CONFIG_REGISTRY
+WORKDIR /build
 COPY package.json package-lock.json .npmrc tsconfig.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+COPY shared/cli/containers/image-packages.cjs shared/cli/containers/
+RUN node shared/cli/containers/image-packages.cjs
 COPY caches caches
 COPY shared shared
-RUN node shared/cli/prepare.cjs start build && rm -rf node_modules/typescript node_modules/@types
+RUN node shared/cli/prepare.cjs start build && node shared/cli/containers/image-tree.cjs /image
 
-FROM node:22-slim
+FROM ${BASE_IMAGE}
+COPY --from=build /image/ /
 WORKDIR /larder
-COPY --from=build /larder/package.json ./
-COPY --from=build /larder/node_modules node_modules
-COPY --from=build /larder/dist dist
 # Loopback inside a container reaches nobody; who may connect is still CLIENT_NETS.
-ENV NODE_ENV=production CACHE_DIR=/var/cache/larder STATE_DIR=/var/lib/larder GLOBAL_IP=0.0.0.0
-RUN mkdir -p /var/cache/larder /var/lib/larder && chown node:node /var/cache/larder /var/lib/larder
-USER node
+ENV NODE_ENV=production CACHE_DIR=/var/cache/larder STATE_DIR=/var/lib/larder GLOBAL_IP=0.0.0.0 LOG_TO=stdout
+# By number: the base needs no user of that name. Any other does as well (--user), since new volumes are open to all.
+USER 1000:1000
 VOLUME ["/var/cache/larder", "/var/lib/larder"]
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["node", "dist/shared/cli/containers/health-process.js"]
 ENTRYPOINT ["node", "--initial-old-space-size=48", "--max-semi-space-size=8", "dist/shared/main.js"]
 CMD ["npm"]

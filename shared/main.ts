@@ -26,7 +26,7 @@ async function run(name: string | undefined): Promise<void> {
   }
   // Before the log, which would otherwise complain of the same.
   requireFolders(config);
-  const log = createLog({ stateDir: config.stateDir, name: cache.name, level: config.logLevel, format: config.logFormat });
+  const log = createLog({ stateDir: config.stateDir, name: cache.name, level: config.logLevel, format: config.logFormat, stdout: config.logTo === 'stdout' });
   let stop = (): void => process.exit(0);
   const appliance = await openAppliance({
     config,

@@ -4,12 +4,13 @@ import { dirname, join } from 'node:path';
 import type { Module } from '../../caches/module';
 import { envExample } from '../config/env-example';
 import { ROOT } from '../config/sources';
+import { composeFile } from './containers/compose-file';
 import { ecosystemPage } from './ecosystem-page';
 
 /** Path in the clone and text of every generated document. */
 export function generatedDocuments(modules: readonly Module[]): { readonly path: string; readonly text: string }[] {
   const pages = modules.map((module) => ({ path: `docs/ecosystems/${module.name}.md`, text: ecosystemPage(module) }));
-  return [{ path: '.env.example', text: envExample(modules) }, ...pages];
+  return [{ path: '.env.example', text: envExample(modules) }, { path: 'compose.yaml', text: composeFile(modules) }, ...pages];
 }
 
 /** Writes them all. @returns the paths of those that changed */

@@ -104,6 +104,7 @@ export interface Config {
   readonly service: ServiceConfig;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   readonly logFormat: 'text' | 'json';
+  readonly logTo: 'file' | 'stdout';
 }
 
 /** What single origins may hold, by the prefix of their keys (`<module>|<origin>|`), in bytes. */
@@ -125,6 +126,12 @@ export interface ServiceConfig {
   readonly memoryMaxBytes: number;
   /** Image that the appliance's own is built on. */
   readonly baseImage: string;
+  /** Name of the appliance's image. */
+  readonly image: string;
+  /** `uid:gid` of containers; undefined: those of the clone's owner. */
+  readonly containerUser?: string;
+  /** Name of the project for Compose. */
+  readonly project: string;
   /** Container engine; undefined: the client's own choice. */
   readonly dockerHost?: string;
 }

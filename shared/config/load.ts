@@ -61,7 +61,6 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
   const serviceIp = reader.read('SERVICE_IP');
   const proxy = reader.read('UPSTREAM_PROXY') ?? environmentProxy(reader, env);
   const staleMaxSeconds = reader.read('STALE_MAX');
-  reader.read('COMPOSE_PROJECT_NAME');
   return {
     caches: caches.map((cache) => {
       const limit = reader.read('CACHE_SIZE_<c>', cache.name) ?? mirrorsSize(reader, cache);
@@ -101,12 +100,17 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
     service: serviceConfig(reader),
     logLevel: reader.read('LOG_LEVEL') ?? 'info',
     logFormat: reader.read('LOG_FORMAT') ?? 'text',
+    logTo: reader.read('LOG_TO') ?? 'file',
   };
 }
 
 function serviceConfig(reader: SettingReader): ServiceConfig {
   const dockerHost = reader.read('DOCKER_HOST');
+  const containerUser = reader.read('CONTAINER_USER');
   return {
+    project: reader.read('COMPOSE_PROJECT_NAME') ?? 'larder',
+    image: reader.read('LARDER_IMAGE') ?? 'larder',
+    ...(containerUser && { containerUser }),
     runAs: reader.read('WITH') ?? 'process',
     idleExitSeconds: reader.read('IDLE_EXIT') ?? 600,
     watchdogSeconds: reader.read('WATCHDOG') ?? 0,

@@ -31,5 +31,15 @@ export const SERVICE_SETTINGS = {
     'Most memory that systemd, or the container engine, lets one cache have; beyond it is restarted.',
   ),
   BASE_IMAGE: setting(kinds.text, 'node:22-slim', 'Image with Node that the image of the appliance is built on.'),
+  LARDER_IMAGE: setting(
+    kinds.text,
+    'larder',
+    'Name of the image of the appliance. With a registry in it (registry.example/larder:1) the image is pulled, else it is built from the clone.',
+  ),
+  CONTAINER_USER: setting(
+    kinds.userIds,
+    'the owner of the clone',
+    'User and group that containers run as, by number: 1000:1000. Never 0. The volumes belong to the first one.',
+  ),
   DOCKER_HOST: setting(kinds.text, "the client's own", 'Container engine that is spoken to, e.g. unix:///run/podman/podman.sock.'),
 } as const;

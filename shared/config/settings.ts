@@ -265,6 +265,12 @@ export const SETTINGS = {
     'What is logged beside one line a request (that: from info on).',
   ),
   LOG_FORMAT: setting('Log', kinds.choice('text', 'json'), 'text', 'Form of the log.'),
+  LOG_TO: setting(
+    'Log',
+    kinds.choice('file', 'stdout'),
+    'file',
+    'Where the log goes: files in STATE_DIR, or standard output, where a supervisor keeps it.',
+  ),
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;

@@ -99,6 +99,12 @@ export const project: Kind<string> = {
   parse: (raw) => (/^[a-z0-9][a-z0-9_-]*$/.test(raw) ? raw : undefined),
 };
 
+/** User and group of a process that is not root, by number. */
+export const userIds: Kind<string> = {
+  allowed: 'user and group by number, neither of them 0, e.g. 1000:1000',
+  parse: (raw) => (/^[1-9]\d{0,9}:[1-9]\d{0,9}$/.test(raw) ? raw : undefined),
+};
+
 /** One of a closed set of words. */
 export function choice<const T extends string>(...words: readonly T[]): Kind<T> {
   return { allowed: `one of ${words.join(', ')}`, parse: (raw) => words.find((word) => word === raw.toLowerCase()) };

@@ -1,0 +1,44 @@
+/**
+ * Run in a container by its engine every few seconds: asks the cache over its own port, as a client would, and exits with 0 if that cache
+ * answers. One that cannot store still serves as a plain proxy, and taking it out would make it the reason that clients fail: that is
+ * printed, and no failure. `health-process.js [<cache> <port>]`; without arguments they are those of the process that the container runs.
+ */
+import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
+
+const ANSWER_MS = 8000;
+
+function finish(line: string, status: 0 | 1): never {
+  console.log(line);
+  process.exit(status);
+}
+
+// Loading the whole configuration for the port costs more than everything else here, so that compose.yaml gives it.
+async function ownPort(cache: string): Promise<number> {
+  const [{ loadConfig }, { modules }] = await Promise.all([import('../../config/load'), import('../../../caches/index')]);
+  const found = loadConfig({ env: process.env, modules }).caches.find(({ name }) => name === cache);
+  return found?.port ?? finish(`there is no cache ${cache}`, 1);
+}
+
+/** The last word of the first process's command line, whether an init stands before it or not. */
+function ownCache(): string {
+  return readFileSync('/proc/1/cmdline', 'utf8').split('\0').filter(Boolean).at(-1) ?? '';
+}
+
+async function check(): Promise<void> {
+  const [, , cache = ownCache(), given] = process.argv;
+  const port = given === undefined ? await ownPort(cache) : Number(given);
+  const asked = get({ host: '127.0.0.1', port, path: '/_cache/health', agent: false, timeout: ANSWER_MS }, (response) => {
+    let body = '';
+    response.setEncoding('utf8').on('data', (part: string) => (body += part));
+    response.on('end', () => {
+      if (response.statusCode !== 200 || !body.includes(`"cache":"${cache}"`))
+        finish(`port ${port} answers ${response.statusCode} ${body.trim()}`, 1);
+      finish(body.trim(), 0);
+    });
+  });
+  asked.on('timeout', () => finish(`port ${port} does not answer within ${ANSWER_MS / 1000} s`, 1));
+  asked.on('error', (error) => finish(`port ${port}: ${error.message}`, 1));
+}
+
+void check();
