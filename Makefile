@@ -56,6 +56,8 @@ ENGINE = $(CURDIR)/dist/shared/testing/docker
 e2e-docker: ready ## with a real Docker engine: the image, compose, images that use the caches
 	@sh shared/testing/docker/install.sh "$(E2E_CACHE)/programs"
 	@LARDER_E2E_DOCKER=1 $(JEST) -i --globalSetup="$(ENGINE)/global-setup.js" --globalTeardown="$(ENGINE)/global-teardown.js" $(JEST_ARGS) shared/testing/docker/
+e2e-systemd: ready ## with a real systemd, on machines of the tests' own: sockets, faults, upgrades
+	@sh shared/testing/systemd/sealed.sh $(JEST) $(JEST_ARGS) shared/testing/systemd/
 check: ready ## types, lint, format, dead code, walls, documents
 	@node shared/cli/check.cjs
 bench: ready ## measure, beside nginx; writes docs/performance.md
@@ -77,4 +79,4 @@ ready runnable:
 built:
 	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable
 
-.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker check bench docs clean help ready runnable built
+.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker e2e-systemd check bench docs clean help ready runnable built

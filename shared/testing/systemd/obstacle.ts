@@ -1,0 +1,19 @@
+/** Whether tests may boot a machine of their own here; sealed.sh prepares it. */
+import { existsSync } from 'node:fs';
+
+/** Why not; '' if they may. */
+export const obstacle = find(process.env);
+
+function find(env: NodeJS.ProcessEnv): string {
+  if (env['LARDER_E2E_SYSTEMD'] !== '1') return 'make e2e-systemd runs it';
+  if (env['LARDER_E2E_OBSTACLE']) return env['LARDER_E2E_OBSTACLE'];
+  return existsSync(`${env['LARDER_E2E_ROOT'] ?? ''}/usr/lib/systemd/systemd`)
+    ? ''
+    : 'there is no root to boot: run it by make e2e-systemd';
+}
+
+/** Declares a test that needs a machine; where there can be none it is skipped, and its name says why. */
+export function onMachine(name: string, body: () => Promise<void>, timeoutMs = 120_000): void {
+  if (obstacle === '') it(name, body, timeoutMs);
+  else it.skip(`${name} (skipped: ${obstacle})`, body);
+}
