@@ -34,6 +34,21 @@ start-service: runnable ## run one cache in the foreground
 	@name=$$($(LARDER) service-name "c=$$c") && exec node --initial-old-space-size=48 --max-semi-space-size=8 dist/shared/main.js "$$name"
 stop-service: stop ## stop it
 
+##: Woken by systemd's sockets (as root for the machine, else for you; scope=system or scope=user says which)
+install-sockets: runnable ## systemd listens and starts caches when somebody comes; again after a change of settings
+	@$(LARDER) install-sockets "c=$$c" "scope=$$scope" "with=$$with"
+uninstall-sockets: built ## no longer; the store stays
+	@$(LARDER) uninstall-sockets "c=$$c" "scope=$$scope" "with=$$with"
+install: runnable ## copy the program to PREFIX (/usr/local/lib/larder), for the machine
+	@$(LARDER) install "scope=$$scope"
+upgrade: runnable ## run this clone's version from now on; no request fails
+	@$(LARDER) upgrade "scope=$$scope"
+rollback: built ## run the version before again
+	@$(LARDER) rollback "scope=$$scope"
+uninstall: built ## remove all that was installed for the machine; the store stays
+	@$(LARDER) uninstall "scope=$$scope"
+.PHONY: install-sockets uninstall-sockets install upgrade rollback uninstall
+
 ##: Looking after them
 config: built ## check the settings and print them, secrets hidden
 	@$(LARDER) config "c=$$c"
@@ -68,7 +83,7 @@ clean: ## remove what was built (settings, store and logs stay)
 	@rm -rf dist
 
 help:
-	@awk 'BEGIN { FS = ":.*## " } /^##: / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^##: / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 	@printf '\nSettings: copy .env.example to .env. More: README.md and docs/\n'
 
 # Dependencies and build, each only when something changed: of everything, or (runnable) of what a start needs.

@@ -26,6 +26,12 @@ const VERBS: Readonly<Record<string, (context: Context) => Promise<void> | void>
   purge: async (context) => (await import('./store-verbs')).purge(context),
   gc: async (context) => (await import('./store-verbs')).collectGarbage(context),
   'reset-guard': async (context) => (await import('./store-verbs')).resetGuard(context),
+  'install-sockets': async (context) => (await import('./systemd/install-sockets')).installSockets(context),
+  'uninstall-sockets': async (context) => (await import('./systemd/uninstall-sockets')).uninstallSockets(context),
+  install: async (context) => (await import('./systemd/install-program')).installProgram(context),
+  upgrade: async (context) => (await import('./systemd/install-sockets')).upgrade(context),
+  rollback: async (context) => (await import('./systemd/install-program')).rollBack(context),
+  uninstall: async (context) => (await import('./systemd/uninstall-sockets')).uninstall(context),
   'service-name': serviceName,
   docs: ({ modules, out }) => out(`written: ${writeDocuments(modules).join(' ') || 'nothing, all are up to date'}`),
   'docs-check': ({ modules }) => {

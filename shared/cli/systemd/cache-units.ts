@@ -1,0 +1,96 @@
+/** The units of caches as processes: a socket and a service for each, and the housekeeping that all share. */
+import type { Config } from '../../config/config';
+import { NODE_OPTIONS } from '../../config/node-options';
+import type { Scope } from './places';
+import { SYSTEM } from './places';
+import type { UnitValues } from './unit-text';
+import { commandWord, renderLines, renderUnit, unitWord } from './unit-text';
+
+export const HOUSEKEEPING = ['larder-housekeeping.service', 'larder-housekeeping.timer'] as const;
+/** Responses under way may take 10 s to finish, then everything pending is written. */
+const STOP_SECONDS = 30;
+/** The first systemd that can restart ever more slowly (RestartSteps=). */
+const SLOWING_VERSION = 254;
+
+/** What units are made of, beside the configuration. */
+export interface Facts {
+  readonly scope: Scope;
+  /** Absolute path of Node. */
+  readonly node: string;
+  /** Folder with dist/, as the units name it. */
+  readonly program: string;
+  /** Lines that give the services their settings. */
+  readonly environment: readonly string[];
+  /** Files that the settings name: they must be seen although homes are not. */
+  readonly files: readonly string[];
+  readonly systemdVersion: number;
+}
+
+/** Names of the units of one cache, in whatever form. */
+export function unitNamesOf(cache: string): string[] {
+  return [`cache-${cache}.socket`, `cache-${cache}.service`, `cache-${cache}-container.service`];
+}
+
+/** Units by name, for these caches of the configuration. */
+export function cacheUnits(config: Config, caches: readonly string[], facts: Facts): Map<string, string> {
+  const units = new Map<string, string>();
+  const values = commonValues(config, facts);
+  for (const { name, port } of config.caches) {
+    if (!caches.includes(name)) continue;
+    units.set(`cache-${name}.socket`, socketUnit(name, config.listen, port));
+    const command = [...commandOf(facts), `${facts.program}/dist/shared/main.js`, name].map(commandWord).join(' ');
+    units.set(`cache-${name}.service`, renderUnit('cache.service', { ...values, cache: name, command }));
+  }
+  for (const name of HOUSEKEEPING) units.set(name, renderUnit(name, values));
+  return units;
+}
+
+/** The unit of the socket of a cache; the form of what it wakes makes no difference. */
+export function socketUnit(cache: string, addresses: readonly string[], port: number): string {
+  const listen = addresses.map((address) => `ListenStream=${listenStream(address, port)}`);
+  // Otherwise :: would take the port of the IPv4 addresses too.
+  const isMixed = addresses.includes('::') && addresses.some((address) => !address.includes(':'));
+  return renderUnit('cache.socket', { cache, listen, ipv6: isMixed ? ['BindIPv6Only=ipv6-only'] : [] });
+}
+
+/** An address and port as systemd.socket(5) has them; `%` of a zone doubled. */
+export function listenStream(address: string, port: number): string {
+  return address.includes(':') ? `[${address.replaceAll('%', '%%')}]:${port}` : `${address}:${port}`;
+}
+
+function commandOf({ node }: Facts): string[] {
+  return [node, ...NODE_OPTIONS];
+}
+
+function commonValues(config: Config, facts: Facts): UnitValues {
+  const { watchdogSeconds, memoryMaxBytes } = config.service;
+  return {
+    environment: facts.environment,
+    slowing: facts.systemdVersion >= SLOWING_VERSION ? ['RestartSteps=6', 'RestartMaxDelaySec=60s'] : [],
+    stopSeconds: String(STOP_SECONDS),
+    watchdog: watchdogSeconds > 0 ? [`WatchdogSec=${watchdogSeconds}s`] : [],
+    memoryMax: String(memoryMaxBytes),
+    housekeeping: [facts.node, `${facts.program}/dist/shared/cli/main.js`, 'gc'].map(commandWord).join(' '),
+    hardening: renderLines(`hardening-${facts.scope}.conf`, { folders: folderLines(config, facts.files) }),
+    offNetwork: facts.scope === 'system' ? ['PrivateNetwork=yes', 'IPAddressDeny=any'] : [],
+  };
+}
+
+/** What of the file system the services see and may write. Where something of ours is in a home, the rest of homes is empty to them. */
+function folderLines({ cacheDir, stateDir }: Config, files: readonly string[]): string[] {
+  const inHomes = (path: string): boolean => /^\/(?:home|root|run\/user)(?:\/|$)/.test(path);
+  const folders = [
+    { path: cacheDir, usual: SYSTEM.cacheDir, kind: 'Cache' },
+    { path: stateDir, usual: SYSTEM.stateDir, kind: 'State' },
+  ].flatMap(({ path, usual, kind }) => {
+    if (path === usual) return [`${kind}Directory=larder`, `${kind}DirectoryMode=0750`];
+    return [inHomes(path) ? `BindPaths=${bound(path)}` : `ReadWritePaths=${unitWord(path)}`];
+  });
+  const seen = files.filter(inHomes).map((path) => `BindReadOnlyPaths=${bound(path)}`);
+  return [...folders, ...seen, `ProtectHome=${[cacheDir, stateDir, ...files].some(inHomes) ? 'tmpfs' : 'yes'}`];
+}
+
+/** A path as a word of BindPaths=, where a colon divides source and target. */
+function bound(path: string): string {
+  return unitWord(path.replaceAll(':', '\\:'));
+}

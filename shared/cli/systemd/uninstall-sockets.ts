@@ -1,0 +1,61 @@
+/** `uninstall-sockets` and `uninstall`: units go with all that was installed for them; the store stays. */
+import type { Context } from '../context';
+import { ownUnits, withdraw } from './apply-units';
+import { HOUSEKEEPING, unitNamesOf } from './cache-units';
+import { installedSettings } from './carried-settings';
+import { FileChanges, removeIfEmpty } from './file-changes';
+import { requireSystem } from './install-program';
+import type { Manager } from './manager';
+import { openManager } from './manager';
+import type { Scope } from './places';
+import { installRecord, onDisk, scopeOf, SERVICE_USER, SYSTEM, unitFolder, userPlaces } from './places';
+import { removeCopies } from './program-copies';
+
+/** Takes away the sockets of the caches that are meant; with the last one everything but the store. @throws LarderError start */
+export function uninstallSockets(context: Context): void {
+  const scope = scopeOf(context.options, 'uninstall-sockets');
+  takeAway(context, openManager(context.env, scope), scope);
+}
+
+/** Takes away everything that was installed for the system but the store. @throws LarderError start */
+export function uninstall(context: Context): void {
+  requireSystem(context, 'uninstall');
+  takeAway({ ...context, single: false }, openManager(context.env, 'system'), 'system');
+}
+
+function takeAway({ env, out, caches, single, config }: Context, manager: Manager, scope: Scope): void {
+  const folder = unitFolder(env, scope);
+  const own = ownUnits(folder);
+  const meant = single ? caches.flatMap(({ name }) => unitNamesOf(name)).filter((name) => own.includes(name)) : own;
+  const stay = own.filter((name) => !meant.includes(name) && !HOUSEKEEPING.some((one) => one === name));
+  const going = stay.length > 0 ? meant : own;
+  withdraw(manager, folder, going, new FileChanges());
+  const sockets = going.filter((name) => name.endsWith('.socket'));
+  out(sockets.length > 0 ? `No longer: ${sockets.join(' ')}` : 'There is no such socket.');
+  if (stay.length > 0) return;
+  const left = scope === 'system' ? removeSystem(env) : removeOwn(env);
+  for (const line of left) out(line);
+  if (scope === 'user') out(`The store stays: ${config.cacheDir}, ${config.stateDir}`);
+}
+
+/** @returns what stays, for people */
+function removeSystem(env: Context['env']): string[] {
+  const record = installRecord(env);
+  const settings = installedSettings(env);
+  const stores = [settings.get('CACHE_DIR') ?? SYSTEM.cacheDir, settings.get('STATE_DIR') ?? SYSTEM.stateDir];
+  if (record) removeCopies(onDisk(env, record.prefix));
+  const changes = new FileChanges();
+  for (const path of [SYSTEM.settings, SYSTEM.record, SYSTEM.sysusers]) changes.remove(onDisk(env, path));
+  const isGone = removeIfEmpty(onDisk(env, SYSTEM.config));
+  return [
+    `The store stays: ${stores.join(', ')}; and the user ${SERVICE_USER}, whose it is. When you have deleted it: userdel ${SERVICE_USER}`,
+    ...(isGone ? [] : [`${SYSTEM.config} stays: something else is in it.`]),
+  ];
+}
+
+function removeOwn(env: Context['env']): string[] {
+  const { settings, config } = userPlaces(env);
+  new FileChanges().remove(settings);
+  removeIfEmpty(config);
+  return [];
+}
