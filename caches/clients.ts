@@ -23,7 +23,10 @@ export interface ClientLine {
 }
 
 export interface ClientSettings {
-  /** The files that the commands write, as words of sh for between double quotes: `$HOME/.npmrc`. */
+  /**
+   * The files that the commands write, as words of sh for between double quotes: `$HOME/.npmrc`. What begins with `$PWD/` belongs to the project in
+   * which the commands are called.
+   */
   readonly files: readonly string[];
   readonly values: readonly ClientValue[];
 }

@@ -35,7 +35,7 @@ function berryLine(base: string): ClientLine {
     ],
   };
   const env = { YARN_NPM_REGISTRY_SERVER: base, ...(isPlain ? { YARN_UNSAFE_HTTP_WHITELIST: hostname } : {}) };
-  return { client: 'Yarn 2 and later', program: 'yarn', versions: '[!01]*', ...linesOf(settings), settings, env };
+  return { client: 'Yarn 2 and later', program: 'yarn', versions: '[!01]*|[01][0-9]*', ...linesOf(settings), settings, env };
 }
 
 function pnpmLine(registry: string): ClientLine {

@@ -12,12 +12,7 @@ export function clients(base: string): readonly ClientLine[] {
   return [
     pipLine(index, unsafe),
     { client: 'uv', program: 'uv', ...byVariable('UV_DEFAULT_INDEX', index) },
-    {
-      client: 'Poetry (in a project)',
-      program: 'poetry',
-      on: `poetry source add --priority=primary larder ${index}`,
-      off: 'poetry source remove larder',
-    },
+    poetryLine(index),
     pdmLine(index, unsafe),
     { client: 'Pipenv', program: 'pipenv', ...byVariable('PIPENV_PYPI_MIRROR', index) },
   ];
@@ -38,6 +33,18 @@ function pipLine(index: string, unsafe: string): ClientLine {
   return { client: 'pip', program: 'pip', ...linesOf(settings), settings, env };
 }
 
+/** Its sources are a project's. */
+function poetryLine(index: string): ClientLine {
+  const source: ClientValue = {
+    set: 'poetry source add --priority=primary larder',
+    value: index,
+    get: "poetry source show larder | sed -n 's/^ *url *: *//p'",
+    unset: 'poetry source remove larder',
+  };
+  const settings: ClientSettings = { files: ['$PWD/pyproject.toml'], values: [source] };
+  return { client: 'Poetry (in a project)', program: 'poetry', ...linesOf(settings), settings };
+}
+
 function pdmLine(index: string, unsafe: string): ClientLine {
   const value = (name: string, text: string): ClientValue => ({
     set: `pdm config pypi.${name}`,
@@ -47,9 +54,9 @@ function pdmLine(index: string, unsafe: string): ClientLine {
   });
   const settings: ClientSettings = {
     files: ['${PDM_CONFIG_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/pdm/config.toml}'],
-    values: [value('url', index), ...(unsafe === '' ? [] : [value('verify_ssl', 'false')])],
+    values: [value('url', index), ...(unsafe === '' ? [] : [value('verify_ssl', 'False')])],
   };
-  const env = { PDM_PYPI_URL: index, ...(unsafe === '' ? {} : { PDM_PYPI_VERIFY_SSL: 'false' }) };
+  const env = { PDM_PYPI_URL: index, ...(unsafe === '' ? {} : { PDM_PYPI_VERIFY_SSL: 'False' }) };
   return { client: 'PDM', program: 'pdm', ...linesOf(settings), settings, env };
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { modules } from '../../caches/index';
@@ -43,7 +44,7 @@ describe.each(modules.map((module) => [module.name, module] as const))('%s', (na
   it('tells every client how to be set up, under the URL that the client used, and back', async () => {
     const { status, text } = await page(module, '/_cache/setup');
     expect(status).toBe(200);
-    for (const { client, on, off } of module.clients(BASE)) expect(text).toContain(`# ${client}\n${on}\n# take it back: ${off}\n`);
+    for (const { on, off } of module.clients(BASE)) expect(text).toContain(`#   ${on}\n# and back\n#   ${off}\n`);
     expect(text).toContain(BASE);
   });
 
@@ -63,20 +64,39 @@ const named = (name: string): Module => modules.find((module) => module.name ===
 
 it.each([
   ['apt', 'apt', ['apt (as proxy)', 'apt (by path)']],
-  ['apt', 'APT%20(by%20path)', ['apt (by path)']],
+  ['apt', 'APT%20(as%20proxy)', ['apt (as proxy)']],
   ['npm', 'yarn', ['Yarn 1', 'Yarn 2 and later']],
   ['pip', 'poetry', ['Poetry (in a project)']],
   ['pip', 'pip', ['pip']],
-])('%s: setup of %s is for %j', async (name, client, found) => {
+])('%s: setup of %s is for %j, and so is the way back', async (name, client, found) => {
+  const titles = (text: string): unknown[] =>
+    [...text.matchAll(/^# (.*): (?:by hand only|\w+ at .* By hand)$/gm)].map(([, title]) => title).sort();
   const { text } = await page(named(name), `/_cache/setup?client=${client}`);
-  expect([...text.matchAll(/^# (?!take)(.*)$/gm)].map(([, title]) => title)).toEqual(found);
+  expect(titles(text)).toEqual(found);
+  const [, undo = ''] = /^# Again .*\n#   curl -fsS '(.*)' \| sh$/m.exec(text) ?? [];
+  expect(undo).toMatch(/^https:\/\/packages\.example\/prefix\/_cache\/setup\?client=.*&undo=1$/);
+  await new Promise((resolve) => server.close(resolve));
+  const back = (await page(named(name), undo.slice(BASE.length))).text;
+  expect(titles(back)).toEqual(found);
+  expect(text).toContain(" turn_on '");
+  expect(back).toContain(" turn_off '");
 });
 
-it('a client that is not known: 404, and which there are', async () => {
-  expect(await page(named('pip'), '/_cache/setup?client=p')).toEqual({
-    status: 404,
-    text: '# that client is not known here; there are pip, uv, Poetry (in a project), PDM, Pipenv\n',
-  });
+it.each(['dash', 'bash'])('%s can read every script of every cache', async (shell) => {
+  for (const module of modules)
+    for (const query of ['', '?undo=1', ...module.clients(BASE).map(({ client }) => `?client=${encodeURIComponent(client)}`)]) {
+      const { status, text } = await page(module, `/_cache/setup${query}`);
+      await new Promise((resolve) => server.close(resolve));
+      expect(status).toBe(200);
+      expect(spawnSync(shell, ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+    }
+});
+
+it('a client that is not known: 404, which there are, and an error also of the shell that it is given to', async () => {
+  const { status, text } = await page(named('pip'), '/_cache/setup?client=$(p)');
+  const known = 'that client is not known here; there are pip, uv, Poetry (in a project), PDM, Pipenv';
+  expect([status, text]).toEqual([404, `# ${known}\nprintf '%s\\n' 'larder: ${known}' >&2; exit 1\n`]);
+  expect(spawnSync('sh', { input: text, encoding: 'utf8' })).toMatchObject({ status: 1, stdout: '', stderr: `larder: ${known}\n` });
 });
 
 it('why is answered, or says what is wrong; other paths say what there is', async () => {

@@ -1,7 +1,7 @@
 /** Paths below /_cache/: health without ceremony; the rest by Express, loaded on first use. They count as no activity. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Express, NextFunction, Request, Response } from 'express';
-import type { ClientLine, Module } from '../../caches/module';
+import type { Module } from '../../caches/module';
 import { errorText, isLarderError, LarderError } from '../errors';
 import type { Status } from './status';
 
@@ -47,23 +47,16 @@ async function makeApp(pages: OwnPages, baseOf: (req: IncomingMessage) => string
   app.get('/_cache/status', async (_req, res) => void res.json(await pages.status()));
   app.get('/_cache/metrics', async (_req, res) => void res.type('text/plain; version=0.0.4').send(metricsOf(await pages.status())));
   app.get('/_cache/why', async (req, res) => void res.json(await pages.why(String(req.query['url'] ?? '/'))));
-  app.get('/_cache/setup', (req, res) => {
-    const lines = pages.module.clients(baseOf(req));
-    const asked = String(req.query['client'] ?? '');
-    const meant = linesOf(lines, asked);
-    if (meant.length > 0) res.type('text/plain').send(setupOf(meant));
-    else
-      res
-        .status(404)
-        .type('text/plain')
-        .send(`# that client is not known here; there are ${lines.map(({ client }) => client).join(', ')}\n`);
+  app.get('/_cache/setup', async (req, res) => {
+    const { status, text } = (await import('./setup-page')).setupPage(pages.module, baseOf(req), req.query);
+    res.status(status).type('text/plain').send(text);
   });
   app.use(
     (req, res) =>
       void res
         .status(404)
         .type('text/plain')
-        .send(`there is nothing at ${req.path}; there are /_cache/health, status, metrics, why?url=, setup?client=\n`),
+        .send(`there is nothing at ${req.path}; there are /_cache/health, status, metrics, why?url=, setup?client=&undo=\n`),
   );
   app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => {
     const known = isLarderError(error) ? error : new LarderError('internal', { reason: errorText(error) }, error);
@@ -90,16 +83,4 @@ function metricsOf(status: Status): string {
   for (const mirror of status.mirrors)
     lines.push(`larder_mirror_healthy{cache="${cache}",base="${mirror.base}"} ${mirror.healthy ? 1 : 0}`);
   return `${lines.join('\n')}\n`;
-}
-
-/** The clients that are meant: of that name, or of names that begin with it (`apt`: apt as proxy, apt by path). */
-function linesOf(lines: readonly ClientLine[], asked: string): readonly ClientLine[] {
-  const name = asked.trim().toLowerCase();
-  const exact = lines.filter(({ client }) => client.toLowerCase() === name);
-  if (exact.length > 0) return exact;
-  return lines.filter(({ client }) => name === '' || `${client.toLowerCase()} `.startsWith(`${name} `));
-}
-
-function setupOf(lines: readonly ClientLine[]): string {
-  return lines.map((line) => `# ${line.client}\n${line.on}\n# take it back: ${line.off}\n`).join('\n');
 }
