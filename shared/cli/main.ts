@@ -11,8 +11,9 @@ import { loadModules } from './modules';
 import { startCaches } from './start';
 import { showStatus } from './status';
 import { stopCaches } from './stop';
+import { asOwner, withInstalledSettings } from './systemd/as-owner';
 
-const VERBS: Readonly<Record<string, (context: Context) => Promise<void> | void>> = {
+const VERBS: Readonly<Record<string, (context: Context, args: readonly string[]) => Promise<void> | void>> = {
   start: startCaches,
   stop: stopCaches,
   restart: async (context) => {
@@ -23,9 +24,9 @@ const VERBS: Readonly<Record<string, (context: Context) => Promise<void> | void>
   logs: followLogs,
   config: showConfig,
   // The store and its database are loaded by these alone.
-  purge: async (context) => (await import('./store-verbs')).purge(context),
-  gc: async (context) => (await import('./store-verbs')).collectGarbage(context),
-  'reset-guard': async (context) => (await import('./store-verbs')).resetGuard(context),
+  purge: (context, args) => asOwner(context, args, async () => (await import('./store-verbs')).purge(context)),
+  gc: (context, args) => asOwner(context, args, async () => (await import('./store-verbs')).collectGarbage(context)),
+  'reset-guard': (context, args) => asOwner(context, args, async () => (await import('./store-verbs')).resetGuard(context)),
   'install-sockets': async (context) => (await import('./systemd/install-sockets')).installSockets(context),
   'uninstall-sockets': async (context) => (await import('./systemd/uninstall-sockets')).uninstallSockets(context),
   install: async (context) => (await import('./systemd/install-program')).installProgram(context),
@@ -39,6 +40,21 @@ const VERBS: Readonly<Record<string, (context: Context) => Promise<void> | void>
     if (outdated.length > 0) throw new LarderError('start', { what: `not up to date: ${outdated.join(' ')}`, remedy: 'make docs' });
   },
 };
+
+/** Commands that are about caches as they are installed. The others are about this clone, or install it. */
+const OF_THE_INSTALLED = [
+  'start',
+  'stop',
+  'restart',
+  'status',
+  'logs',
+  'config',
+  'purge',
+  'gc',
+  'reset-guard',
+  'uninstall-sockets',
+  'uninstall',
+];
 
 /** What a command line of this program is run with. */
 export interface Invocation {
@@ -59,7 +75,9 @@ export async function run(invocation: Invocation): Promise<number> {
     if (!work)
       throw new LarderError('start', { what: `there is no command "${verb}"`, remedy: `there are ${Object.keys(VERBS).join(', ')}` });
     const { c = '', p = '', ...words } = namedValues(rest);
-    await work(createContext({ ...invocation, cache: c, packageName: p, options: optionsOf(words) }));
+    const options = optionsOf(words);
+    const env = OF_THE_INSTALLED.includes(verb) ? withInstalledSettings(invocation.env, options.scope) : invocation.env;
+    await work(createContext({ ...invocation, env, cache: c, packageName: p, options }), invocation.args);
     return 0;
   } catch (error) {
     invocation.err(errorLine(error));

@@ -1,6 +1,6 @@
 /** `start`: runs a cache in the background, waits until it answers and says how to use it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,10 +8,12 @@ import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
 import { logFile, startLogFile } from '../config/files';
 import { NODE_OPTIONS } from '../config/node-options';
-import { LarderError, errorCode } from '../errors';
+import { LarderError } from '../errors';
 import type { Context } from './context';
 import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
+import { requireOwnFolder } from './store-owner';
+import { isWoken, listenAgain } from './systemd/woken';
 
 /** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
 const START_MS = 60_000;
@@ -25,19 +27,32 @@ export async function startCaches(context: Context): Promise<void> {
 
 async function startCache(context: Context, cache: CacheConfig): Promise<void> {
   const { config, out } = context;
+  if (isWoken(context, cache)) {
+    listenAgain(context, cache);
+    out(
+      `The ${cache.name} cache is woken at ${baseUrlOf(config, cache)} by its socket (cache-${cache.name}.socket); nothing is to be started.`,
+    );
+    describe(context, cache, 'After a change of settings: make install-sockets');
+    return;
+  }
   const running = (await findRunning(config.cacheDir, cache.name)).find(({ status }) => status.port === cache.port);
   if (running) {
     out(`The ${cache.name} cache already runs at ${baseUrlOf(config, cache)} (process ${running.status.pid}).`);
   } else {
-    makeWritable('CACHE_DIR', config.cacheDir);
-    makeWritable('STATE_DIR', dirname(logFile(config, cache.name)));
+    requireOwnFolder('CACHE_DIR', config.cacheDir);
+    requireOwnFolder('STATE_DIR', config.stateDir);
+    requireOwnFolder('STATE_DIR', dirname(logFile(config, cache.name)));
     await launch(context, cache);
     out(`The ${cache.name} cache runs at ${baseUrlOf(config, cache)}`);
   }
-  describe(context, cache);
+  describe(
+    context,
+    cache,
+    `It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`,
+  );
 }
 
-function describe(context: Context, cache: CacheConfig): void {
+function describe(context: Context, cache: CacheConfig, how: string): void {
   const { config, out } = context;
   const lines = moduleOf(context, cache).clients(baseUrlOf(config, cache));
   const width = Math.max(...lines.map(({ client }) => client.length));
@@ -51,21 +66,7 @@ function describe(context: Context, cache: CacheConfig): void {
     out(
       `  Not configured: it has no upstream yet. Set ${upstreamSetting(moduleOf(context, cache))}=https://… in .env, then make restart c=${cache.name}.`,
     );
-  out(`  It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`);
-}
-
-/** @throws LarderError start: naming the setting */
-function makeWritable(setting: string, folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new LarderError(
-      'start',
-      { what: `the directory ${folder} cannot be written (${errorCode(error) ?? 'unknown'})`, remedy: `set ${setting} to one that can` },
-      error,
-    );
-  }
+  out(`  ${how}`);
 }
 
 async function launch(context: Context, cache: CacheConfig): Promise<void> {

@@ -6,12 +6,17 @@ import type { Status } from '../http/status';
 import type { Context } from './context';
 import { isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
+import type { UnitState } from './systemd/manager';
+import { unitNotes, unitStates } from './systemd/woken';
 
 /** One line of the table. */
 export interface StatusRow {
   readonly cache: string;
   readonly port: number;
-  readonly state: 'up' | 'down' | 'not configured';
+  /** asleep: systemd listens for it. */
+  readonly state: 'up' | 'down' | 'asleep' | 'not configured';
+  /** What systemd says of its socket, if it has one. */
+  readonly socket?: string;
   /** The setting that is missing, if it is not configured. */
   readonly missing?: string;
   readonly status?: Status;
@@ -21,24 +26,38 @@ const HEADINGS = ['cache', 'state', 'address', 'hits', 'misses', 'stale', 'reval
 
 /** Prints the table of the caches that the command is about. */
 export async function showStatus(context: Context): Promise<void> {
-  const rows = (await Promise.all(context.caches.map((cache) => rowsOf(context, cache)))).flat();
-  for (const line of renderStatus(rows, Date.now())) context.out(line);
+  const units = unitStates(context);
+  const rows = (await Promise.all(context.caches.map((cache) => rowsOf(context, cache, units.get(`cache-${cache.name}.socket`))))).flat();
+  for (const line of [...renderStatus(rows, Date.now()), ...unitNotes(context, units)]) context.out(line);
 }
 
-async function rowsOf(context: Context, cache: CacheConfig): Promise<StatusRow[]> {
+async function rowsOf(context: Context, cache: CacheConfig, unit: UnitState | undefined): Promise<StatusRow[]> {
   const running = await findRunning(context.config.cacheDir, cache.name);
   const missing = isConfigured(context, cache) ? undefined : upstreamSetting(moduleOf(context, cache));
-  const row = (port: number, state: 'up' | 'down'): StatusRow =>
-    missing === undefined ? { cache: cache.name, port, state } : { cache: cache.name, port, state: 'not configured', missing };
-  if (running.length === 0) return [row(cache.port, 'down')];
+  const row = (port: number, state: 'up' | 'down' | 'asleep'): StatusRow => ({
+    cache: cache.name,
+    port,
+    ...(missing === undefined ? { state } : { state: 'not configured', missing }),
+    ...(unit && { socket: unit.active === 'active' ? unit.sub : unit.active }),
+  });
+  if (running.length === 0) return [row(portOf(unit) ?? cache.port, unit?.active === 'active' ? 'asleep' : 'down')];
   return running.map(({ status }) => ({ ...row(status.port, 'up'), status }));
+}
+
+/** The port that systemd listens on: settings may have changed since. */
+function portOf(unit: UnitState | undefined): number | undefined {
+  const port = Number(/:(\d+)$/.exec(unit?.listens[0] ?? '')?.[1]);
+  return port > 0 ? port : undefined;
 }
 
 /** The table and the notes below it, as lines. @param now ms since the epoch */
 export function renderStatus(rows: readonly StatusRow[], now: number): string[] {
-  const table = [HEADINGS, ...rows.map(cells)];
-  const widths = HEADINGS.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const numeric = (column: number): boolean => column >= 3 && column !== 8;
+  const hasSockets = rows.some(({ socket }) => socket !== undefined);
+  const table = [HEADINGS, ...rows.map(cells)].map((cellsOfRow, index) =>
+    hasSockets ? [...cellsOfRow, index === 0 ? 'socket' : (rows[index - 1]?.socket ?? '-')] : cellsOfRow,
+  );
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const numeric = (column: number): boolean => column >= 3 && column !== 8 && column < HEADINGS.length;
   const lines = table.map((row) =>
     row
       .map((cell, column) => (numeric(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))

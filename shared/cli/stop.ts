@@ -6,6 +6,7 @@ import type { Context } from './context';
 import { forEach } from './context';
 import type { Running } from './control';
 import { askStatus, askToStop, findRunning } from './control';
+import { isWoken, putToSleep } from './systemd/woken';
 
 /** Downloads that are under way are parked, so that this is ample. */
 const STOP_MS = 20_000;
@@ -13,8 +14,15 @@ const STOP_MS = 20_000;
 /** Stops each, also if another one does not stop. @throws LarderError start: processes that do not end */
 export async function stopCaches(context: Context): Promise<void> {
   await forEach(context, async (cache) => {
+    const woken = isWoken(context, cache);
+    if (woken) {
+      putToSleep(context, cache);
+      context.out(
+        `The ${cache.name} cache is stopped; its socket still wakes it with the next connection (for good: make uninstall-sockets c=${cache.name}).`,
+      );
+    }
     const running = (await findRunning(context.config.cacheDir, cache.name)).filter(({ status }) => isMeant(context, cache, status.port));
-    if (running.length === 0) context.out(`The ${cache.name} cache does not run.`);
+    if (running.length === 0 && !woken) context.out(`The ${cache.name} cache does not run.`);
     await Promise.all(running.map((one) => stop(context, one)));
   });
 }
