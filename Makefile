@@ -29,6 +29,17 @@ logs: built ## follow the log; logs-<cache> is the same
 logs-%: built
 	@$(LARDER) logs "c=$*"
 
+##: Pointing clients at them (client=NAME: one of them)
+client: built ## print how this machine is set up: to read, or make -s client | sh
+	@$(LARDER) client "c=$$c" "client=$$client"
+unclient: built ## take that back
+	@$(LARDER) unclient "c=$$c" "client=$$client"
+env: built ## the same for one shell: eval "$(make -s env)"
+	@$(LARDER) env "c=$$c" "client=$$client"
+unenv: built ## and back: eval "$(make -s unenv)"
+	@$(LARDER) unenv "c=$$c" "client=$$client"
+.PHONY: client unclient env unenv
+
 ##: Running under a supervisor
 start-service: runnable ## run one cache in the foreground
 	@name=$$($(LARDER) service-name "c=$$c") && exec node --initial-old-space-size=48 --max-semi-space-size=8 dist/shared/main.js "$$name"
@@ -92,6 +103,6 @@ ready runnable:
 	@node shared/cli/prepare.cjs $(if $(filter runnable,$@),start)
 # As it was last built: stopping and looking must not depend on the network.
 built:
-	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable
+	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable >&2
 
 .PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker e2e-systemd check bench docs clean help ready runnable built

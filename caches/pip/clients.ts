@@ -42,7 +42,9 @@ function poetryLine(index: string): ClientLine {
     unset: 'poetry source remove larder',
   };
   const settings: ClientSettings = { files: ['$PWD/pyproject.toml'], values: [source] };
-  return { client: 'Poetry (in a project)', program: 'poetry', ...linesOf(settings), settings };
+  // Poetry itself knows no variable; its plugin poetry-plugin-pypi-mirror does.
+  const env = { POETRY_PYPI_MIRROR_URL: index };
+  return { client: 'Poetry (in a project)', program: 'poetry', ...linesOf(settings), settings, env };
 }
 
 function pdmLine(index: string, unsafe: string): ClientLine {

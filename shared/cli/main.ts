@@ -33,6 +33,10 @@ const VERBS: Readonly<Record<string, (context: Context, args: readonly string[])
   upgrade: async (context) => (await import('./systemd/install-sockets')).upgrade(context),
   rollback: async (context) => (await import('./systemd/install-program')).rollBack(context),
   uninstall: async (context) => (await import('./systemd/uninstall-sockets')).uninstall(context),
+  client: async (context) => (await import('./clients/configuration')).printSetup(context),
+  unclient: async (context) => (await import('./clients/configuration')).takeBack(context),
+  env: async (context) => (await import('./clients/shell')).printVariables(context),
+  unenv: async (context) => (await import('./clients/shell')).printUnset(context),
   'service-name': serviceName,
   docs: ({ modules, out }) => out(`written: ${writeDocuments(modules).join(' ') || 'nothing, all are up to date'}`),
   'docs-check': ({ modules }) => {

@@ -16,3 +16,8 @@ export function logFile(config: Config, cache: string): string {
 export function startLogFile(config: Config, cache: string): string {
   return join(config.stateDir, 'log', `${cache}.start.log`);
 }
+
+/** What a variable of a client names, in a shell that `make env` set up. */
+export function clientFile(config: Config, variable: string): string {
+  return join(config.stateDir, 'clients', variable);
+}
