@@ -40,6 +40,12 @@ unenv: built ## and back: eval "$(make -s unenv)"
 	@$(LARDER) unenv "c=$$c" "client=$$client"
 .PHONY: client unclient env unenv
 
+##: Container images (make build i=<image>: it uses the caches; make clean i=<image>: as it was)
+rebuild: ready ## build i=<image> anew
+	@$(LARDER) rebuild "i=$$i"
+hosts: built ## lines for /etc/hosts and dnsmasq, with the caches' names
+	@$(LARDER) hosts "c=$$c"
+
 ##: Running under a supervisor
 start-service: runnable ## run one cache in the foreground
 	@name=$$($(LARDER) service-name "c=$$c") && exec node --initial-old-space-size=48 --max-semi-space-size=8 dist/shared/main.js "$$name"
@@ -71,7 +77,8 @@ reset-guard: built ## accept older or badly signed lists of archives once more
 	@$(LARDER) reset-guard "c=$$c"
 
 ##: Working on Larder
-build: ready ## install the locked dependencies and compile
+build: ready ## install the locked dependencies and compile; with i=<image>: see above
+	@[ -z "$$i" ] || $(LARDER) build "i=$$i"
 test: ready ## every test, with real clients
 	@$(JEST) $(JEST_ARGS)
 e2e: ready ## the long runs with real clients too: hundreds of packages, a whole Debian
@@ -90,8 +97,8 @@ bench: ready ## measure, beside nginx; writes docs/performance.md
 	@node dist/shared/bench/main.js
 docs: ready ## write the generated documents
 	@$(LARDER) docs
-clean: ## remove what was built (settings, store and logs stay)
-	@rm -rf dist
+clean: $(if $(i),built) ## remove what was built (settings, store and logs stay); with i=<image>: see above
+	@if [ -n "$$i" ]; then $(LARDER) clean "i=$$i"; else rm -rf dist; fi
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##: / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -105,4 +112,4 @@ ready runnable:
 built:
 	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable >&2
 
-.PHONY: start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker e2e-systemd check bench docs clean help ready runnable built
+.PHONY: rebuild hosts start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker e2e-systemd check bench docs clean help ready runnable built

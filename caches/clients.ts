@@ -51,6 +51,17 @@ export interface ClientFile {
   readonly variable?: string;
 }
 
+/** How programs in container images are led to the cache (`make build i=`), by the files in client/image/. */
+export interface ImageClient {
+  /** The programs, as a shell calls them; those that an image has are led. */
+  readonly programs: readonly string[];
+  /**
+   * Files that are looked for elsewhere than beside the others: path in the image (`{layer}` is the folder of them all) → name of the file. Laid
+   * down where the image has one of the programs.
+   */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** The two lines of a client that is set up by values of its own. */
 export function linesOf({ values }: ClientSettings): { readonly on: string; readonly off: string } {
   return {

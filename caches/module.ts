@@ -7,7 +7,7 @@
  * while, is rewritten on its way out and promises digests (**pins**) of other targets. A **variant** names one rendering
  * of a document (npm: `full`, `abbreviated`, `version:1.2.3`, …). The kinds of routes, and what belongs to each, are in routes.ts.
  */
-import type { ClientLine } from './clients';
+import type { ClientLine, ImageClient } from './clients';
 import type { Rendered } from './documents';
 import type { Params, Route } from './routes';
 
@@ -113,6 +113,8 @@ export interface Module {
   /** @returns also the reason phrase of the status line, for clients that show nothing else; the status's usual one unless given */
   error(view: ErrorView): Rendered & { readonly reason?: string };
   clients(base: string): readonly ClientLine[];
+  /** How container images are led to it; absent: they are not. */
+  readonly image?: ImageClient;
   /** Whether the plain forward-proxy form (absolute targets) is accepted, for configured and allowed hosts. */
   readonly forwardProxy?: { readonly connectRefusal: string };
   /**

@@ -35,6 +35,8 @@ export const alice: Module = {
     return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(`${remedy === '' ? text : `${text}; ${remedy}`}\n`) };
   },
 
+  image: { programs: ['aliBuild'] },
+
   clients(base): readonly ClientLine[] {
     return [
       { client: 'aliBuild', program: 'aliBuild', on: `aliBuild build O2 --remote-store ${base}`, off: 'aliBuild build O2' },

@@ -47,6 +47,8 @@ export const apt: Module = {
     return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(`${remedy === '' ? text : `${text}; ${remedy}`}\n`) };
   },
 
+  image: { programs: ['apt-get'], files: { '/etc/apt/apt.conf.d/00larder': 'apt.conf', '{layer}/apt-proxy': 'apt-proxy' } },
+
   clients(base): readonly ClientLine[] {
     const lists = "sudo find /etc/apt -maxdepth 2 '(' -name '*.list' -o -name '*.sources' ')' -exec sed -i -E";
     const pattern = literally(base);

@@ -27,6 +27,7 @@ export const composer: Module = {
   },
 
   clients: (base) => [clientLine(base)],
+  image: { programs: ['composer'] },
 };
 
 function clientLine(base: string): ClientLine {

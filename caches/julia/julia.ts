@@ -41,6 +41,8 @@ export const julia: Module = {
     return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(`${remedy === '' ? text : `${text}; ${remedy}`}\n`) };
   },
 
+  image: { programs: ['julia'] },
+
   clients(base): readonly ClientLine[] {
     return [
       {

@@ -34,4 +34,5 @@ export const pip: Module = {
   },
 
   clients,
+  image: { programs: ['pip', 'pip3', 'pipx', 'uv', 'uvx'] },
 };

@@ -37,6 +37,10 @@ const VERBS: Readonly<Record<string, (context: Context, args: readonly string[])
   unclient: async (context) => (await import('./clients/configuration')).takeBack(context),
   env: async (context) => (await import('./clients/shell')).printVariables(context),
   unenv: async (context) => (await import('./clients/shell')).printUnset(context),
+  build: async (context) => (await import('./images/build')).buildImage(context),
+  rebuild: async (context) => (await import('./images/build')).rebuildImage(context),
+  clean: async (context) => (await import('./images/clean')).restoreImage(context),
+  hosts: async (context) => (await import('./images/hosts')).printHosts(context),
   'service-name': serviceName,
   docs: ({ modules, out }) => out(`written: ${writeDocuments(modules).join(' ') || 'nothing, all are up to date'}`),
   'docs-check': ({ modules }) => {

@@ -68,6 +68,8 @@ export interface Config {
   readonly stateDir: string;
   /** Addresses to listen on. */
   readonly listen: readonly string[];
+  /** Address by which clients reach this machine, where that is none of its own (SERVICE_IP). */
+  readonly serviceIp?: string;
   readonly domain: string;
   /** Host names (lower case, without port) under which clients may come, besides addresses, localhost and cache-<c>.<domain>. */
   readonly allowHosts: readonly string[];
@@ -132,6 +134,8 @@ export interface ServiceConfig {
   readonly containerUser?: string;
   /** Name of the project for Compose. */
   readonly project: string;
+  /** Folder of what the operator adds to images that `make build i=` makes; need not exist. */
+  readonly overlayDir: string;
   /** Container engine; undefined: the client's own choice. */
   readonly dockerHost?: string;
 }

@@ -73,6 +73,7 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
     cacheDir,
     stateDir: folder('STATE_DIR') ?? xdgFolder(env, 'XDG_STATE_HOME', '.local/state'),
     listen: [...new Set(reader.read('GLOBAL_IP') ?? ['127.0.0.1'])],
+    ...(serviceIp && { serviceIp }),
     domain: reader.read('DOMAIN') ?? 'srv',
     allowHosts: [...(reader.read('ALLOW_HOSTS') ?? []), ...(serviceIp ? [serviceIp] : [])],
     trustedProxies: reader.read('TRUSTED_PROXIES') ?? [],
@@ -97,14 +98,14 @@ function applianceConfig(reader: SettingReader, env: Environment, caches: readon
       staleWaitMs: milliseconds(reader.read('STALE_WAIT'), 2),
     },
     retries: reader.read('RETRIES') ?? 4,
-    service: serviceConfig(reader),
+    service: serviceConfig(reader, env),
     logLevel: reader.read('LOG_LEVEL') ?? 'info',
     logFormat: reader.read('LOG_FORMAT') ?? 'text',
     logTo: reader.read('LOG_TO') ?? 'file',
   };
 }
 
-function serviceConfig(reader: SettingReader): ServiceConfig {
+function serviceConfig(reader: SettingReader, env: Environment): ServiceConfig {
   const dockerHost = reader.read('DOCKER_HOST');
   const containerUser = reader.read('CONTAINER_USER');
   return {
@@ -116,6 +117,7 @@ function serviceConfig(reader: SettingReader): ServiceConfig {
     watchdogSeconds: reader.read('WATCHDOG') ?? 0,
     memoryMaxBytes: reader.read('MEMORY_MAX') ?? 1024 * MIB,
     baseImage: reader.read('BASE_IMAGE') ?? 'node:22-slim',
+    overlayDir: expandPath(reader.read('OVERLAY_DIR') ?? 'overlay', env, ROOT),
     ...(dockerHost && { dockerHost }),
   };
 }

@@ -41,5 +41,10 @@ export const SERVICE_SETTINGS = {
     'the owner of the clone',
     'User and group that containers run as, by number: 1000:1000. Never 0. The volumes belong to the first one.',
   ),
+  OVERLAY_DIR: setting(
+    kinds.text,
+    'overlay, in the clone',
+    'Folder with what make build i=IMAGE adds to images: etc/, root/ and usr/, and a program hook that is run in the build.',
+  ),
   DOCKER_HOST: setting(kinds.text, "the client's own", 'Container engine that is spoken to, e.g. unix:///run/podman/podman.sock.'),
 } as const;

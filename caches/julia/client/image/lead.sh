@@ -1,0 +1,1 @@
+export JULIA_PKG_SERVER="${JULIA_PKG_SERVER={base}}"

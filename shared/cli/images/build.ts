@@ -1,0 +1,147 @@
+/** `build i=` and `rebuild i=`: makes an image use the caches, by a thin layer on what it was. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LarderError } from '../../errors';
+import type { Context } from '../context';
+import { isConfigured, moduleOf } from '../context';
+import { placesOf, type Places } from './addresses';
+import { Engine, type Image } from './engine';
+import type { LedCache } from './layer';
+import { lookInto, type Sight } from './look';
+import { imageNames, type ImageNames } from './reference';
+import { engineGateway, reachWarnings } from './reach';
+import { isLayered, openOverlay, writeRecipe } from './recipe';
+
+/** @throws LarderError start: i= names no image, or what the engine cannot do; then all tags are as they were */
+export async function buildImage(context: Context): Promise<void> {
+  await layOn(context, []);
+}
+
+/** The same without anything that the engine has of an earlier build. @throws LarderError start */
+export async function rebuildImage(context: Context): Promise<void> {
+  await layOn(context, ['--no-cache']);
+}
+
+async function layOn(context: Context, options: readonly string[]): Promise<void> {
+  const names = imageNames(context.options.image);
+  const overlay = openOverlay(context.config.service.overlayDir);
+  const engine = await Engine.open(context);
+  const before = await engine.image(names.layered);
+  const kept = await engine.image(names.original);
+  const folder = mkdtempSync(join(tmpdir(), 'larder-image-'));
+  try {
+    const original = await findOriginal(context, engine, names, before, kept);
+    await engine.ask('tag', original.id, names.original);
+    const gateway = await engineGateway(engine);
+    const { caches, sight } = await findCaches(context, engine, names, gateway);
+    writeRecipe(folder, names, original, caches, overlay);
+    const { status } = await engine.run(['build', ...options, '--tag', names.layered, folder], 'all');
+    if (status !== 0)
+      throw new LarderError('start', { what: `the layer on ${names.source} cannot be built: docker build says above why`, remedy: '' });
+    const after = await engine.image(names.layered);
+    // Nobody's any more, unless something was built on it.
+    if (before && isLayered(before, names) && before.id !== after?.id) await engine.run(['image', 'rm', before.id]);
+    for (const line of report(names, caches)) context.out(line);
+    for (const line of await reachWarnings(context, caches, sight.urls, gateway)) context.out(line);
+  } catch (error) {
+    await restore(engine, names.original, kept);
+    if (before) await restore(engine, names.layered, before);
+    throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function restore(engine: Engine, name: string, image: Image | undefined): Promise<void> {
+  const now = await engine.image(name);
+  if (now?.id === image?.id) return;
+  if (image) await engine.run(['tag', image.id, name]);
+  else await engine.run(['image', 'rm', '--no-prune', name]);
+}
+
+/** The image without a layer: from its registry, else as it is here. @throws LarderError start: there is none */
+async function findOriginal(
+  { out }: Context,
+  engine: Engine,
+  names: ImageNames,
+  before: Image | undefined,
+  kept: Image | undefined,
+): Promise<Image> {
+  const here = isLayered(before, names) ? kept : await engine.image(names.source);
+  if (here) refuseOthers(names, here);
+  // What was only ever made here is not looked for in a registry, which may have something else of that name.
+  if (here && !here.isOfRegistry) return here;
+  const { status, err } = await engine.run(['pull', names.source], 'progress');
+  if (status !== 0) {
+    if (!here) throw noImage(names, err, before !== undefined);
+    out(`${names.source} cannot be pulled; the one that is here is taken.`);
+    return here;
+  }
+  const pulled = await engine.image(names.source);
+  // A registry may have been given a layered one.
+  const original = isLayered(pulled, names) ? here : pulled;
+  if (!original) throw noImage(names, 'it has a layer already', true);
+  refuseOthers(names, original);
+  return original;
+}
+
+/** @throws LarderError start: it is not named by a name, or nothing can be laid on it */
+function refuseOthers({ source }: ImageNames, { id, onBuild }: Image): void {
+  const digits = source.replace('sha256:', '');
+  if (/^[0-9a-f]+$/.test(digits) && id.replace('sha256:', '').startsWith(digits))
+    throw new LarderError('start', { what: `i=${source} is the id of an image`, remedy: 'name it by a tag: docker tag gives it one' });
+  if (onBuild.length > 0)
+    throw new LarderError('start', { what: `${source} has ONBUILD instructions, which would be carried out in the layer`, remedy: '' });
+}
+
+function noImage({ source, original }: ImageNames, reason: string, isHere: boolean): LarderError {
+  const said = (reason.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^Error response from daemon: /, '').trim();
+  return isHere
+    ? new LarderError('start', { what: `${original} is gone, and ${source} cannot be pulled without a layer (${said})`, remedy: '' })
+    : new LarderError('start', { what: `i=${source} names no image: there is none here, and it cannot be pulled (${said})`, remedy: '' });
+}
+
+/** The caches that the image can be led to, and what was seen in it. */
+async function findCaches(
+  context: Context,
+  engine: Engine,
+  names: ImageNames,
+  gateway: string | undefined,
+): Promise<{ caches: LedCache[]; sight: Sight }> {
+  const known = context.caches.flatMap((cache) => {
+    const { image } = moduleOf(context, cache);
+    return image && isConfigured(context, cache) ? [{ name: cache.name, image, places: placesOf(context.config, cache, gateway) }] : [];
+  });
+  const sight = await lookInto(engine, names.original, names.source, {
+    programs: known.flatMap(({ image }) => image.programs),
+    names: known.flatMap(({ places }) => places.name ?? []),
+    urls: known.flatMap(({ places: { byName, byAddress } }) => [...(byName ? [byName] : []), ...byAddress].map(health)),
+  });
+  const caches = known.map(({ name, image, places }) => {
+    const programs = image.programs.filter((program) => sight.programs.includes(program));
+    return { name, image, bases: basesOf(places, sight), programs };
+  });
+  return { caches: caches.filter(({ bases }) => bases.length > 0), sight };
+}
+
+/** The page of a cache that says that it works. */
+function health(base: string): string {
+  return `${base}/_cache/health`;
+}
+
+/** Those that answer; if none does now, all that could later. A name only where it resolves. */
+function basesOf({ name, byName, byAddress }: Places, sight: Sight): string[] {
+  const isKnown = name !== undefined && sight.names.includes(name);
+  const all = [...(isKnown && byName !== undefined ? [byName] : []), ...byAddress];
+  const answering = all.filter((base) => sight.urls.includes(health(base)));
+  return answering.length > 0 ? answering : all;
+}
+
+function report({ source, layered, original }: ImageNames, caches: readonly LedCache[]): string[] {
+  const led = caches.filter(({ programs }) => programs.length > 0).map(({ name, programs }) => `${programs.join(' ')} (${name})`);
+  const lines = [`${layered} uses the caches: ${led.join(', ') || 'it has none of their programs'}`];
+  if (layered !== source) lines.push(`  A digest always means the same bytes, so that the layer has a name of its own: FROM ${layered}`);
+  lines.push(`  Without them: LARDER=off, for a container or in a RUN. As it was: ${original}; make clean i=${source} goes back.`);
+  return lines;
+}

@@ -1,0 +1,31 @@
+/** `clean i=`: gives an image back what it was. */
+import { LarderError } from '../../errors';
+import type { Context } from '../context';
+import { Engine } from './engine';
+import { isLayered } from './recipe';
+import { imageNames } from './reference';
+
+/** @throws LarderError start: i= names no image, or one that has no layer */
+export async function restoreImage(context: Context): Promise<void> {
+  const names = imageNames(context.options.image);
+  const engine = await Engine.open(context);
+  const [image, original] = [await engine.image(names.layered), await engine.image(names.original)];
+  if (!original)
+    throw new LarderError('start', {
+      what: `there is no ${names.original} to go back to`,
+      remedy: `make build i=${names.source} makes one`,
+    });
+  const isOurs = isLayered(image, names);
+  const hasOwnName = names.layered !== names.source;
+  if (hasOwnName) {
+    if (isOurs) await engine.ask('image', 'rm', names.layered);
+  } else if (isOurs || !image) await engine.ask('tag', original.id, names.layered);
+  await engine.ask('image', 'rm', names.original);
+  // Nobody's any more, unless something was built on it.
+  if (image && isOurs && !hasOwnName) await engine.run(['image', 'rm', image.id]);
+  context.out(
+    isOurs || !image
+      ? `${names.source} is what it was, and ${names.original} is gone.`
+      : `${names.source} had no layer any more (it was pulled or built since): it stays as it is, and ${names.original} is gone.`,
+  );
+}

@@ -1,0 +1,71 @@
+/** What an image is built from: its Dockerfile, the layer, and what the operator adds. */
+import { cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LarderError } from '../../errors';
+import type { Image } from './engine';
+import { LAYER, writeLayer, type LedCache } from './layer';
+import { withTag, type ImageNames } from './reference';
+
+/** Label of a layered image: its own name, so that images built on it are not taken for layered ones. */
+const LABEL = 'larder.layer';
+/** What an image without a PATH has (Docker's default). */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What the operator's own folder may have. */
+const OVERLAY = ['etc', 'root', 'usr'];
+const HOOK = 'hook';
+
+/** The operator's own folder. */
+export interface Overlay {
+  readonly folder: string;
+  /** What there is in it, of OVERLAY and HOOK. */
+  readonly parts: readonly string[];
+}
+
+/** Whether an image is what was made here under this name. */
+export function isLayered(image: Image | undefined, names: ImageNames): boolean {
+  return image?.labels[LABEL] === withTag(names.layered);
+}
+
+/** @param folder need not exist @throws LarderError start: there is something in it that has no place in an image */
+export function openOverlay(folder: string): Overlay {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return { folder, parts: [] };
+  const parts = readdirSync(folder).filter((name) => !name.startsWith('.'));
+  const strange = parts.find((name) => name !== HOOK && !OVERLAY.includes(name));
+  if (strange === undefined) return { folder, parts };
+  throw new LarderError('start', {
+    what: `${join(folder, strange)} has no place in an image`,
+    remedy: `there may be ${OVERLAY.join('/, ')}/ and ${HOOK}`,
+  });
+}
+
+/** Writes all of it into an empty folder. */
+export function writeRecipe(folder: string, names: ImageNames, original: Image, caches: readonly LedCache[], overlay: Overlay): void {
+  writeLayer(join(folder, 'layer'), caches);
+  for (const part of overlay.parts)
+    cpSync(join(overlay.folder, part), join(folder, part === HOOK ? HOOK : `overlay/${part}`), { recursive: true, verbatimSymlinks: true });
+  writeFileSync(join(folder, 'Dockerfile'), dockerfile(names, original, overlay.parts));
+}
+
+/** The image stays what it is, but for the PATH, and what runs the shell of a RUN. */
+function dockerfile(names: ImageNames, { user, env, shell = ['/bin/sh', '-c'] }: Image, parts: readonly string[]): string {
+  const path = env.find((one) => one.startsWith('PATH='))?.slice('PATH='.length) ?? PATH;
+  const hook = [`COPY ${HOOK} ${LAYER}/`, `RUN ["/bin/sh", "-c", "chmod 755 ${LAYER}/${HOOK} && exec ${LAYER}/${HOOK}"]`];
+  return [
+    `FROM ${names.original}`,
+    // What has none is root's already, and no instruction could give it none again.
+    ...(user === '' ? [] : ['USER 0']),
+    'COPY layer/ /',
+    ...(parts.some((part) => part !== HOOK) ? ['COPY overlay/ /'] : []),
+    `ENV PATH=${quoted(`${LAYER}/bin:${path}`)}`,
+    `LABEL ${LABEL}=${withTag(names.layered)}`,
+    ...(parts.includes(HOOK) ? hook : []),
+    `SHELL ${JSON.stringify([`${LAYER}/shell`, ...shell])}`,
+    ...(user === '' ? [] : [`USER ${quoted(user)}`]),
+    '',
+  ].join('\n');
+}
+
+/** A value in a Dockerfile, where nothing in it is to be a variable. */
+function quoted(text: string): string {
+  return `"${text.replace(/[\\"$]/g, '\\$&')}"`;
+}
