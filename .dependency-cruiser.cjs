@@ -57,14 +57,20 @@ module.exports = {
       name: 'shared-knows-no-ecosystem',
       comment: 'how anything is done is the same for all; types of the contract, and the composition by path, are the exceptions',
       severity: 'error',
-      from: { path: '^shared/', pathNot: [TESTS, '^shared/(?:main|appliance)\\.ts$', '^shared/documents/render-worker\\.ts$'] },
+      from: {
+        path: '^shared/',
+        pathNot: [TESTS, '^shared/(?:cache-process|pack/rehearsal|appliance)\\.ts$', '^shared/documents/render-worker\\.ts$'],
+      },
       to: { path: '^caches/', dependencyTypesNot: ['type-only'], pathNot: '^caches/module\\.ts$' },
     },
     {
       name: 'shared-imports-only-the-contract',
       comment: 'of caches/ only the contract is known',
       severity: 'error',
-      from: { path: '^shared/', pathNot: [TESTS, '^shared/(?:main|appliance)\\.ts$', '^shared/documents/render-worker\\.ts$'] },
+      from: {
+        path: '^shared/',
+        pathNot: [TESTS, '^shared/(?:cache-process|pack/rehearsal|appliance)\\.ts$', '^shared/documents/render-worker\\.ts$'],
+      },
       to: { path: '^caches/', pathNot: '^caches/module\\.ts$' },
     },
     ...ROOMS.map((room) => ({

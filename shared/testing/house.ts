@@ -41,6 +41,8 @@ export interface HouseOptions {
   readonly early?: EarlyTiming;
   /** Whose signatures are good: keyrings and folders of them; those of this machine unless given. In this process only. */
   readonly keyrings?: readonly string[];
+  /** A child's program; dist/shared/main.js of this build unless given. */
+  readonly main?: string;
   /** Command and arguments put in front of a child's, e.g. `unshare --pid --fork`. Signals go to what it runs. */
   readonly wrap?: readonly string[];
 }
@@ -133,7 +135,8 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
 export async function startHouse(options: HouseOptions): Promise<ChildHouse> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'house-'));
   const port = await freePort();
-  const [command = '', ...values] = [...(options.wrap ?? []), process.execPath, join(DIST, 'shared', 'main.js'), nameOf(options)];
+  const main = options.main ?? join(DIST, 'shared', 'main.js');
+  const [command = '', ...values] = [...(options.wrap ?? []), process.execPath, main, nameOf(options)];
   const child = spawn(command, values, {
     env: { PATH: process.env['PATH'], LARDER_ENV_FILE: '/dev/null', ...environment(options, home, port) },
     stdio: ['ignore', 'ignore', 'pipe'],
