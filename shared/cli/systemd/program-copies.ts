@@ -17,6 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { programVersion } from '../../config/version';
 import { errorCode, LarderError } from '../../errors';
+import { openPack } from '../../pack/packed';
 import { removeIfEmpty } from './file-changes';
 
 /** Versions that stay: the current, the previous, and one more to look at. */
@@ -26,11 +27,15 @@ const FILES = ['package.json', 'package-lock.json', 'shared/cli/prepare.cjs'];
 const FOLDERS = ['socket-activation'];
 /** Parts of dist/ for those who work on Larder. */
 const NOT_RUN = /^dist\/(?:shared\/(?:testing|bench|docs-check)(?:\/|$)|\..*)|\.test\.js$|\.js\.map$/;
+/** The pack, and V8's code of it, which is not the same each time it is made. */
+const PACK = /^dist\/server\.js/;
+const CODE = /^dist\/server\.js\./;
 
 /** Puts a copy of the clone beside those that there are. @returns its version, once it is whole on disk @throws LarderError start */
 export function addCopy(clone: string, prefix: string): string {
   const files = programFiles(clone);
-  const version = `${programVersion()}-${digestOf(clone, files)}`;
+  const same = files.filter((file) => !CODE.test(file));
+  const version = `${programVersion()}-${digestOf(clone, same)}`;
   if (existsSync(join(prefix, version))) return version;
   const next = join(prefix, `.new-${randomBytes(4).toString('hex')}`);
   try {
@@ -115,7 +120,9 @@ function link(prefix: string, name: string, version: string): void {
 }
 
 function programFiles(clone: string): string[] {
-  const built = filesBelow(clone, 'dist').filter((file) => !NOT_RUN.test(file));
+  // In the copy nothing would tell that the pack is older than what it was made of.
+  const isPacked = openPack(join(clone, 'dist')) !== undefined;
+  const built = filesBelow(clone, 'dist').filter((file) => !NOT_RUN.test(file) && (isPacked || !PACK.test(file)));
   // Configuration files for clients, that the caches hand out.
   const forClients = filesBelow(clone, 'caches').filter((file) => /^caches\/[^/]+\/client\//.test(file));
   return [...FILES, ...FOLDERS.flatMap((folder) => filesBelow(clone, folder)), ...built, ...forClients].sort();
