@@ -9,7 +9,10 @@ i ?=
 client ?=
 scope ?=
 with ?=
-export c p i client scope with
+yes ?=
+# Images with Node that `make images` builds the appliance's image on, one after the other.
+BASES ?= node:22-slim node:22-bookworm node:22-alpine
+export c p i client scope with yes BASES
 
 LARDER = node dist/shared/cli/main.js
 JEST = node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
@@ -17,17 +20,30 @@ BIN = node_modules/.bin
 
 ##: Using the caches (c=<cache>; without it all of CACHES)
 start: runnable ## start in the background, and print how to use it
-	@$(LARDER) start "c=$$c"
+	@$(LARDER) start "c=$$c" "with=$$with"
 stop: built ## stop
-	@$(LARDER) stop "c=$$c"
+	@$(LARDER) stop "c=$$c" "with=$$with"
 restart: runnable ## stop, then start
-	@$(LARDER) restart "c=$$c"
+	@$(LARDER) restart "c=$$c" "with=$$with"
 status: built ## what runs, hits, misses, bytes held
-	@$(LARDER) status "c=$$c"
+	@$(LARDER) status "c=$$c" "with=$$with"
 logs: built ## follow the log; logs-<cache> is the same
-	@$(LARDER) logs "c=$$c"
+	@$(LARDER) logs "c=$$c" "with=$$with"
 logs-%: built
-	@$(LARDER) logs "c=$*"
+	@$(LARDER) logs "c=$*" "with=$$with"
+
+##: In containers: with=compose (or WITH=compose in .env) for the commands above, and
+update: runnable ## a new image; what runs is replaced by it, one cache after the other
+	@$(LARDER) update "c=$$c"
+down: built ## take the containers away; what they stored stays
+	@$(LARDER) down "c=$$c"
+destroy: built ## the same, and all that they stored (asks first; yes=1 does not)
+	@$(LARDER) destroy "c=$$c" "yes=$$yes"
+network: runnable ## make the network that a reverse proxy finds the caches in
+	@$(LARDER) network
+images: runnable ## build the image on each of BASES, and say what it adds to it
+	@$(LARDER) images
+.PHONY: update down destroy network images
 
 ##: Pointing clients at them (client=NAME: one of them)
 client: built ## print how this machine is set up: to read, or make -s client | sh

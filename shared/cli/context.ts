@@ -17,6 +17,8 @@ export interface Options {
   readonly with: '' | 'process' | 'compose';
   /** `client=`: one client of a cache. */
   readonly client: string;
+  /** `yes=1`: nothing is asked. */
+  readonly yes: boolean;
 }
 
 export interface Context {
@@ -103,4 +105,9 @@ export function reachable(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1';
   if (address === '::') return '[::1]';
   return address.includes(':') ? `[${address}]` : address;
+}
+
+/** Whether the command is about containers: `with=`, else WITH. */
+export function isAboutContainers({ options, config }: Context): boolean {
+  return (options.with || config.service.runAs) === 'compose';
 }

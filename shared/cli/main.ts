@@ -4,7 +4,7 @@ import { effectiveSettings } from '../config/effective';
 import type { Environment } from '../config/sources';
 import { LarderError, errorText, isLarderError } from '../errors';
 import type { Context, Options } from './context';
-import { createContext } from './context';
+import { createContext, isAboutContainers } from './context';
 import { outdatedDocuments, writeDocuments } from './generated-documents';
 import { followLogs } from './logs';
 import { loadModules } from './modules';
@@ -14,14 +14,19 @@ import { stopCaches } from './stop';
 import { asOwner, withInstalledSettings } from './systemd/as-owner';
 
 const VERBS: Readonly<Record<string, (context: Context, args: readonly string[]) => Promise<void> | void>> = {
-  start: startCaches,
-  stop: stopCaches,
+  start,
+  stop,
   restart: async (context) => {
-    await stopCaches(context);
-    await startCaches(context);
+    await stop(context);
+    await start(context);
   },
   status: showStatus,
-  logs: followLogs,
+  logs: async (context) => (isAboutContainers(context) ? (await containers()).followContainers(context) : followLogs(context)),
+  down: async (context) => (await containers()).downContainers(context),
+  destroy: async (context) => (await containers()).destroyContainers(context),
+  network: async (context) => (await containers()).makeNetwork(context),
+  images: async (context) => (await import('./containers/image')).buildOnBases(context),
+  update: async (context) => (await import('./containers/update')).updateContainers(context),
   config: showConfig,
   // The store and its database are loaded by these alone.
   purge: (context, args) => asOwner(context, args, async () => (await import('./store-verbs')).purge(context)),
@@ -64,6 +69,16 @@ const OF_THE_INSTALLED = [
   'uninstall',
 ];
 
+const containers = async (): Promise<typeof import('./containers/verbs')> => import('./containers/verbs');
+
+async function start(context: Context): Promise<void> {
+  return isAboutContainers(context) ? (await containers()).startContainers(context) : startCaches(context);
+}
+
+async function stop(context: Context): Promise<void> {
+  return isAboutContainers(context) ? (await containers()).stopContainers(context) : stopCaches(context);
+}
+
 /** What a command line of this program is run with. */
 export interface Invocation {
   /** Verb, then `name=value`. */
@@ -93,7 +108,7 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-const WORDS = ['c', 'p', 'i', 'client', 'scope', 'with'];
+const WORDS = ['c', 'p', 'i', 'client', 'scope', 'with', 'yes'];
 
 /** @throws LarderError start: an argument that is none of WORDS with a value */
 function namedValues(args: readonly string[]): Record<string, string> {
@@ -111,8 +126,14 @@ function namedValues(args: readonly string[]): Record<string, string> {
 }
 
 function optionsOf(words: Readonly<Record<string, string>>): Options {
-  const { i = '', client = '' } = words;
-  return { image: i, client, scope: oneOf(words, 'scope', ['', 'system', 'user']), with: oneOf(words, 'with', ['', 'process', 'compose']) };
+  const { i = '', client = '', yes = '' } = words;
+  return {
+    image: i,
+    client,
+    yes: yes !== '',
+    scope: oneOf(words, 'scope', ['', 'system', 'user']),
+    with: oneOf(words, 'with', ['', 'process', 'compose']),
+  };
 }
 
 /** @throws LarderError start: another value */

@@ -56,19 +56,24 @@ async function startCache(context: Context, cache: CacheConfig): Promise<void> {
 
 function describe(context: Context, cache: CacheConfig, how: string): void {
   const { config, out } = context;
-  const lines = moduleOf(context, cache).clients(baseUrlOf(config, cache));
-  const width = Math.max(...lines.map(({ client }) => client.length));
-  for (const { client, on, off } of lines) {
-    out(`  ${client.padEnd(width)}  on:  ${on}`);
-    out(`  ${' '.repeat(width)}  off: ${off}`);
-  }
+  for (const line of clientLines(context, cache)) out(line);
   out(`  log    ${logFile(config, cache.name)}`);
   out(`  store  ${config.cacheDir}`);
-  if (!isConfigured(context, cache))
-    out(
-      `  Not configured: it has no upstream yet. Set ${upstreamSetting(moduleOf(context, cache))}=https://… in .env, then make restart c=${cache.name}.`,
-    );
+  if (!isConfigured(context, cache)) out(notConfigured(context, cache));
   out(`  ${how}`);
+}
+
+/** How each client is pointed at the cache, and away from it again. */
+export function clientLines(context: Context, cache: CacheConfig): string[] {
+  const lines = moduleOf(context, cache).clients(baseUrlOf(context.config, cache));
+  const width = Math.max(...lines.map(({ client }) => client.length));
+  return lines.flatMap(({ client, on, off }) => [`  ${client.padEnd(width)}  on:  ${on}`, `  ${' '.repeat(width)}  off: ${off}`]);
+}
+
+/** What is missing, in one line. */
+export function notConfigured(context: Context, cache: CacheConfig): string {
+  const setting = upstreamSetting(moduleOf(context, cache));
+  return `  Not configured: it has no upstream yet. Set ${setting}=https://… in .env, then make restart c=${cache.name}.`;
 }
 
 async function launch(context: Context, cache: CacheConfig): Promise<void> {

@@ -4,7 +4,7 @@ import type { CacheConfig } from '../config/config';
 import { inUnits } from '../config/effective';
 import type { Status } from '../http/status';
 import type { Context } from './context';
-import { isConfigured, moduleOf, reachable } from './context';
+import { isAboutContainers, isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
 import type { UnitState } from './systemd/manager';
 import { unitNotes, unitStates } from './systemd/woken';
@@ -28,7 +28,11 @@ const HEADINGS = ['cache', 'state', 'address', 'hits', 'misses', 'stale', 'reval
 export async function showStatus(context: Context): Promise<void> {
   const units = unitStates(context);
   const rows = (await Promise.all(context.caches.map((cache) => rowsOf(context, cache, units.get(`cache-${cache.name}.socket`))))).flat();
-  for (const line of [...renderStatus(rows, Date.now()), ...unitNotes(context, units)]) context.out(line);
+  const inside = isAboutContainers(context) ? await (await import('./containers/verbs')).containerRows(context) : [];
+  const shown = rows.filter(({ cache, status }) => status || !inside.some((row) => row.cache === cache));
+  const place = ({ cache }: StatusRow): number => context.caches.findIndex(({ name }) => name === cache);
+  const all = [...shown, ...inside].sort((a, b) => place(a) - place(b));
+  for (const line of [...renderStatus(all, Date.now()), ...unitNotes(context, units)]) context.out(line);
 }
 
 async function rowsOf(context: Context, cache: CacheConfig, unit: UnitState | undefined): Promise<StatusRow[]> {

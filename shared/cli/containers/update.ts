@@ -1,0 +1,51 @@
+/** `update`: a new image for the containers that run, one cache at a time, and the old one goes on where the new one does not work. */
+import type { CacheConfig } from '../../config/config';
+import { LarderError } from '../../errors';
+import type { Context } from '../context';
+import { forEach } from '../context';
+import { lastLine, openEngine } from './engine';
+import { renewImage } from './image';
+import type { Project } from './project';
+import { engineEnvironment, openProject } from './project';
+import { untilReady } from './readiness';
+import { upAndReady } from './verbs';
+
+/**
+ * Each cache that runs gets a second container of the new image beside it, on the same store and under the same names in the network; when
+ * that one serves, the first is replaced, and then the second ends. So there is no moment without a server for those who come by the network.
+ * A published port belongs to one container only: there new connections are refused while that one is replaced.
+ * @throws LarderError start: the image cannot be had, or a new container does not become ready (the old one then still serves)
+ */
+export async function updateContainers(context: Context): Promise<void> {
+  const id = await renewImage(context, await openEngine(engineEnvironment(context)));
+  const project = await openProject(context);
+  await forEach(context, async (cache) => {
+    const container = await project.containerOf(cache.name);
+    const [status, image] = container ? await looked(project, container) : [];
+    if (status !== 'running') return context.out(`The ${cache.name} cache does not run; it will start with the new image.`);
+    if (image === id) return context.out(`The ${cache.name} cache has that image already.`);
+    await replace(project, cache);
+    context.out(`The ${cache.name} cache runs with the new image.`);
+  });
+}
+
+async function looked(project: Project, container: string): Promise<string[]> {
+  const { stdout } = await project.engine.docker(['inspect', '--format', '{{.State.Status}} {{.Image}}', container]);
+  return stdout.trim().split(' ');
+}
+
+async function replace(project: Project, cache: CacheConfig): Promise<void> {
+  const beside = `${project.name}-${cache.name}-beside`;
+  const { engine } = project;
+  await engine.docker(['rm', '--force', beside]); // of an update that was broken off
+  try {
+    const run = await project.compose(['run', '--detach', '--no-deps', '--use-aliases', '--name', beside, cache.name]);
+    if (run.code !== 0)
+      throw new LarderError('start', { what: `the ${cache.name} cache: ${lastLine(run.stderr)}`, remedy: 'the old container goes on' });
+    await untilReady(engine, beside, cache);
+    await upAndReady(project, cache);
+  } finally {
+    await engine.docker(['stop', beside]);
+    await engine.docker(['rm', '--force', beside]);
+  }
+}
