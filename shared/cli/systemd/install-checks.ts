@@ -30,7 +30,7 @@ export function requireSystemStore(env: Environment, config: Config, node: strin
     { setting: 'STATE_DIR', path: config.stateDir, usual: SYSTEM.stateDir },
   ];
   for (const { setting, path, usual } of folders) {
-    const place = onDisk(env, path);
+    const place = path === usual ? onDisk(env, path) : path;
     const refuse = (why: string, remedy: string): never => {
       throw new LarderError('start', { what: `${setting}=${path} ${why}`, remedy });
     };

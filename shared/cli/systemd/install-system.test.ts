@@ -1,0 +1,269 @@
+/** Installing for the whole system: copies of the program, the user `larder`, the store's owner. A root folder of its own stands for the machine. */
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { loadModules } from '../modules';
+import { freePort, Stage, STAND_IN_UID, standInModule } from '../../testing/stand-in-systemd';
+import { MARK } from './unit-text';
+
+jest.setTimeout(120_000);
+
+const isRoot = process.getuid?.() === 0;
+const asRoot = isRoot ? describe : describe.skip;
+const why = isRoot ? '' : ' (not here: needs root)';
+const OLD = '0.0.1-0123456789ab';
+
+let stage: Stage;
+let store: Record<string, string>;
+let prefix: string;
+
+function storeOf(one: Stage): Record<string, string> {
+  const folders = { CACHE_DIR: join(one.folder, 'store'), STATE_DIR: join(one.folder, 'state') };
+  for (const folder of Object.values(folders)) {
+    mkdirSync(folder);
+    chownSync(folder, STAND_IN_UID, STAND_IN_UID);
+  }
+  return folders;
+}
+
+/** As if an older version were installed: copying takes its time. */
+function withOldProgram(): void {
+  const main = join(prefix, OLD, 'dist/shared/main.js');
+  mkdirSync(join(main, '..'), { recursive: true });
+  writeFileSync(main, '');
+  symlinkSync(OLD, join(prefix, 'current'));
+}
+
+beforeEach(async () => {
+  const ports = [await freePort(), await freePort()];
+  stage = new Stage(['one', 'two'].map((name, index) => standInModule(name, ports[index] ?? 0)));
+  prefix = join(stage.root, 'usr/local/lib/larder');
+});
+afterEach(() => stage.remove());
+
+asRoot(`for the system${why}`, () => {
+  beforeEach(() => {
+    store = storeOf(stage);
+    withOldProgram();
+  });
+  const system = (verb: string, env: Record<string, string | undefined> = {}, ...words: string[]): ReturnType<Stage['run']> =>
+    stage.run([verb, ...words], { ...store, ...env });
+  const settingsFile = (): string => readFileSync(join(stage.root, 'etc/larder/larder.env'), 'utf8');
+
+  test('services get a copy of all settings, which their user alone may read', async () => {
+    writeFileSync(join(stage.folder, 'token'), 's3cret');
+    stage.settings(`UPSTREAM_one=http://upstream.test\nUPSTREAM_one_AUTH_FILE=token\nOTHER="it's so"\n`);
+    const port = await freePort();
+    const { status, out, err } = await system('install-sockets', {
+      PORT_two: String(port),
+      HTTPS_PROXY: 'http://proxy.test:3128',
+      NO_PROXY: 'lan.test',
+    });
+    expect([status, err]).toEqual([0, '']);
+    expect(out).not.toContain('is installed at');
+    const lines = settingsFile().split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        `CACHE_DIR='${store.CACHE_DIR}'`,
+        `PORT_two='${port}'`,
+        `UPSTREAM_one_AUTH_FILE='${join(stage.folder, 'token')}'`,
+        "UPSTREAM_PROXY='http://proxy.test:3128'",
+        "NO_PROXY='lan.test'",
+        "OTHER=`it's so`",
+      ]),
+    );
+    const { mode, uid, gid } = statSync(join(stage.root, 'etc/larder/larder.env'));
+    expect([mode & 0o777, uid, gid]).toEqual([0o640, 0, STAND_IN_UID]);
+    const unit = readFileSync(join(stage.systemUnits, 'cache-two.service'), 'utf8');
+    expect(unit).toContain('\nExecStart=/');
+    expect(unit).toContain(' /usr/local/lib/larder/current/dist/shared/main.js two\n');
+    expect(unit).toContain('\nEnvironment=LARDER_ENV_FILE=/etc/larder/larder.env\nEnvironment=NO_PROXY=lan.test\n');
+    expect(unit).toContain(`\nReadWritePaths=${store.CACHE_DIR}\n`);
+  });
+
+  test('without a store of its own it is in /var, which systemd makes', async () => {
+    expect(await system('install-sockets', { CACHE_DIR: undefined, STATE_DIR: undefined })).toMatchObject({ status: 0 });
+    expect(settingsFile()).toContain("\nCACHE_DIR='/var/cache/larder'\nSTATE_DIR='/var/lib/larder'\n");
+    expect(readFileSync(join(stage.systemUnits, 'cache-one.service'), 'utf8')).toContain('\nCacheDirectory=larder\n');
+  });
+
+  test('again restarts nothing; after a change of .env the services start anew', async () => {
+    await system('install-sockets');
+    stage.told();
+    await system('install-sockets');
+    expect(stage.told().filter((call) => /^(?:stop|try-restart|disable)/.test(call))).toEqual([]);
+    stage.settings('NEGATIVE_TTL=5s\n');
+    await system('install-sockets');
+    expect(stage.told()).toContain('try-restart cache-one.service cache-two.service larder-housekeeping.service');
+    expect(settingsFile()).toContain("\nNEGATIVE_TTL='5s'\n");
+  });
+
+  test.each<[string, () => Record<string, string>, RegExp]>([
+    [
+      'a Node in a home',
+      () => ({ NODE: '/root/.nvm/versions/node/bin/node' }),
+      /Node at \/root\/\S+ is in a home, .*NODE=\/usr\/bin\/node$/,
+    ],
+    ['a Node that is no Node', () => ({ NODE: '/bin/false' }), /Node at \/bin\/false cannot be run by larder/],
+    [
+      'a Node that others can change',
+      () => {
+        const node = join(stage.folder, 'node');
+        writeFileSync(node, `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+        chownSync(node, STAND_IN_UID, STAND_IN_UID);
+        return { NODE: node };
+      },
+      /can be changed by others than root/,
+    ],
+    [
+      'a secret that larder cannot read',
+      () => {
+        writeFileSync(join(stage.folder, 'token'), 's3cret', { mode: 0o600 });
+        return { UPSTREAM_one: 'http://upstream.test', UPSTREAM_one_AUTH_FILE: join(stage.folder, 'token') };
+      },
+      /UPSTREAM_one_AUTH_FILE=\S+token cannot be read by larder.*install -D -m 0640 -g larder/,
+    ],
+    [
+      'a store that is not there',
+      () => ({ CACHE_DIR: '/nowhere/store' }),
+      /CACHE_DIR=\/nowhere\/store is missing; sudo install -d -o larder -g larder/,
+    ],
+    [
+      'a store of somebody else',
+      () => {
+        chownSync(store.CACHE_DIR ?? '', 4321, 4321);
+        return {};
+      },
+      /CACHE_DIR=\S+ belongs to alice, not to larder.*; sudo chown -R larder:larder/,
+    ],
+  ])('refuses %s, and nothing is changed', async (_what, prepare, said) => {
+    const env = prepare();
+    const before = stage.files();
+    const { status, err } = await system('install-sockets', env);
+    expect([status, err]).toEqual([1, expect.stringMatching(said)]);
+    expect(err).not.toContain('s3cret');
+    expect(err.split('\n')).toHaveLength(1);
+    expect(stage.files()).toEqual(before);
+  });
+
+  test('when systemd refuses, nothing is left: no settings, no user entry, no copy', async () => {
+    const before = stage.files();
+    stage.refuse('start', 'cache-two.socket');
+    expect((await system('install-sockets')).status).toBe(1);
+    expect(stage.files()).toEqual(before);
+    expect(existsSync(join(stage.root, 'etc/larder'))).toBe(false);
+  });
+
+  test('upgrade: taken back if a service does not start; then rollback and back: links are switched, services start anew, settings stay', async () => {
+    await system('install-sockets', { PORT_one: String(await freePort()) });
+    const settings = settingsFile();
+    stage.refuse('try-restart', 'cache-two.service');
+    expect((await stage.run(['upgrade'])).err).toContain('cache-two.service failed');
+    expect(readlinkSync(join(prefix, 'current'))).toBe(OLD);
+    expect(existsSync(join(prefix, 'previous'))).toBe(false);
+    expect((await stage.run(['rollback'])).err).toContain('there is no version before this one');
+    rmSync(join(stage.folder, 'refused/try-restart-cache-two.service'));
+    stage.told();
+    const { status, out, err } = await stage.run(['upgrade'], {});
+    expect([status, err]).toEqual([0, '']);
+    const version = readlinkSync(join(prefix, 'current'));
+    expect(version).toMatch(/^\d+\.\d+\.\d+-[0-9a-f]{12}$/);
+    expect(out).toBe(`Larder ${version} is run from now on. make rollback leads back.`);
+    expect(readlinkSync(join(prefix, 'previous'))).toBe(OLD);
+    expect(stage.told()).toContain('try-restart cache-one.service cache-two.service larder-housekeeping.service');
+    expect(settingsFile()).toBe(settings);
+    expect(existsSync(join(prefix, version, 'socket-activation/cache.service'))).toBe(true);
+    expect(existsSync(join(prefix, version, 'node_modules/typescript'))).toBe(false);
+    expect(existsSync(join(prefix, version, 'dist/shared/cli/systemd/install-system.test.js'))).toBe(false);
+    const owners = readdirSync(join(prefix, version), { recursive: true, encoding: 'utf8' }).map((name) =>
+      lstatSync(join(prefix, version, name)),
+    );
+    expect(owners.filter(({ uid, mode }) => uid !== 0 || (mode & 0o022) !== 0)).toEqual([]);
+
+    expect((await stage.run(['upgrade'])).out).toBe(`Larder ${version} is run already.`);
+    expect((await stage.run(['rollback'])).out).toContain(`Larder ${OLD} is run again`);
+    expect([readlinkSync(join(prefix, 'current')), readlinkSync(join(prefix, 'previous'))]).toEqual([OLD, version]);
+    await stage.run(['rollback']);
+    expect(readlinkSync(join(prefix, 'current'))).toBe(version);
+  });
+
+  test('uninstalling leaves the store, and nothing else', async () => {
+    const before = stage.files().filter((file) => !file.includes('larder'));
+    await system('install-sockets');
+    const { status, out } = await stage.run(['uninstall']);
+    expect([status, out]).toEqual([
+      0,
+      expect.stringContaining(`The store stays: ${store.CACHE_DIR}, ${store.STATE_DIR}; and the user larder`),
+    ]);
+    expect(stage.files()).toEqual(before);
+    expect([existsSync(prefix), existsSync(join(stage.root, 'etc/larder')), existsSync(store.CACHE_DIR ?? '')]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  test('what an administrator keeps in /etc/larder stays', async () => {
+    await system('install-sockets');
+    writeFileSync(join(stage.root, 'etc/larder/token'), 's3cret');
+    expect((await stage.run(['uninstall'])).out).toContain('/etc/larder stays: something else is in it.');
+    expect(stage.files().filter((file) => file.startsWith('root/etc/larder'))).toEqual(['root/etc/larder/token']);
+  });
+
+  test('units of others are never touched', async () => {
+    writeFileSync(join(stage.systemUnits, 'cache-one.socket'), '[Socket]\nListenStream=1\n');
+    await stage.run(['uninstall']);
+    expect(existsSync(join(stage.systemUnits, 'cache-one.socket'))).toBe(true);
+    expect(MARK).not.toBe('');
+  });
+
+  test.each(['rollback', 'upgrade'])('%s where nothing is installed says so', async (verb) => {
+    rmSync(prefix, { recursive: true });
+    expect((await stage.run([verb])).err).toContain('Larder is not installed for the system; sudo make install-sockets');
+  });
+
+  test('PREFIX is kept, and not changed in passing', async () => {
+    rmSync(prefix, { recursive: true });
+    prefix = join(stage.root, 'opt/caches');
+    withOldProgram();
+    await system('install-sockets', { PREFIX: '/opt/caches' });
+    expect(readFileSync(join(stage.systemUnits, 'cache-one.service'), 'utf8')).toContain(' /opt/caches/current/dist/shared/main.js one');
+    expect(await system('install-sockets')).toMatchObject({ status: 0 });
+    expect((await system('install-sockets', { PREFIX: '/usr/lib/x' })).err).toContain('Larder is installed at /opt/caches already');
+  });
+});
+
+asRoot(`commands of root that open the store${why}`, () => {
+  test('are done by its owner, by the installed program: no file of root is left in it', async () => {
+    const real = new Stage(loadModules());
+    try {
+      const folders = storeOf(real);
+      const env = { ...folders, CACHES: 'npm', PORT_npm: String(await freePort()) };
+      const { status, err } = await real.run(['install-sockets'], env);
+      expect([status, err]).toEqual([0, '']);
+      // Without .env and environment: what is installed is meant.
+      const plain = { LARDER_ENV_FILE: undefined };
+      expect(await real.run(['gc'], plain)).toEqual({ status: 0, out: 'The store is within its limits; nothing was removed.', err: '' });
+      expect((await real.run(['purge', 'c=npm', 'p=left'], plain)).out).toContain('holds nothing of left');
+      expect((await real.run(['purge', 'c=npm'], plain)).err).toContain('which package is to be forgotten; make purge');
+      const files = Object.values(folders).flatMap((folder) =>
+        readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+      );
+      expect(files.length).toBeGreaterThan(3);
+      expect(files.filter((file) => lstatSync(file).uid !== STAND_IN_UID)).toEqual([]);
+    } finally {
+      real.remove();
+    }
+  });
+});
