@@ -20,17 +20,17 @@ BIN = node_modules/.bin
 
 ##: Using the caches (c=<cache>; without it all of CACHES)
 start: runnable ## start in the background, and print how to use it
-	@$(LARDER) start "c=$$c" "with=$$with"
+	@$(LARDER) start "c=$$c" "scope=$$scope" "with=$$with"
 stop: built ## stop
-	@$(LARDER) stop "c=$$c" "with=$$with"
+	@$(LARDER) stop "c=$$c" "scope=$$scope" "with=$$with"
 restart: runnable ## stop, then start
-	@$(LARDER) restart "c=$$c" "with=$$with"
+	@$(LARDER) restart "c=$$c" "scope=$$scope" "with=$$with"
 status: built ## what runs, hits, misses, bytes held
-	@$(LARDER) status "c=$$c" "with=$$with"
+	@$(LARDER) status "c=$$c" "scope=$$scope" "with=$$with"
 logs: built ## follow the log; logs-<cache> is the same
-	@$(LARDER) logs "c=$$c" "with=$$with"
+	@$(LARDER) logs "c=$$c" "scope=$$scope" "with=$$with"
 logs-%: built
-	@$(LARDER) logs "c=$*" "with=$$with"
+	@$(LARDER) logs "c=$*" "scope=$$scope" "with=$$with"
 
 ##: In containers: with=compose (or WITH=compose in .env) for the commands above, and
 update: runnable ## a new image; what runs is replaced by it, one cache after the other
@@ -84,13 +84,13 @@ uninstall: built ## remove all that was installed for the machine; the store sta
 
 ##: Looking after them
 config: built ## check the settings and print them, secrets hidden
-	@$(LARDER) config "c=$$c"
+	@$(LARDER) config "c=$$c" "scope=$$scope"
 purge: built ## forget everything held of p=<package>
-	@$(LARDER) purge "c=$$c" "p=$$p"
+	@$(LARDER) purge "c=$$c" "p=$$p" "scope=$$scope"
 gc: built ## bring the store within its limits now
-	@$(LARDER) gc "c=$$c"
+	@$(LARDER) gc "c=$$c" "scope=$$scope"
 reset-guard: built ## accept older or badly signed lists of archives once more
-	@$(LARDER) reset-guard "c=$$c"
+	@$(LARDER) reset-guard "c=$$c" "scope=$$scope"
 
 ##: Working on Larder
 build: ready ## install the locked dependencies and compile; with i=<image>: see above

@@ -46,7 +46,9 @@ export function applyUnits(manager: Manager, set: UnitSet): Applied {
     manager.run('daemon-reload');
     const wanted = names.filter((name) => /^\[Install\]$/m.test(units.get(name) ?? ''));
     if (wanted.length > 0) manager.run('enable', '--quiet', ...wanted);
-    const changedSockets = written.filter((name) => name.endsWith('.socket') && before.has(name));
+    // What else is new of a socket comes with the next boot: nobody's connection is refused for it.
+    const isMoved = (name: string): boolean => before.has(name) && listensOn(before.get(name)) !== listensOn(units.get(name));
+    const changedSockets = written.filter((name) => name.endsWith('.socket') && isMoved(name));
     // A socket does not start beside its running service, so that one goes with it.
     if (changedSockets.length > 0) manager.run('stop', ...changedSockets, ...changedSockets.map(serviceOf));
     const failed = wanted.filter((name) => manager.states([name]).get(name)?.active === 'failed');
@@ -92,6 +94,13 @@ export function withdraw(manager: Manager, folder: string, names: readonly strin
   }
   manager.run('daemon-reload');
   manager.try('reset-failed', ...names);
+}
+
+function listensOn(unit = ''): string {
+  return unit
+    .split('\n')
+    .filter((line) => /^(?:Listen|BindIPv6Only=)/.test(line))
+    .join('\n');
 }
 
 function serviceOf(socket: string): string {

@@ -62,6 +62,17 @@ describe('install-sockets', () => {
     expect(stage.isActive('cache-two.socket')).toBe(true);
   });
 
+  test('a socket that listens where it did goes on listening, whatever else is new of it', async () => {
+    await user('install-sockets', 'one');
+    const file = join(stage.userUnits, 'cache-one.socket');
+    const now = unit('cache-one.socket');
+    writeFileSync(file, now.replace('Backlog=4096', 'Backlog=128'));
+    stage.told();
+    await user('install-sockets', 'one');
+    expect(unit('cache-one.socket')).toBe(now);
+    expect(stage.told().filter((call) => /^(?:stop|try-restart|restart|daemon-reload)/.test(call))).toEqual(['daemon-reload']);
+  });
+
   test('caches may change their ports with each other', async () => {
     await user('install-sockets');
     stage.settings(`PORT_one=${ports[1]}\nPORT_two=${ports[0]}\n`);
