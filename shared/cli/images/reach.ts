@@ -18,7 +18,9 @@ export async function engineGateway(engine: Engine): Promise<string | undefined>
 export function localOnlyWarning({ config, env }: Pick<Context, 'config' | 'env'>): readonly string[] {
   const folders = (env.PATH ?? '').split(delimiter);
   const hasEngine = ['docker', 'podman'].some((name) => folders.some((folder) => existsSync(join(folder, name))));
-  return hasEngine && isLocalOnly(config) ? [`Containers cannot reach the caches. ${remedy(config)}`] : [];
+  return hasEngine && isLocalOnly(config) && config.caches.some(({ publicUrl }) => publicUrl === undefined)
+    ? [`Containers cannot reach the caches. ${remedy(config)}`]
+    : [];
 }
 
 /** @param answered pages that a container could read @returns a line for each cache with programs there that none can read, or one for all */

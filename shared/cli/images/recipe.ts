@@ -48,7 +48,9 @@ export function writeRecipe(folder: string, names: ImageNames, original: Image, 
 
 /** The image stays what it is, but for the PATH, and what runs the shell of a RUN. */
 function dockerfile(names: ImageNames, { user, env, shell = ['/bin/sh', '-c'] }: Image, parts: readonly string[]): string {
-  const path = env.find((one) => one.startsWith('PATH='))?.slice('PATH='.length) ?? PATH;
+  // It may itself be built on a layered one.
+  const path = (env.find((one) => one.startsWith('PATH='))?.slice('PATH='.length) ?? PATH).replace(`${LAYER}/bin:`, '');
+  const ownShell = shell[0] === `${LAYER}/shell` ? shell.slice(1) : shell;
   const hook = [`COPY ${HOOK} ${LAYER}/`, `RUN ["/bin/sh", "-c", "chmod 755 ${LAYER}/${HOOK} && exec ${LAYER}/${HOOK}"]`];
   return [
     `FROM ${names.original}`,
@@ -59,7 +61,7 @@ function dockerfile(names: ImageNames, { user, env, shell = ['/bin/sh', '-c'] }:
     `ENV PATH=${quoted(`${LAYER}/bin:${path}`)}`,
     `LABEL ${LABEL}=${withTag(names.layered)}`,
     ...(parts.includes(HOOK) ? hook : []),
-    `SHELL ${JSON.stringify([`${LAYER}/shell`, ...shell])}`,
+    `SHELL ${JSON.stringify([`${LAYER}/shell`, ...ownShell])}`,
     ...(user === '' ? [] : [`USER ${quoted(user)}`]),
     '',
   ].join('\n');
