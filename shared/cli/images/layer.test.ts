@@ -254,12 +254,13 @@ describe('whether a cache answers is found out', () => {
   const found = (tool: string): string =>
     first(tool === 'python3' ? "python3 -c 'import sys; print(sys.executable)'" : `command -v ${tool}`);
 
-  for (const tool of ['perl', 'curl', 'python3', 'node', 'php', 'wget']) {
+  for (const tool of ['curl', 'perl', 'python3', 'node', 'php', 'wget']) {
     const place = found(tool);
     (place === '' ? it.skip : it)(`by ${tool}${place === '' ? ' (not on this machine)' : ''}`, async () => {
       const only = join(root, `only-${tool}`);
       mkdirSync(only);
       symlinkSync(place, join(only, tool));
+      if (tool === 'wget') symlinkSync(first('command -v timeout'), join(only, 'timeout'));
       const reaches = (url: string): Promise<Outcome> =>
         run(['/bin/sh', '-c', `. "${layer}/reach.sh"; reaches "$1"`, 'sh', url], { PATH: only, http_proxy: 'http://127.0.0.1:1' });
       expect(await reaches(`${base}/_cache/health`)).toEqual({ status: 0, out: [], err: '' });

@@ -6,7 +6,9 @@ reaches() {
   (
     unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
     case $1 in http:*) plain=yes ;; *) plain= ;; esac
-    if [ "$plain" ] && has perl && perl -MIO::Socket::IP -e 1; then
+    if has curl; then
+      curl -fs --connect-timeout 2 -m 10 -o /dev/null "$1"
+    elif [ "$plain" ] && has perl; then
       perl -MIO::Socket::IP -e '
         alarm 10;
         my ($host, $port, $path) = $ARGV[0] =~ m{^http://(\[[^\]]*\]|[^/:]*)(?::(\d+))?(/.*)} or exit 1;
@@ -15,8 +17,6 @@ reaches() {
         print $socket "GET $path HTTP/1.0\r\nHost: $host" . ($port ? ":$port" : "") . "\r\n\r\n";
         exit((<$socket> // "") =~ m{^HTTP/1\.\d 200 } ? 0 : 1);
       ' "$1"
-    elif has curl; then
-      curl -fs --connect-timeout 2 -m 10 -o /dev/null "$1"
     elif has python3; then
       python3 -c 'import sys, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=5)' "$1"
     elif has node; then
@@ -29,7 +29,8 @@ reaches() {
     elif has php; then
       php -r 'exit(file_get_contents($argv[1], false, stream_context_create(["http" => ["timeout" => 5]])) === false ? 1 : 0);' "$1"
     else
-      wget -q -t 1 -T 5 -O /dev/null "$1"
+      # Busybox's ends with a segmentation fault where it is given -T.
+      timeout 5 wget -q -O /dev/null "$1"
     fi || exit 1
   ) >/dev/null 2>&1
 }
