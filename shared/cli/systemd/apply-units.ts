@@ -88,6 +88,8 @@ export function withdraw(manager: Manager, folder: string, names: readonly strin
     manager.run('stop', ...waking);
   }
   manager.run('stop', ...names);
+  // When it last elapsed, kept for Persistent=.
+  for (const timer of names.filter((name) => name.endsWith('.timer'))) manager.try('clean', '--what=state', timer);
   for (const name of names) {
     changes.remove(join(folder, name));
     rmSync(join(folder, `${name}.d`), { recursive: true, force: true });

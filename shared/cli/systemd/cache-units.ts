@@ -7,8 +7,8 @@ import type { UnitValues } from './unit-text';
 import { commandWord, renderLines, renderUnit, unitWord } from './unit-text';
 
 export const HOUSEKEEPING = ['larder-housekeeping.service', 'larder-housekeeping.timer'] as const;
-/** Responses under way may take 10 s to finish, then everything pending is written. */
-const STOP_SECONDS = 30;
+/** Responses under way may take 10 s to finish (25 s when it was going to sleep by itself), then everything pending is written. */
+const STOP_SECONDS = 40;
 /** The first systemd that can restart ever more slowly (RestartSteps=). */
 const SLOWING_VERSION = 254;
 

@@ -242,6 +242,11 @@ describe('uninstall-sockets', () => {
     expect(stage.files().filter((file) => file.startsWith('home/.config'))).toEqual(['home/.config/systemd/user/cache-own.service']);
     expect(existsSync(store)).toBe(true);
     expect(existsSync(join(stage.home, '.config/larder'))).toBe(false);
+    expect(stage.told()).toContain('clean --what=state larder-housekeeping.timer');
+    rmSync(join(stage.userUnits, 'cache-own.service'));
+    await user('install-sockets', 'one');
+    await user('uninstall-sockets');
+    expect(existsSync(join(stage.home, '.config'))).toBe(false);
     expect((await user('uninstall-sockets')).out).toContain('There is no such socket.');
   });
 

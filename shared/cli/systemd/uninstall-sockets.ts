@@ -1,4 +1,5 @@
 /** `uninstall-sockets` and `uninstall`: units go with all that was installed for them; the store stays. */
+import { dirname } from 'node:path';
 import type { Context } from '../context';
 import { ownUnits, withdraw } from './apply-units';
 import { HOUSEKEEPING, unitNamesOf } from './cache-units';
@@ -33,9 +34,10 @@ function takeAway({ env, out, caches, single, config }: Context, manager: Manage
   const sockets = going.filter((name) => name.endsWith('.socket'));
   out(sockets.length > 0 ? `No longer: ${sockets.join(' ')}` : 'There is no such socket.');
   if (stay.length > 0) return;
-  const left = scope === 'system' ? removeSystem(env) : removeOwn(env);
-  for (const line of left) out(line);
-  if (scope === 'user') out(`The store stays: ${config.cacheDir}, ${config.stateDir}`);
+  if (scope === 'user') {
+    removeOwn(env);
+    out(`The store stays: ${config.cacheDir}, ${config.stateDir}`);
+  } else for (const line of removeSystem(env)) out(line);
 }
 
 /** @returns what stays, for people */
@@ -53,9 +55,9 @@ function removeSystem(env: Context['env']): string[] {
   ];
 }
 
-function removeOwn(env: Context['env']): string[] {
-  const { settings, config } = userPlaces(env);
+function removeOwn(env: Context['env']): void {
+  const { settings, config, units } = userPlaces(env);
   new FileChanges().remove(settings);
-  removeIfEmpty(config);
-  return [];
+  // With the folders that were made for it, unless others use them.
+  for (const folder of [config, units, dirname(units), dirname(dirname(units))]) removeIfEmpty(folder);
 }
