@@ -115,6 +115,11 @@ export interface Module {
   clients(base: string): readonly ClientLine[];
   /** How container images are led to it; absent: they are not. */
   readonly image?: ImageClient;
+  /**
+   * A lockfile without what stands in it only because of a cache, beyond addresses, which are put back for it. `isOurs` tells addresses of the cache. The
+   * rest stays byte for byte. @throws never
+   */
+  unlocked?(text: string, isOurs: (url: string) => boolean): string;
   /** Whether the plain forward-proxy form (absolute targets) is accepted, for configured and allowed hosts. */
   readonly forwardProxy?: { readonly connectRefusal: string };
   /**

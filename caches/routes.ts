@@ -58,6 +58,8 @@ export interface ImmutableRoute extends RouteBase {
   alsoAt?(params: Params): readonly (Elsewhere & { readonly isPreferred: boolean })[];
   /** The upstream itself has no such path: where the file is, only a promise says. */
   readonly onlyWhereSaid?: true;
+  /** Its documents often name it at another host than their own: without one nobody can say where it is. */
+  readonly oftenElsewhere?: true;
   /** Its documents often promise no digest: then the first that was seen counts, which the ledger keeps; another one is a digest change. */
   readonly firstSeen?: true;
   /** What its bytes must look like: of what no digest is known, that much can be seen. undefined: anything. */

@@ -1,5 +1,6 @@
 /** Composer's repository protocol, version 2, as Composer 2 speaks it. */
 import { linesOf, type ClientLine, type ClientSettings, type ClientValue, type ErrorView, type Module, type Rendered } from '../module';
+import { withoutMirrors } from './lockfile';
 import { routes } from './composer.table';
 import { plainMirrors } from './composer.mirrors';
 import { documentPath } from './package-name';
@@ -28,6 +29,7 @@ export const composer: Module = {
 
   clients: (base) => [clientLine(base)],
   image: { programs: ['composer'] },
+  unlocked: withoutMirrors,
 };
 
 function clientLine(base: string): ClientLine {

@@ -101,6 +101,7 @@ function beside(suffix: string, about: Pick<ImmutableRoute, 'name' | 'purpose' |
     ...about,
     kind: 'immutable',
     digest: 'sha256',
+    oftenElsewhere: true,
     target: fileTarget(suffix === '' ? '' : `(?<suffix>${suffix})`),
     path: (params) => filePath(params, params['suffix']),
     pinnedBy: pageOfFile,

@@ -2,6 +2,7 @@
 import type { ErrorView, Module, Rendered } from '../module';
 import { clients } from './clients';
 import { address, pagePath } from './file-place';
+import { withoutSources } from './lockfile';
 import { routes } from './pip.table';
 import { normalName } from './project-name';
 
@@ -35,4 +36,5 @@ export const pip: Module = {
 
   clients,
   image: { programs: ['pip', 'pip3', 'pipx', 'uv', 'uvx'] },
+  unlocked: withoutSources,
 };

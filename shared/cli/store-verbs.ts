@@ -101,11 +101,21 @@ function counted(count: number, one: string, more: string): string {
 
 /** @param needed what must be there, or there is nothing to do */
 async function withStore(context: Context, work: (store: Store) => Promise<void>, needed = context.config.cacheDir): Promise<void> {
-  const { config, modules } = context;
+  const { config } = context;
   if (!existsSync(needed)) {
     context.out(`There is no ${needed === config.cacheDir ? 'store' : 'ledger'} at ${needed} yet.`);
     return;
   }
+  const { store, close } = openStoreOf(context);
+  try {
+    await work(store);
+  } finally {
+    await close();
+  }
+}
+
+/** The store of an appliance, for a command. @throws Error of the store */
+export function openStoreOf({ config, modules }: Pick<Context, 'config' | 'modules'>): { readonly store: Store; close(): Promise<void> } {
   const log = createLog({ stateDir: config.stateDir, name: 'cli', level: config.logLevel, format: config.logFormat });
   const store = openStore({
     cacheDir: config.cacheDir,
@@ -117,12 +127,11 @@ async function withStore(context: Context, work: (store: Store) => Promise<void>
     minFreeBytes: config.minFreeBytes,
     log,
   });
-  try {
-    await work(store);
-  } finally {
+  const close = async (): Promise<void> => {
     await store.close();
     await log.close();
-  }
+  };
+  return { store, close };
 }
 
 function sizeByModule({ caches }: Config): Record<string, number> {

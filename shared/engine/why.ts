@@ -5,6 +5,7 @@ import { judge } from './freshness';
 import { planPinningDocument, type Plan } from './plan';
 import type { RosterHouse } from './rosters/roster-house';
 import type { EngineRooms } from './rooms';
+import { upstreamAddress } from './upstream-address';
 
 export interface WhyRooms {
   readonly rooms: EngineRooms;
@@ -20,6 +21,7 @@ export async function why({ rooms, documents, house }: WhyRooms, asked: Plan): P
   const plan = listed?.object ?? asked;
   const entry = await store.find(plan.key);
   const passes = plan.route.kind === 'passthrough' || plan.route.kind === 'listed' || plan.route.kind === 'description';
+  const pin = await pinOf(documents, house, plan, module, cache);
   return {
     target: asked.path,
     route: plan.route.name,
@@ -28,7 +30,8 @@ export async function why({ rooms, documents, house }: WhyRooms, asked: Plan): P
     key: plan.key,
     verdict: passes ? { do: 'pass' } : judge(entry, plan.route, cache, config, now()),
     entry: entry ?? null,
-    pin: (await pinOf(documents, house, plan, module, cache)) ?? null,
+    pin: pin ?? null,
+    upstream: upstreamAddress(module, plan, pin) ?? null,
     ...treeOf(plan),
     ...(listed ? { roster: listed.roster } : {}),
   };
