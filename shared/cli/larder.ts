@@ -10,7 +10,7 @@ import { ROOT } from '../config/sources';
 import { programVersion } from '../config/version';
 import { createContext } from './context';
 import { restoreLockfiles } from './lockfile/restore';
-import { errorLine, run } from './main';
+import { errorLine, optionsOf, run } from './main';
 import { loadModules } from './modules';
 
 const USAGE_STATUS = 2;
@@ -85,7 +85,7 @@ function commands(surroundings: Surroundings, end: (status: number) => void): Co
     .option('--check', 'change nothing; status 1 if an address of a cache stands in them')
     .option('--base <url...>', 'where else a cache is: its port tells which, or npm=https://host')
     .action(async (files: string[], { check = false, base = [] }: { check?: boolean; base?: string[] }) => {
-      const words = { cache: '', packageName: '', options: { image: '', client: '', scope: '', with: '' } } as const;
+      const words = { cache: '', packageName: '', options: optionsOf({}) };
       const context = createContext({ env, modules: loadModules(), ...words, out });
       const count = await restoreLockfiles(context, { files, check, bases: base, write, readInput: surroundings.readInput });
       if (check && count > 0) end(1);

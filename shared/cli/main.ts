@@ -125,7 +125,8 @@ function namedValues(args: readonly string[]): Record<string, string> {
   );
 }
 
-function optionsOf(words: Readonly<Record<string, string>>): Options {
+/** What the words say; what is not said is as if nothing were. @throws LarderError start: a value that is not understood */
+export function optionsOf(words: Readonly<Record<string, string>>): Options {
   const { i = '', client = '', yes = '' } = words;
   return {
     image: i,
