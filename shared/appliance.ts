@@ -1,6 +1,7 @@
 /** Puts the rooms of one cache together and takes them apart again; main.ts runs it, tests run several in one process. */
 import { randomBytes } from 'node:crypto';
 import type { About, Module } from '../caches/module';
+import type { Occupation } from './activation/idle-exit';
 import { sizeByPrefix, type CacheConfig, type Config } from './config/config';
 import { ledgerFile } from './config/files';
 import { programVersion } from './config/version';
@@ -10,15 +11,15 @@ import type { EarlyTiming } from './engine/documents/early';
 import { createSpools } from './engine/bodies/spooling';
 import { Engine } from './engine/serve';
 import { errorText } from './errors';
-import { requireFolders } from './folders';
 import { gather, Uses } from './http/about';
 import { Archives } from './http/archives';
 import { Bases } from './http/bases';
 import { openControl, type Control, type Witnessed } from './http/control';
 import { Counters } from './http/counters';
-import { Hot } from './http/hot';
+import { keepCounters } from './http/durable-counters';
+import { Hot, KEEP_ALIVE_SECONDS } from './http/hot';
 import { lastKnown } from './http/last-known';
-import { listen, type Listener, type Listening, type Patience } from './http/listen';
+import { listen, patienceOf, type Listener, type Listening, type Patience } from './http/listen';
 import { Nets } from './http/nets';
 import { ownPages } from './http/own-pages';
 import { Passthrough } from './http/passthrough';
@@ -38,6 +39,11 @@ import type { Upstream } from './upstream/types';
 
 /** How long responses under way may take to finish when the process is told to stop. */
 const DRAIN_MS = 10_000;
+/** How long a connection without a request is waited for, where the next process gets those that are not accepted yet. */
+const QUIET_MS = 1000;
+/** The same two for who has nothing to do: only connections without a request can be left, and those end by themselves. */
+const IDLE_DRAIN_MS = 25_000;
+const IDLE_QUIET_MS = Infinity;
 /** How long the status waits for the store's figures before it gives the last ones. */
 const STATUS_WAIT_MS = 500;
 
@@ -64,14 +70,18 @@ export interface ApplianceOptions {
 export interface Appliance {
   readonly port: number;
   readonly status: () => Promise<Status>;
-  /** Ends gracefully: responses finish, partial downloads are kept, everything pending is written. */
-  close(): Promise<void>;
+  /** What there is to do. */
+  readonly occupation: Omit<Occupation, 'exit'>;
+  /**
+   * Ends gracefully: stops listening at once, responses finish, partial downloads are kept, everything pending is written.
+   * @param isIdle there is nothing to do
+   */
+  close(isIdle?: boolean): Promise<void>;
 }
 
 /** Opens one cache. @throws LarderError start, when it cannot listen or its directories cannot be used */
 export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
   const { config, cache, module, log } = options;
-  requireFolders(config);
   const instance = `${cache.name}-${randomBytes(4).toString('hex')}`;
   const startedAt = new Date().toISOString();
   let listening: Listening | undefined;
@@ -89,6 +99,12 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   });
   const now = options.now ?? Date.now;
   const counters = new Counters(module.label);
+  const ever = keepCounters(store, cache.name, counters, log, STATUS_WAIT_MS);
+  const isInherited = (options.inherited?.length ?? 0) > 0;
+  const isWoken = isInherited && config.service.idleExitSeconds > 0;
+  const keepAliveSeconds = isWoken
+    ? Math.min(KEEP_ALIVE_SECONDS, Math.max(1, Math.floor(config.service.idleExitSeconds)))
+    : KEEP_ALIVE_SECONDS;
   const bases = new Bases(config, cache, listeners);
   const upstream = createUpstream({
     config,
@@ -103,7 +119,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const counts = lastKnown<{ entries: number; bytes: number }>(() => store.counts(module.name), { entries: 0, bytes: 0 }, STATUS_WAIT_MS);
   const changes = lastKnown(() => digestChangesOf(store, module.name), undefined, STATUS_WAIT_MS);
   const status = async (): Promise<Status> => {
-    const [held, changed] = await Promise.all([counts(), changes()]);
+    const [held, changed, counted] = await Promise.all([counts(), changes(), ever.total()]);
     const trouble = store.notStoring() ?? (held.failure === undefined ? undefined : unanswered(held.failure));
     return {
       cache: cache.name,
@@ -112,7 +128,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       port: listeners()[0]?.port ?? cache.port,
       addresses: listeners().map(({ address }) => address),
       startedAt,
-      counters,
+      counters: counted,
       bytesHeld: held.value.bytes,
       entries: held.value.entries,
       mirrors: upstream.health(),
@@ -144,6 +160,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     module.archive !== undefined,
     module.fields && new Set(module.fields),
     engine.mirror !== undefined,
+    keepAliveSeconds,
   );
   engine.mirror?.whenArriving((key) => hot.drop(key));
   const passthrough = new Passthrough({
@@ -167,7 +184,23 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     },
   });
   const trusted = new Nets(config.trustedProxies);
-  const rooms = { config, cache, module, engine, hot, bases, passthrough, counters, log, viaToken: instance, trusted, now, own };
+  const rooms = {
+    config,
+    cache,
+    module,
+    engine,
+    hot,
+    bases,
+    passthrough,
+    counters,
+    log,
+    viaToken: instance,
+    trusted,
+    now,
+    own,
+    isWoken,
+    notStoring: () => store.notStoring(),
+  };
   const about = module.ownPages && aboutItself({ module, cache, store, counters, startedAt, now, upstream, engine });
   const door = new Door({ ...rooms, ...(archives && { archives }), ...(about && { about }) });
   const tunnels =
@@ -195,7 +228,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       connectRefusal: module.forwardProxy?.connectRefusal ?? 'this cache does not tunnel',
       tunnels,
       upgrades,
-      patience: options.patience,
+      patience: options.patience ?? patienceOf(keepAliveSeconds),
     });
   } catch (error) {
     await control?.close();
@@ -204,8 +237,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     throw error;
   }
   log.info('listening', { cache: cache.name, port: listening.port, instance });
-  for (const { event, facts } of startWarnings(config, cache, options.inherited?.length ? listening.listeners : undefined))
-    log.warn(event, facts);
+  for (const { event, facts } of startWarnings(config, cache, isInherited ? listening.listeners : undefined)) log.warn(event, facts);
   // What the first miss needs is loaded when nobody waits for it yet.
   setImmediate(() => {
     store.warm();
@@ -217,17 +249,22 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     );
   });
 
-  const close = async (): Promise<void> => {
-    await listening?.close(DRAIN_MS);
+  const close = async (isIdle = false): Promise<void> => {
+    await (isIdle ? listening?.close(IDLE_DRAIN_MS, IDLE_QUIET_MS) : listening?.close(DRAIN_MS, isInherited ? QUIET_MS : undefined));
     await engine.close();
     upstream.close();
-    await pool.close();
+    await Promise.all([pool.close(), ever.close()]);
     await store.close();
     await control?.close();
     await spool?.close();
     log.info('stopped', { cache: cache.name, instance });
   };
-  return { port: listening.port, status, close };
+  const occupation = {
+    requests: () => door.asked + counters.total,
+    underWay: () => door.underWay + engine.underWay + (tunnels?.underWay ?? 0) + (upgrades?.underWay ?? 0),
+    connections: () => listening?.connections ?? 0,
+  };
+  return { port: listening.port, status, occupation, close };
 }
 
 /** What the module's pages about this cache are made of. */

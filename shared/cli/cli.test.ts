@@ -176,7 +176,7 @@ test('what needs attention stands below the table', () => {
     port: 8080,
     addresses: ['::1'],
     startedAt: '',
-    counters: { hits: 12_345, misses: 1, stale: 0, revalidated: 0, errors: 0, passes: { route: 2, write: 0 } },
+    counters: { hits: 12_345, misses: 1, stale: 0, revalidated: 0, errors: 0, bytesSent: 9, passes: { route: 2, write: 0 } },
     bytesHeld: 0,
     entries: 0,
     notStoring: { reason: 'disk', remedy: 'free some space, or lower MIN_FREE' },

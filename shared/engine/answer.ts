@@ -6,7 +6,7 @@ export type Outcome = 'hit' | 'miss' | 'stale' | 'revalidated' | 'pass';
 
 export interface Answer {
   readonly outcome: Outcome;
-  /** Why it is stale, or passed through. */
+  /** Why it is stale, or passed through, or fetched in vain. */
   readonly detail?: string;
   readonly contentType?: string;
   readonly contentEncoding?: string;

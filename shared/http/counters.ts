@@ -13,6 +13,12 @@ export class Counters {
   /** @param labelOf the module's; pure */
   constructor(private readonly labelOf?: (target: string) => string) {}
 
+  /** All requests that were counted. */
+  get total(): number {
+    const { hits, misses, stale, revalidated, errors } = this;
+    return Object.values(this.passes).reduce((sum, count) => sum + count, hits + misses + stale + revalidated + errors);
+  }
+
   /** By the module's label of the target, where it has labels. */
   get labels(): ReadonlyMap<string, { readonly count: number; readonly seconds: number }> {
     return this.#labels;

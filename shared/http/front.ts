@@ -4,6 +4,7 @@
  * slightest doubt included, hands the connection to node:http for good, with these bytes unread; so there is one strict parser.
  */
 import type { Socket } from 'node:net';
+import { closeGently } from './close-unanswered';
 import type { Hot } from './hot';
 import type { RequestFacts } from './request-facts';
 
@@ -24,6 +25,8 @@ const NOT_PLAIN = new Set([
 const VERSION = ' HTTP/1.1';
 
 export class Front {
+  /** Nothing is answered here any more: node:http says with each answer that the connection ends with it. */
+  isEnding = false;
   private readonly sockets = new Set<Socket>();
   private readonly blocks = new Map<string, RequestFacts | undefined>();
 
@@ -49,7 +52,7 @@ export class Front {
         return;
       }
       this.sockets.delete(socket);
-      socket.off('data', onData).off('drain', onDrain).off('timeout', end).off('error', end).off('end', onEnd).off('close', onClose);
+      socket.off('data', onData).off('drain', onDrain).off('timeout', onTimeout).off('error', end).off('end', onEnd).off('close', onClose);
       socket.setTimeout(0);
       socket.pause();
       socket.unshift(left);
@@ -58,9 +61,10 @@ export class Front {
     };
     const onDrain = (): void => void socket.resume();
     const end = (): void => void socket.destroy();
+    const onTimeout = (): void => closeGently(socket);
     const onEnd = (): void => void socket.end();
     const onClose = (): void => void this.sockets.delete(socket);
-    socket.on('data', onData).on('drain', onDrain).on('timeout', end).on('error', end).on('end', onEnd).on('close', onClose);
+    socket.on('data', onData).on('drain', onDrain).on('timeout', onTimeout).on('error', end).on('end', onEnd).on('close', onClose);
     socket.setTimeout(headersMs);
   }
 
@@ -69,17 +73,13 @@ export class Front {
     for (const socket of this.sockets) if (socket.writableLength === 0) socket.destroy();
   }
 
-  closeAll(): void {
-    for (const socket of this.sockets) socket.destroy();
-  }
-
   /** Answers the requests of a chunk in order. @returns what node:http must see, from the first request that is not for us */
   private answerAll(socket: Socket, chunk: Buffer, address: string): Buffer | undefined {
     const text = chunk.toString('latin1');
     let at = 0;
     while (at < text.length) {
       const end = text.indexOf('\r\n\r\n', at);
-      const pieces = end < 0 || socket.writableNeedDrain ? undefined : this.answer(text, at, end, address);
+      const pieces = end < 0 || this.isEnding || socket.writableNeedDrain ? undefined : this.answer(text, at, end, address);
       if (!pieces) return chunk.subarray(at);
       if (pieces.length > 1) socket.cork();
       for (const piece of pieces) socket.write(piece);

@@ -18,7 +18,7 @@ import { ACCEPTS_BYTES, emptySlot, mannerOf, type Ready, type Slot } from './man
 const SLASH = 0x2f;
 /** Memory of a slot beyond its body (heads, keys, objects), roughly. */
 const OVERHEAD_BYTES = 2200;
-/** How long clients are told that an idle connection is kept. */
+/** How long clients are told that an idle connection is kept, unless the process exits earlier. */
 export const KEEP_ALIVE_SECONDS = 65;
 /** Largest bodies kept: files are small ones only, documents may be large. */
 export const READY_BYTES = 8 * 1024 * 1024;
@@ -51,6 +51,8 @@ export class Hot {
     private readonly logged?: ReadonlySet<string>,
     /** What clients say of caching and conditions counts to the letter (RFC 9111 §5.2.1): elsewhere. */
     private readonly isToTheLetter = false,
+    /** How long clients are told that an idle connection is kept. */
+    private readonly keepAliveSeconds = KEEP_ALIVE_SECONDS,
   ) {
     store.onChange((change) => {
       if (change.module !== moduleName) return;
@@ -120,7 +122,7 @@ export class Hot {
     const plain = headersOf({ ...answer, outcome: 'hit' }, ready.bytes.length);
     const confirmedAt = answer.confirmedAt ?? this.now();
     this.put(req, facts, base, answer, {
-      prepared: new Prepared(plain, ready.bytes, confirmedAt, KEEP_ALIVE_SECONDS),
+      prepared: new Prepared(plain, ready.bytes, confirmedAt, this.keepAliveSeconds),
       headers: [...plain, 'Age', '0'],
       isMessage: false,
       etag,
@@ -142,7 +144,7 @@ export class Hot {
       base,
       { vary: '' },
       {
-        prepared: new Prepared(plain, body, confirmedAt, KEEP_ALIVE_SECONDS, { date, freshUntil }),
+        prepared: new Prepared(plain, body, confirmedAt, this.keepAliveSeconds, { date, freshUntil }),
         headers: [...plain, 'Date', date, CACHE_STATUS, '', 'Age', '0'],
         isMessage: true,
         etag: '',

@@ -1,8 +1,10 @@
 /** Listening: addresses and port, limits of slow and idle clients, CONNECT, malformed requests, and the end. */
-import { createServer, STATUS_CODES, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, Server as HttpServer, STATUS_CODES, type Server } from 'node:http';
+import { Server as TcpServer, type Socket } from 'node:net';
 import { errorCode, LarderError } from '../errors';
 import { Front } from './front';
+import { closeGently } from './close-unanswered';
+import { Connections } from './connections';
 import { KEEP_ALIVE_SECONDS, type Hot } from './hot';
 import type { Door } from './server';
 import type { Nets } from './nets';
@@ -19,8 +21,13 @@ export interface Patience {
   readonly checkMs: number;
 }
 
-/** Idle connections are kept longer than package managers pause between requests. */
-const PATIENCE: Patience = { headersMs: 15_000, keepAliveMs: KEEP_ALIVE_SECONDS * 1000, checkMs: 5_000 };
+/** A request that was sent before the client was told that the time is over may be on its way for so long. */
+const ON_ITS_WAY_MS = 900;
+
+/** @param keepAliveSeconds how long clients are told that an idle connection is kept; usually longer than package managers pause */
+export function patienceOf(keepAliveSeconds = KEEP_ALIVE_SECONDS): Patience {
+  return { headersMs: 15_000, keepAliveMs: keepAliveSeconds * 1000 + ON_ITS_WAY_MS, checkMs: 5_000 };
+}
 const HEADER_BYTES = 32 * 1024;
 
 /** Where clients reach this process. */
@@ -33,8 +40,13 @@ export interface Listening {
   /** As they really are; at least one. */
   readonly listeners: readonly Listener[];
   readonly port: number;
-  /** Stops accepting, lets responses under way finish for at most `drainMs`, then cuts what is left. */
-  close(drainMs: number): Promise<void>;
+  /** Connections that there are. */
+  readonly connections: number;
+  /**
+   * Stops accepting, lets responses under way finish for at most `drainMs`, then cuts what is left.
+   * @param quietMs how long a connection on which nothing is under way is waited for: a request may be on its way. Not given: not at all
+   */
+  close(drainMs: number, quietMs?: number): Promise<void>;
 }
 
 export interface ListenOptions {
@@ -57,10 +69,10 @@ export async function listen(door: Door, hot: Hot, options: ListenOptions): Prom
   const { inherited = [], addresses } = options;
   const servers: Server[] = [];
   const listeners: Listener[] = [];
-  const front = new Front(hot, options.patience ?? PATIENCE);
+  const doors: Doors = { door, front: new Front(hot, options.patience ?? patienceOf()), connections: new Connections(), options };
   try {
     for (const place of inherited.length > 0 ? inherited : addresses) {
-      const server = makeServer(door, front, options);
+      const server = makeServer(doors);
       servers.push(server);
       const port = listeners[0]?.port ?? options.port;
       listeners.push(await (typeof place === 'number' ? adopt(server, place) : bind(server, place, port)));
@@ -69,11 +81,27 @@ export async function listen(door: Door, hot: Hot, options: ListenOptions): Prom
     for (const server of servers) server.close();
     throw error;
   }
-  return { listeners, port: listeners[0]?.port ?? options.port, close: (drainMs) => closeAll(servers, front, options, drainMs) };
+  return {
+    listeners,
+    port: listeners[0]?.port ?? options.port,
+    get connections() {
+      return doors.connections.size;
+    },
+    close: (drainMs, quietMs) => closeAll(servers, doors, drainMs, quietMs),
+  };
 }
 
-function makeServer(door: Door, front: Front, options: ListenOptions): Server {
-  const { headersMs, keepAliveMs, checkMs } = options.patience ?? PATIENCE;
+/** What a connection goes through. */
+interface Doors {
+  readonly door: Door;
+  readonly front: Front;
+  readonly connections: Connections;
+  readonly options: ListenOptions;
+}
+
+function makeServer(doors: Doors): Server {
+  const { door, options } = doors;
+  const { headersMs, keepAliveMs, checkMs } = options.patience ?? patienceOf();
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES,
@@ -86,7 +114,9 @@ function makeServer(door: Door, front: Front, options: ListenOptions): Server {
     },
     door.handle,
   );
-  admit(server, front, options.clients);
+  admit(server, doors);
+  // Of an idle connection: node:http would reset what has just come over it.
+  server.on('timeout', closeGently);
   server.on('connect', (req, socket: Socket, head: Buffer) => {
     // What is said now would stand in the middle of a response.
     if (door.isAnswering(socket)) socket.destroy();
@@ -109,10 +139,11 @@ function makeServer(door: Door, front: Front, options: ListenOptions): Server {
 }
 
 /** Who may not connect never gets as far as a parser: nothing that he sends is acted on. The others meet the hit path first. */
-function admit(server: Server, front: Front, clients: Nets): void {
+function admit(server: Server, { front, connections, options: { clients } }: Doors): void {
   const accept = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
+    connections.add(socket);
     const handOver = (): void => accept.forEach((listener) => listener.call(server, socket));
     if (clients.has(socket.remoteAddress)) front.take(socket, handOver);
     else plain(socket.resume(), 403, `the address ${socket.remoteAddress} may not use this cache; add its network to CLIENT_NETS\n`);
@@ -169,21 +200,28 @@ function start(
   });
 }
 
-async function closeAll(servers: readonly Server[], front: Front, { tunnels, upgrades }: ListenOptions, drainMs: number): Promise<void> {
-  const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+async function closeAll(servers: readonly Server[], doors: Doors, drainMs: number, quietMs?: number): Promise<void> {
+  const { door, front, connections, options } = doors;
+  const { tunnels, upgrades } = options;
+  // That of node:http ends idle connections at once, whatever is on its way over them.
+  const end: TcpServer['close'] = quietMs === undefined ? HttpServer.prototype.close : TcpServer.prototype.close;
+  const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => void end.call(server, () => resolve()))));
+  door.isEnding = front.isEnding = quietMs !== undefined;
+  const isBusy = (socket: Socket): boolean =>
+    door.isAnswering(socket) || socket.writableLength > 0 || tunnels?.has(socket) === true || upgrades?.has(socket) === true;
   const closeIdle = (): void => {
-    front.closeIdle();
     tunnels?.closeSilent();
+    if (quietMs !== undefined) return connections.closeQuiet(quietMs, isBusy);
+    front.closeIdle();
     for (const server of servers) server.closeIdleConnections();
   };
   closeIdle();
   // Kept-alive connections that finish their response during the drain are idle afterwards.
   const sweep = setInterval(closeIdle, 100);
   const cut = setTimeout(() => {
-    front.closeAll();
-    tunnels?.closeAll();
     upgrades?.closeAll();
-    for (const server of servers) server.closeAllConnections();
+    tunnels?.closeAll();
+    connections.closeAll();
   }, drainMs);
   await closed;
   clearInterval(sweep);

@@ -25,7 +25,7 @@ function cacheStatus(answer: Omit<Answer, 'body'>): string {
     case 'revalidated':
       return 'Larder; fwd=stale; fwd-status=304; hit';
     case 'miss':
-      return 'Larder; fwd=uri-miss';
+      return `Larder; fwd=uri-miss${answer.detail === 'not-storing' ? '; detail=not-storing' : ''}`;
     case 'pass':
       return `Larder; fwd=bypass; detail=${answer.detail ?? 'pass'}`;
   }

@@ -51,6 +51,10 @@ export interface ServerRooms {
   readonly now: () => number;
   /** Facts for the module's pages about this cache, for a client that sees it at a base. @throws Error of the store */
   readonly about?: (base: string) => Promise<About>;
+  /** Why nothing is stored at present. */
+  readonly notStoring?: () => unknown;
+  /** Sockets wake this process, and it exits when it has nothing to do. */
+  readonly isWoken?: boolean;
   /** Answers below OWN_PREFIX. */
   readonly own: OwnPageHandler;
 }
@@ -70,24 +74,34 @@ export class Door {
   private readonly newest = new WeakMap<Socket, ServerResponse>();
 
   private readonly mirrorDoor: MirrorDoor;
+  /** Every answer says that the connection ends with it. */
+  isEnding = false;
+  /** Requests so far, but those of the cache's own pages and those that the hit path answered. */
+  asked = 0;
+  /** Requests that are being answered. */
+  underWay = 0;
 
   constructor(private readonly rooms: ServerRooms) {
     this.mirrorDoor = new MirrorDoor(rooms);
   }
 
   readonly handle = (req: IncomingMessage, res: ServerResponse): void => {
-    if (this.rooms.hot.serve(req, res) || isClosing(req.socket)) return;
+    if (this.isEnding) res.shouldKeepAlive = false;
+    if (isClosing(req.socket) || this.rooms.hot.serve(req, res)) return;
     const began = performance.now();
     this.newest.set(req.socket, res);
     // Taken now: passing on rewrites the request's url.
     const raw = req.url ?? '/';
+    if (!raw.startsWith(OWN_PREFIX)) this.asked++;
+    this.underWay++;
     this.answer(req, res, raw)
       .catch((error: unknown) => this.fail(req, res, error))
       .then((done) => done && this.note(req, raw, done, performance.now() - began))
       .catch((error: unknown) => {
         this.rooms.log.error('request-failed', { reason: String(error) });
         res.destroy();
-      });
+      })
+      .finally(() => this.underWay--);
   };
 
   /** For a request that waits for 100 before its body: whoever streams it on lets the origin say so (RFC 9110 §10.1.1). */
@@ -106,6 +120,8 @@ export class Door {
     const target = parseTarget(raw, this.rooms.archives !== undefined);
     const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
     if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
+      // Who looks every few seconds keeps nothing awake, neither by asking nor by a connection.
+      if (this.rooms.isWoken) res.shouldKeepAlive = false;
       // A probe may come under any name; what the other pages tell is for clients that know ours (DNS rebinding).
       this.rooms.own(req, res, target.path, target.path === HEALTH_PATH ? '' : this.rooms.bases.of(facts, trusted));
       return undefined;
@@ -169,7 +185,9 @@ export class Door {
 
   private async serve(req: IncomingMessage, res: ServerResponse, facts: RequestFacts, request: EngineRequest): Promise<Done> {
     const { version } = this.rooms.hot;
-    const answer = await this.rooms.engine.answer(request);
+    const made = await this.rooms.engine.answer(request);
+    const isLost = 'outcome' in made && made.outcome === 'miss' && this.rooms.notStoring?.() !== undefined;
+    const answer = isLost ? { ...made, detail: 'not-storing' } : made;
     if ('pass' in answer) {
       const passed = await this.rooms.passthrough.pass(req, res, answer);
       return { ...passed, outcome: 'pass', detail: answer.pass };

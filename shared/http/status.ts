@@ -38,13 +38,15 @@ export interface DigestChanged {
   readonly at: number;
 }
 
-/** Requests since the start, by outcome. */
+/** Requests by outcome, since ever: also by earlier processes of the cache, as far as the ledger tells. */
 export interface StatusCounters {
   readonly hits: number;
   readonly misses: number;
   readonly stale: number;
   readonly revalidated: number;
   readonly errors: number;
+  /** Bytes of bodies. */
+  readonly bytesSent: number;
   /** Passed straight through, by reason: `route`, `authorization` and `write`; `range` and `head` of files that are not held. */
   readonly passes: Readonly<Record<string, number>>;
 }

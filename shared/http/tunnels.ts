@@ -92,6 +92,15 @@ export class Tunnels {
     }
   }
 
+  /** Tunnels under way, also those that are not connected yet. */
+  get underWay(): number {
+    return this.clients.size;
+  }
+
+  has(client: Socket): boolean {
+    return this.clients.has(client);
+  }
+
   closeAll(): void {
     for (const client of this.clients) client.destroy();
   }

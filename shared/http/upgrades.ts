@@ -77,6 +77,15 @@ export class Upgrades {
     this.join(req, client, head, target, fail).catch(fail);
   }
 
+  /** Joined connections, also those that are not connected yet. */
+  get underWay(): number {
+    return this.clients.size;
+  }
+
+  has(client: Socket): boolean {
+    return this.clients.has(client);
+  }
+
   closeAll(): void {
     for (const client of this.clients) client.destroy();
   }

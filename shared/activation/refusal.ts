@@ -1,0 +1,58 @@
+/**
+ * What clients get whose connection woke a cache that cannot start: 503 with the reason, instead of a connection that nobody answers. It stays
+ * for a while, so that clients which try again do not wake it more often than systemd allows (StartLimitIntervalSec= in systemd.unit(5));
+ * then it exits as if all were well, and the sockets go on listening.
+ */
+import { createServer, type Server } from 'node:http';
+import { Server as TcpServer, type Socket } from 'node:net';
+import { cleanFact } from '../log/redact';
+
+/** Of five starts in ten seconds, which systemd allows, at most two are used. */
+const STAY_MS = 5_000;
+/** A connection without a request is waited for so long. */
+const HEADERS_MS = 10_000;
+
+/**
+ * Answers on the inherited sockets. Resolves when it is over.
+ * @param reason why the start failed; what is secret in it is hidden @param stayMs least time
+ * @returns false if one of the sockets is none to listen on
+ */
+export async function refuseAll(fds: readonly number[], reason: string, stayMs = STAY_MS): Promise<boolean> {
+  const text = `${cleanFact('reason', reason.replace(/\s+/g, ' ').trim()).replaceAll('\\x22', '"')}\n`;
+  const fields = {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Retry-After': 10,
+    Connection: 'close',
+  };
+  const servers: Server[] = [];
+  const open = new Set<Socket>();
+  for (const fd of fds) {
+    const server = createServer(
+      { headersTimeout: HEADERS_MS, requestTimeout: HEADERS_MS, connectionsCheckingInterval: 1000 },
+      (req, res) => {
+        res.writeHead(503, fields).end(req.method === 'HEAD' ? undefined : text);
+        req.resume();
+      },
+    );
+    const raw = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+    server.on('connect', (_req, socket: Socket) => socket.end(`HTTP/1.1 503 Service Unavailable\r\n${raw.join('')}\r\n${text}`));
+    server.on('connection', (socket: Socket) => {
+      open.add(socket);
+      socket.once('close', () => open.delete(socket)).on('error', () => socket.destroy());
+    });
+    if (!(await listens(server, fd))) return false;
+    servers.push(server);
+  }
+  await new Promise((resolve) => setTimeout(resolve, stayMs));
+  // Those who connect from now on are for the next process; who is here already gets the answer.
+  const closed = servers.map((server) => new Promise<void>((resolve) => void TcpServer.prototype.close.call(server, () => resolve())));
+  const cut = setTimeout(() => open.forEach((socket) => socket.destroy()), HEADERS_MS + 2000);
+  await Promise.all(closed);
+  clearTimeout(cut);
+  return true;
+}
+
+function listens(server: Server, fd: number): Promise<boolean> {
+  return new Promise((resolve) => server.once('error', () => resolve(false)).listen({ fd }, () => resolve(true)));
+}
