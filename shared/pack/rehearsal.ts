@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { modules } from '../../caches/index';
 import { openAppliance, type Appliance } from '../appliance';
 import { loadConfig } from '../config/load';
-import { requireFolders } from '../folders';
+import { makeFolders } from '../folders';
 import { createLog } from '../log/log';
 
 const FILE = '/larder/-/larder-1.0.0.tgz';
@@ -41,7 +41,7 @@ async function visit(home: string, name: string, settings: Record<string, string
   const module = modules.find((each) => each.name === name);
   const [cache] = config.caches;
   if (!cache || !module) throw new Error(`there is no cache ${name}`);
-  requireFolders(config);
+  makeFolders(config);
   const log = createLog({ stateDir: config.stateDir, name, level: 'info', format: 'text' });
   const modulesPath = join(__dirname, '..', '..', 'caches', 'index.js');
   const appliance = await openAppliance({ config, cache: { ...cache, port: 0 }, module, modulesPath, log, onStop: () => undefined });
