@@ -24,5 +24,5 @@ USER 1000:1000
 VOLUME ["/var/cache/larder", "/var/lib/larder"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["node", "dist/shared/cli/containers/health-process.js"]
-ENTRYPOINT ["node", "--initial-old-space-size=48", "--max-semi-space-size=8", "dist/shared/main.js"]
+ENTRYPOINT ["node", "dist/shared/main.js"]
 CMD ["npm"]

@@ -64,7 +64,7 @@ hosts: built ## lines for /etc/hosts and dnsmasq, with the caches' names
 
 ##: Running under a supervisor
 start-service: runnable ## run one cache in the foreground
-	@name=$$($(LARDER) service-name "c=$$c") && exec node --initial-old-space-size=48 --max-semi-space-size=8 dist/shared/main.js "$$name"
+	@name=$$($(LARDER) service-name "c=$$c") && exec node dist/shared/main.js "$$name"
 stop-service: stop ## stop it
 
 ##: Woken by systemd's sockets (as root for the machine, else for you; scope=system or scope=user says which)

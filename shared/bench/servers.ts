@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODE_OPTIONS } from '../config/node-options';
 import { childrenOf, cpuMs, launch, type Child } from './process';
 import { SERVER_CORE, LOAD_CORE, nginxProgram } from './machine';
 
@@ -68,7 +67,7 @@ export function spawnPeer(name: PeerName, options: StartOptions & { readonly por
     ...upstreamSettings(cache, `http://${options.upstream}`),
     ...options.env,
   };
-  return launch(process.execPath, [...NODE_OPTIONS, MAIN, cache], { ...launched, env, cwd: options.dir });
+  return launch(process.execPath, [MAIN, cache], { ...launched, env, cwd: options.dir });
 }
 
 function upstreamSettings(cache: CacheName, url: string): Record<string, string> {

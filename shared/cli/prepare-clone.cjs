@@ -95,11 +95,10 @@ function build(onlyStart, isImage) {
   fs.writeFileSync(stamp, print);
 }
 
-/** One file that starts quickly (ADR 53), by the Node and with the options that a cache is started with. Without it starts are slower, that is all. */
+/** One file that starts quickly (ADR 53) by the Node that a cache is started with. Without it starts are slower, that is all. */
 function pack(words) {
-  const { NODE_OPTIONS } = require('../../dist/shared/config/node-options.js');
   const program = path.join(ROOT, 'dist/shared/pack/pack-process.js');
-  const done = spawnSync(process.execPath, [...NODE_OPTIONS, program, ...words], {
+  const done = spawnSync(process.execPath, [program, ...words], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'inherit'],
     timeout: 60_000,

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
 import { logFile, startLogFile } from '../config/files';
-import { NODE_OPTIONS } from '../config/node-options';
 import { LarderError } from '../errors';
 import type { Context } from './context';
 import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context';
@@ -79,7 +78,7 @@ export function notConfigured(context: Context, cache: CacheConfig): string {
 async function launch(context: Context, cache: CacheConfig): Promise<void> {
   const startLog = startLogFile(context.config, cache.name);
   const output = openSync(startLog, 'w');
-  const child = spawn(process.execPath, [...NODE_OPTIONS, context.serverPath, cache.name], {
+  const child = spawn(process.execPath, [context.serverPath, cache.name], {
     detached: true,
     stdio: ['ignore', output, output],
     env: { ...context.env },

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadModules } from '../cli/modules';
 import { HEALTH_PROGRAM, STATE_FOLDER, STORE_FOLDER } from '../cli/containers/inside';
-import { NODE_OPTIONS } from '../config/node-options';
 import { ROOT } from '../config/sources';
 
 const compose = readFileSync(join(ROOT, 'compose.yaml'), 'utf8');
@@ -35,13 +34,6 @@ test('compose.yaml keeps to what docker-compose 1.29 reads too', () => {
   // Its schema has neither; a default within a default is left as it stands.
   expect(compose).not.toMatch(/^(?:name|version):/m);
   expect(compose).not.toMatch(/\brequired:|start_interval|\$\{[^}]*\$\{/);
-});
-
-test('containers and make start a cache with the options of Node that the command line starts it with', () => {
-  const make = readFileSync(join(ROOT, 'Makefile'), 'utf8');
-  const main = 'dist/shared/main.js';
-  expect(make).toContain(`exec ${['node', ...NODE_OPTIONS, main].join(' ')} `);
-  expect(dockerfile).toContain(`ENTRYPOINT ${JSON.stringify(['node', ...NODE_OPTIONS, main]).replaceAll(',', ', ')}`);
 });
 
 test('compose.yaml, the verbs and the image agree on where things are inside, and the program asked for health exists', () => {

@@ -13,7 +13,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
-import { NODE_OPTIONS } from '../config/node-options';
 import { startHouse } from '../testing/house';
 import { bytes, offer, tarballTarget } from '../testing/packages';
 import { startUpstream, type FakeUpstream } from '../testing/upstream';
@@ -137,7 +136,7 @@ describe('a cache', () => {
   }
 
   const makePacked = (...words: string[]): string => {
-    const values = [...NODE_OPTIONS, join(program, 'dist/shared/pack/pack-process.js'), ...words];
+    const values = [join(program, 'dist/shared/pack/pack-process.js'), ...words];
     const { status, stdout, stderr } = spawnSync(process.execPath, values, { encoding: 'utf8', timeout: 60_000 });
     expect([status, stdout, stderr]).toEqual([0, '', '']);
     return readdirSync(join(program, 'dist'))
@@ -158,7 +157,7 @@ describe('a cache', () => {
       console.log(new (require('vm').Script)(pack.text, { cachedData }).cachedDataRejected);`;
     const rejected = (...options: string[]): string =>
       spawnSync(process.execPath, [...options, '-e', judge], { cwd: program, encoding: 'utf8' }).stdout.trim();
-    expect([rejected(...NODE_OPTIONS), rejected('--max-lazy')]).toEqual(['false', 'true']);
+    expect([rejected(), rejected('--max-lazy')]).toEqual(['false', 'true']);
     expect(makePacked()).toBe('server.js');
   });
 

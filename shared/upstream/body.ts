@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable, type PassThrough } from 'node:stream';
 import { LarderError } from '../errors';
+import { letHeapGrow } from './long-bodies';
 import { reasonOf } from './reasons';
 
 /**
@@ -36,7 +37,7 @@ export class IdleWatch {
   }
 }
 
-/** From this much to come on, a body is taken straight off its connection, which is then not kept. */
+/** From this much to come on, a body is long: taken straight off its connection, which is then not kept. */
 const DIRECT_BYTES = 16 * 1024 * 1024;
 
 export interface BodyParts {
@@ -60,12 +61,14 @@ export class UpstreamBody extends Readable {
   private early: Error | undefined;
   /** The connection itself, once the body is taken straight off it. */
   private direct: Socket | undefined;
+  private readonly heapMayRest: (() => void) | undefined;
   private readonly expected: number | undefined;
 
   constructor(private readonly parts: BodyParts) {
     super({ highWaterMark: 256 * 1024 });
     const { response, source, watch } = parts;
     this.expected = lengthOf(parts);
+    if (this.hasMuchToCome()) this.heapMayRest = letHeapGrow();
     this.lastTick = watch.tick;
     watch.add(this);
     // pipe() does not pass on that its source broke off: node-fetch alone would wait for ever.
@@ -109,6 +112,7 @@ export class UpstreamBody extends Readable {
     watch.remove(this);
     if (!response.complete || !response.readableEnded) request.destroy();
     source.destroy();
+    this.heapMayRest?.();
     done();
     callback(error);
   }

@@ -1,10 +1,12 @@
 /** Long bodies, which are taken straight off their connections: every law of the short ones holds for them too. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import v8 from 'node:v8';
 import { createAuthority } from '../testing/certificates';
 import { testFetcher, type Fetcher } from '../testing/fetcher';
 import { startUpstream, type FakeUpstream, type Reply } from '../testing/upstream';
@@ -15,15 +17,28 @@ const REPEAT = 25;
 const TOTAL = BODY.length * REPEAT;
 const LONG: Reply = { body: BODY, repeat: REPEAT };
 
+const GROWING = '--heap-growing-percent=300';
+const USUAL = '--heap-growing-percent=0';
+
 let directory: string;
 let fetcher: Fetcher;
 let upstream: FakeUpstream;
 
+/** What V8 was told. */
+let told: string[];
+
 beforeAll(() => (directory = mkdtempSync(join(tmpdir(), 'larder-long-'))));
+beforeEach(() => {
+  told = [];
+  jest.spyOn(v8, 'setFlagsFromString').mockImplementation((flag) => void told.push(flag));
+});
 afterAll(() => rmSync(directory, { recursive: true }));
 afterEach(async () => {
   fetcher.room.close();
   await upstream.close();
+  // However they ended: what was allowed for their sake is taken back.
+  expect(told.filter((_, index) => index % 2 === 1)).toEqual(told.filter((_, index) => index % 2 === 0).map(() => USUAL));
+  jest.restoreAllMocks();
 });
 
 async function start(secure: boolean): Promise<void> {
@@ -77,6 +92,8 @@ describe.each([
     );
     const [a, b] = [digestOf(BODY, REPEAT), digestOf(other, REPEAT)];
     expect(digests).toEqual([a, b, a, b]);
+    expect(told[0]).toBe(GROWING);
+    expect(told.at(-1)).toBe(USUAL);
   });
 
   test('what is asked next is answered right', async () => {
@@ -132,4 +149,18 @@ test('more than was promised is an error', async () => {
   } finally {
     server.close();
   }
+});
+
+test('V8 is told to let its heap grow while a long body is under way, once for all of them, and for no other', async () => {
+  await start(false);
+  upstream.on('/a', LONG).on('/b', { body: 'short' });
+  await fetcher.text('/b');
+  expect(told).toEqual([]);
+  await Promise.all([fetcher.text('/a'), fetcher.text('/a')]);
+  expect(told).toEqual([GROWING, USUAL]);
+});
+
+test('V8 knows that option', async () => {
+  await start(false);
+  expect(execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' })).toMatch(/^ +--heap-growing-percent /m);
 });

@@ -1,6 +1,5 @@
 /** The units of caches as processes: a socket and a service for each, and the housekeeping that all share. */
 import type { Config } from '../../config/config';
-import { NODE_OPTIONS } from '../../config/node-options';
 import type { Scope } from './places';
 import { SYSTEM } from './places';
 import type { UnitValues } from './unit-text';
@@ -38,7 +37,7 @@ export function cacheUnits(config: Config, caches: readonly string[], facts: Fac
   for (const { name, port } of config.caches) {
     if (!caches.includes(name)) continue;
     units.set(`cache-${name}.socket`, socketUnit(name, config.listen, port));
-    const command = [...commandOf(facts), `${facts.program}/dist/shared/main.js`, name].map(commandWord).join(' ');
+    const command = [facts.node, `${facts.program}/dist/shared/main.js`, name].map(commandWord).join(' ');
     units.set(`cache-${name}.service`, renderUnit('cache.service', { ...values, cache: name, command }));
   }
   for (const name of HOUSEKEEPING) units.set(name, renderUnit(name, values));
@@ -56,10 +55,6 @@ export function socketUnit(cache: string, addresses: readonly string[], port: nu
 /** An address and port as systemd.socket(5) has them; `%` of a zone doubled. */
 export function listenStream(address: string, port: number): string {
   return address.includes(':') ? `[${address.replaceAll('%', '%%')}]:${port}` : `${address}:${port}`;
-}
-
-function commandOf({ node }: Facts): string[] {
-  return [node, ...NODE_OPTIONS];
 }
 
 function commonValues(config: Config, facts: Facts): UnitValues {
