@@ -8,8 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { errorText } from '../errors';
 import { makePack } from './pack';
 import { codeFile, runPacked, type Packed } from './packed';
-import type * as Rehearsal from './rehearsal';
-import { prepareStore } from './rehearsal';
+import { prepareStore, type rehearse } from './rehearsal';
 
 const DIST = join(__dirname, '..', '..');
 const PACK = join(DIST, 'server.js');
@@ -22,9 +21,7 @@ async function main(words: readonly string[]): Promise<void> {
   for (const name of readdirSync(dirname(PACK))) {
     if (name.startsWith(`${basename(PACK)}.`)) rmSync(join(DIST, name));
   }
-  if (words.includes('code')) {
-    write(code, await codeOf(pack));
-  }
+  if (words.includes('code')) await codeOf(pack).then((made) => write(code, made), complain);
   // Last, so that it is newer than what the compiler wrote, and is there with its code only.
   write(PACK, pack.text);
 }
@@ -35,7 +32,8 @@ async function codeOf(pack: Packed): Promise<Buffer> {
   try {
     await prepareStore(home);
     const { script, exports } = runPacked(pack, DIST, FIRST.indexOf('shared/pack/rehearsal.js'));
-    await (exports as typeof Rehearsal).rehearse(home);
+    // The pack's own, whose functions are the ones to be compiled.
+    await (exports as { readonly rehearse: typeof rehearse }).rehearse(home);
     return script.createCachedData();
   } finally {
     rmSync(home, { recursive: true, force: true });
@@ -48,10 +46,12 @@ function write(file: string, content: string | Buffer): void {
   renameSync(`${file}.new`, file);
 }
 
-main(process.argv.slice(2)).then(
-  () => process.exit(0),
-  (error: unknown) => {
-    process.stderr.write(`larder: starts will be slower: ${errorText(error)}\n`);
-    process.exit(1);
-  },
-);
+function complain(error: unknown): void {
+  process.stderr.write(`larder: starts will be slower: ${errorText(error)}\n`);
+  process.exitCode = 1;
+}
+
+// Not left to what may still be open.
+void main(process.argv.slice(2))
+  .catch(complain)
+  .then(() => process.exit());

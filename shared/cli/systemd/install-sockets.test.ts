@@ -28,7 +28,7 @@ describe('install-sockets', () => {
     expect(out).toContain(`The one cache is woken at http://127.0.0.1:${ports[0]} (cache-one.socket)`);
     expect(out).toContain('sudo loginctl enable-linger');
     expect(unit('cache-two.socket')).toContain(`\nListenStream=127.0.0.1:${ports[1]}\n`);
-    expect(unit('cache-two.service')).toMatch(/\nExecStart=\/\S*node --\S+ --\S+ \/\S+\/dist\/shared\/main\.js two\n/);
+    expect(unit('cache-two.service')).toMatch(/\nExecStart=\/\S*node \/\S+\/dist\/shared\/main\.js two\n/);
     expect(stage.isActive('cache-one.socket')).toBe(true);
     expect(stage.isActive('larder-housekeeping.timer')).toBe(true);
     expect(stage.isActive('cache-one.service')).toBe(false);
