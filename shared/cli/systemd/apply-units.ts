@@ -51,7 +51,7 @@ export function applyUnits(manager: Manager, set: UnitSet): Applied {
     const changedSockets = written.filter((name) => name.endsWith('.socket') && isMoved(name));
     // A socket does not start beside its running service, so that one goes with it.
     if (changedSockets.length > 0) manager.run('stop', ...changedSockets, ...changedSockets.map(serviceOf));
-    const failed = wanted.filter((name) => manager.states([name]).get(name)?.active === 'failed');
+    const failed = [...manager.states(wanted)].flatMap(([name, { active }]) => (active === 'failed' ? [name] : []));
     if (failed.length > 0) manager.run('reset-failed', ...failed);
     if (wanted.length > 0) manager.run('start', ...wanted);
     const services = names.filter((name) => name.endsWith('.service') && (set.renewed || written.includes(name)) && before.has(name));

@@ -12,7 +12,6 @@ import { listenStream } from './cache-units';
 import type { Settings } from './carried-settings';
 import { namedFiles } from './carried-settings';
 import type { Manager } from './manager';
-import type { Scope } from './places';
 import { onDisk, SYSTEM } from './places';
 import type { Account } from './service-user';
 import { accountOf, failureAs } from './service-user';
@@ -135,12 +134,4 @@ export function requireProgram(env: Environment, node: string, program: string, 
     what: `${program} cannot be read by ${user.name}, who runs the caches`,
     remedy: 'choose a PREFIX whose folders everybody may pass',
   });
-}
-
-/** Whether units of a user go on without him, for people. */
-export function lingering(env: Environment, scope: Scope, linger: string): string[] {
-  if (scope === 'system' || linger === 'yes') return [];
-  return [
-    `Your units are there while you are logged in. To have them from boot on: sudo loginctl enable-linger ${env.USER || env.LOGNAME || '$USER'}`,
-  ];
 }
