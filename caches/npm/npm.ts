@@ -22,7 +22,7 @@ export const npm: Module = {
   },
 
   clients,
-  image: { programs: ['npm', 'npx', 'pnpm', 'pnpx', 'yarn'] },
+  image: { programs: ['npm', 'npx'] },
 
   forwardProxy: {
     connectRefusal: 'set the registry instead of a proxy: npm config set registry http://<this cache>/, and remove proxy and https-proxy',

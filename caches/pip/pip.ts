@@ -35,6 +35,6 @@ export const pip: Module = {
   },
 
   clients,
-  image: { programs: ['pip', 'pip3', 'pipx', 'uv', 'uvx'] },
+  image: { programs: ['pip', 'pip3', 'pipx'] },
   unlocked: withoutSources,
 };
