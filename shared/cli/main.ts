@@ -27,11 +27,12 @@ const VERBS: Readonly<Record<string, (context: Context, args: readonly string[])
   network: async (context) => (await containers()).makeNetwork(context),
   images: async (context) => (await import('./containers/image')).buildOnBases(context),
   update: async (context) => (await import('./containers/update')).updateContainers(context),
+  woken: async (context) => (await import('./containers/woken')).runWoken(context),
   config: showConfig,
   // The store and its database are loaded by these alone.
-  purge: (context, args) => asOwner(context, args, async () => (await import('./store-verbs')).purge(context)),
-  gc: (context, args) => asOwner(context, args, async () => (await import('./store-verbs')).collectGarbage(context)),
-  'reset-guard': (context, args) => asOwner(context, args, async () => (await import('./store-verbs')).resetGuard(context)),
+  purge: (context, args) => inStore(context, args, async () => (await import('./store-verbs')).purge(context)),
+  gc: (context, args) => inStore(context, args, async () => (await import('./store-verbs')).collectGarbage(context)),
+  'reset-guard': (context, args) => inStore(context, args, async () => (await import('./store-verbs')).resetGuard(context)),
   'install-sockets': async (context) => (await import('./systemd/install-sockets')).installSockets(context),
   'uninstall-sockets': async (context) => (await import('./systemd/uninstall-sockets')).uninstallSockets(context),
   install: async (context) => (await import('./systemd/install-program')).installProgram(context),
@@ -71,6 +72,10 @@ const OF_THE_INSTALLED = [
 
 const containers = async (): Promise<typeof import('./containers/verbs')> => import('./containers/verbs');
 
+async function inStore(context: Context, args: readonly string[], work: () => Promise<void>): Promise<void> {
+  return isAboutContainers(context) ? (await containers()).inContainer(context, args) : asOwner(context, args, work);
+}
+
 async function start(context: Context): Promise<void> {
   return isAboutContainers(context) ? (await containers()).startContainers(context) : startCaches(context);
 }
@@ -104,6 +109,7 @@ export async function run(invocation: Invocation): Promise<number> {
     return 0;
   } catch (error) {
     invocation.err(errorLine(error));
+    if (invocation.args[0] === 'woken') await (await import('./containers/woken')).refuseWaiting(invocation.env.BEHIND_PORT, error);
     return 1;
   }
 }

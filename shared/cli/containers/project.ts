@@ -90,10 +90,9 @@ async function subnetsOf(engine: Engine): Promise<string[]> {
 }
 
 /** The operator's own additions, and ours that one line of compose.yaml cannot say: further addresses, a file of authorities. */
-function ownFiles(context: Context): string[] {
-  const { config } = context;
+function ownFiles({ config, env }: Context): string[] {
   const own = join(ROOT, 'compose.override.yaml');
-  const made = join(config.stateDir, 'compose.addresses.json');
+  const made = join(env.RUNTIME_DIRECTORY || config.stateDir, 'compose.addresses.json');
   const services = config.caches.flatMap(({ name, port }) => {
     const ports = config.listen.slice(1).map((address) => `${published(address)}:${port}:${port}`);
     const volumes = config.upstreamCaFile ? [`${config.upstreamCaFile}:${CA_INSIDE}:ro`] : [];

@@ -9,7 +9,7 @@ import { HEALTH_PROGRAM } from './inside';
 
 /** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
 const START_MS = 60_000;
-const POLL_MS = 250;
+const POLL_MS = 100;
 
 /** @throws LarderError start: with the reason that the cache itself gives, if it does */
 export async function untilReady(engine: Engine, container: string, cache: CacheConfig): Promise<void> {

@@ -6,17 +6,25 @@ import type { Context } from '../context';
 import { baseUrlOf, forEach, isConfigured } from '../context';
 import { clientLines, notConfigured } from '../start';
 import type { StatusRow } from '../status';
+import { isWoken, listenAgain, putToSleep } from '../systemd/woken';
 import { NETWORK } from './compose-file';
 import { lastLine, openEngine } from './engine';
 import { ensureImage } from './image';
+import { CODE_FOLDER } from './inside';
 import type { Project } from './project';
 import { engineEnvironment, ensureNetwork, openProject } from './project';
 import { stateOf, statusOf, untilReady } from './readiness';
+import { wokenName } from './woken-places';
 
 /** Starts each, also if another one cannot be started. What does not become ready is taken away again. @throws LarderError start */
 export async function startContainers(context: Context): Promise<void> {
-  const project = await prepared(context);
+  await prepareContainers(context);
+  const project = await openProject(context);
   await forEach(context, async (cache) => {
+    if (isWoken(context, cache)) {
+      listenAgain(context, cache);
+      return context.out(`The ${cache.name} cache is woken at ${baseUrlOf(context.config, cache)} (cache-${cache.name}.socket).`);
+    }
     await upAndReady(project, cache);
     context.out(`The ${cache.name} cache runs at ${baseUrlOf(context.config, cache)}, in a container of the project ${project.name}.`);
     for (const line of clientLines(context, cache)) context.out(line);
@@ -27,13 +35,11 @@ export async function startContainers(context: Context): Promise<void> {
   });
 }
 
-/** The engine, with the image and the network that containers need. */
-async function prepared(context: Context): Promise<Project> {
-  // The network first: who may connect depends on its addresses.
+/** Sees to the image and the network that containers need. @throws LarderError start */
+export async function prepareContainers(context: Context): Promise<void> {
   const engine = await openEngine(engineEnvironment(context));
   await ensureNetwork(engine);
   await ensureImage(context, engine);
-  return openProject(context);
 }
 
 /** @throws LarderError start: it does not become ready; then its container is gone */
@@ -54,6 +60,10 @@ export async function upAndReady(project: Project, cache: CacheConfig): Promise<
 export async function stopContainers(context: Context): Promise<void> {
   const project = await openProject(context);
   await forEach(context, async (cache) => {
+    if (isWoken(context, cache)) {
+      putToSleep(context, cache);
+      return context.out(`The ${cache.name} cache sleeps until somebody comes.`);
+    }
     const container = await project.containerOf(cache.name);
     const { status } = container ? await stateOf(project.engine, container) : { status: '' };
     if (status !== 'running' && status !== 'restarting') return context.out(`The ${cache.name} cache does not run in a container.`);
@@ -98,6 +108,17 @@ async function saysYes(question: string): Promise<boolean> {
   return answer.trim().toLowerCase() === 'yes';
 }
 
+/** Does a command that opens the store inside a container of its own, beside those that run. @param args the command with its words */
+export async function inContainer(context: Context, args: readonly string[]): Promise<void> {
+  const project = await openProject(context);
+  const name = context.caches[0]?.name ?? '';
+  const words = ['run', '--rm', '-T', '--no-deps', '--entrypoint', 'node', name, `${CODE_FOLDER}/dist/shared/cli/main.js`];
+  const ran = await project.compose([...words, ...args.filter((word) => !word.startsWith('with='))]);
+  for (const line of ran.stdout.split('\n').filter((one) => one.trim() !== '')) context.out(line.trimEnd());
+  if (ran.code === 0) return;
+  throw new LarderError('start', { what: lastLine(ran.stderr || ran.stdout).replace(/^larder: /, ''), remedy: '' });
+}
+
 /** Follows until it is interrupted. */
 export async function followContainers(context: Context): Promise<void> {
   const project = await openProject(context);
@@ -118,8 +139,9 @@ export async function containerRows(context: Context): Promise<StatusRow[]> {
   const project = await openProject(context).catch(() => undefined);
   if (!project) return [];
   const rows = context.caches.map(async (cache): Promise<StatusRow[]> => {
-    const container = await project.containerOf(cache.name);
-    if (!container || (await stateOf(project.engine, container)).status !== 'running') return [];
+    // One that a socket woke has a name instead of a number.
+    const container = (await project.containerOf(cache.name)) ?? wokenName(project.name, cache);
+    if ((await stateOf(project.engine, container)).status !== 'running') return [];
     const status = await statusOf(project.engine, container, cache);
     // Inside it listens everywhere; people want to know where it is reached.
     return status ? [{ cache: cache.name, port: cache.port, state: 'up', status: { ...status, addresses: context.config.listen } }] : [];

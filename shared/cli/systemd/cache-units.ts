@@ -2,6 +2,7 @@
 import type { Config } from '../../config/config';
 import type { Scope } from './places';
 import { SYSTEM } from './places';
+import { containerUnits, filterLines } from './container-units';
 import type { UnitValues } from './unit-text';
 import { commandWord, renderLines, renderUnit, unitWord } from './unit-text';
 
@@ -23,6 +24,8 @@ export interface Facts {
   /** Files that the settings name: they must be seen although homes are not. */
   readonly files: readonly string[];
   readonly systemdVersion: number;
+  /** Whether the caches are containers; then who runs them, as settings. */
+  readonly containers?: readonly string[];
 }
 
 /** Names of the units of one cache, in whatever form. */
@@ -36,20 +39,28 @@ export function cacheUnits(config: Config, caches: readonly string[], facts: Fac
   const values = commonValues(config, facts);
   for (const { name, port } of config.caches) {
     if (!caches.includes(name)) continue;
+    if (facts.containers) {
+      units.set(`cache-${name}.socket`, socketUnit(name, config.listen, port, filterLines(config, facts.scope)));
+      const own = { ...facts, environment: [...facts.environment, ...facts.containers] };
+      for (const [unit, text] of containerUnits(config, name, port, own)) units.set(unit, text);
+      continue;
+    }
     units.set(`cache-${name}.socket`, socketUnit(name, config.listen, port));
     const command = [facts.node, `${facts.program}/dist/shared/main.js`, name].map(commandWord).join(' ');
     units.set(`cache-${name}.service`, renderUnit('cache.service', { ...values, cache: name, command }));
   }
-  for (const name of HOUSEKEEPING) units.set(name, renderUnit(name, values));
+  // In a container it is done, and kept in, by the engine.
+  const free = facts.containers && { hardening: [], offNetwork: [], environment: [...facts.environment, ...facts.containers] };
+  for (const name of HOUSEKEEPING) units.set(name, renderUnit(name, { ...values, ...free }));
   return units;
 }
 
 /** The unit of the socket of a cache; the form of what it wakes makes no difference. */
-export function socketUnit(cache: string, addresses: readonly string[], port: number): string {
+export function socketUnit(cache: string, addresses: readonly string[], port: number, filter: readonly string[] = []): string {
   const listen = addresses.map((address) => `ListenStream=${listenStream(address, port)}`);
   // Otherwise :: would take the port of the IPv4 addresses too.
   const isMixed = addresses.includes('::') && addresses.some((address) => !address.includes(':'));
-  return renderUnit('cache.socket', { cache, listen, ipv6: isMixed ? ['BindIPv6Only=ipv6-only'] : [] });
+  return renderUnit('cache.socket', { cache, listen, filter, ipv6: isMixed ? ['BindIPv6Only=ipv6-only'] : [] });
 }
 
 /** An address and port as systemd.socket(5) has them; `%` of a zone doubled. */

@@ -28,6 +28,7 @@ export function systemSettings(context: Context): Settings {
   for (const name of ['CACHE_DIR', 'STATE_DIR'].flatMap(spellings)) settings.delete(name);
   settings.set('CACHE_DIR', cacheDir).set('STATE_DIR', stateDir);
   if (config.upstreamCaFile) settings.set('UPSTREAM_CA_FILE', config.upstreamCaFile);
+  if (context.options.with) settings.set('WITH', context.options.with);
   return settings;
 }
 
@@ -38,6 +39,7 @@ export function userSettings(context: Context): Settings {
   if (env.LARDER_ENV) for (const [name, value] of fileSettings(context)) settings.set(name, value);
   else if (env.LARDER_ENV_FILE) settings.set('LARDER_ENV_FILE', resolve(env.LARDER_ENV_FILE));
   for (const [name, value] of environmentSettings(context)) settings.set(name, value);
+  if (context.options.with) settings.set('WITH', context.options.with);
   return settings.set('CACHE_DIR', config.cacheDir).set('STATE_DIR', config.stateDir);
 }
 

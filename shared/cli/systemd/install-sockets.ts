@@ -1,7 +1,7 @@
 /** `install-sockets` and `upgrade`: what is to be is put together and checked first, then written as a whole. */
 import { userInfo } from 'node:os';
 import type { Context } from '../context';
-import { baseUrlOf } from '../context';
+import { baseUrlOf, isAboutContainers } from '../context';
 import type { Applied } from './apply-units';
 import { applyUnits, ownUnits } from './apply-units';
 import { FileChanges } from './file-changes';
@@ -28,6 +28,8 @@ export async function installSockets(context: Context): Promise<void> {
   const own = ownUnits(unitFolder(env, scope));
   const caches = wantedCaches(context, own);
   await requirePorts(manager, config, caches, own);
+  // Built from the clone: the copy of the program has no sources.
+  if (isAboutContainers(context)) await (await import('../containers/verbs')).prepareContainers(context);
   wholly((changes, whenFailed) => {
     const plan = scope === 'user' ? userPlan(context, manager, caches) : withProgram(context, manager, caches, changes, whenFailed);
     tell(context, plan, putInForce(context, manager, plan, changes, false));
@@ -105,7 +107,13 @@ function putInForce({ env }: Context, manager: Manager, plan: Plan, changes: Fil
   const { path, text, mode, gid } = plan.settings;
   const isChanged = changes.write(path, text, { mode, ...(gid !== undefined && { gid }) });
   const obsolete = ownUnits(folder).filter((name) => !plan.units.has(name));
-  return applyUnits(manager, { folder, units: plan.units, obsolete, changes, renewed: renewed || isChanged });
+  return applyUnits(manager, {
+    folder,
+    units: plan.units,
+    obsolete,
+    changes,
+    renewed: (renewed && plan.config.service.runAs === 'process') || isChanged,
+  });
 }
 
 function lingering(env: Context['env']): string[] {

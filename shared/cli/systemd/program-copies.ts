@@ -23,7 +23,7 @@ import { removeIfEmpty } from './file-changes';
 /** Versions that stay: the current, the previous, and one more to look at. */
 const KEPT = 3;
 /** What of a clone runs, beside dist/ and node_modules/. */
-const FILES = ['package.json', 'package-lock.json', 'shared/cli/prepare.cjs'];
+const FILES = ['package.json', 'package-lock.json', 'shared/cli/prepare.cjs', 'compose.yaml', '.env.example'];
 const FOLDERS = ['socket-activation'];
 /** Parts of dist/ for those who work on Larder. */
 const NOT_RUN = /^dist\/(?:shared\/(?:testing|bench|docs-check)(?:\/|$)|\..*)|\.test\.js$|\.js\.map$/;

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { Config } from '../../config/config';
 import { loadConfig } from '../../config/load';
 import { ROOT } from '../../config/sources';
+import { containerUser } from '../containers/project';
 import type { Context } from '../context';
+import { isAboutContainers } from '../context';
 import { cacheUnits } from './cache-units';
 import type { Settings } from './carried-settings';
 import { asEnvFile, asEnvironmentFile, installedSettings, namedFiles, systemSettings, userSettings } from './carried-settings';
@@ -47,7 +49,8 @@ function planOf(
   const direct = settings.get('NO_PROXY');
   // The configuration as the services will read it.
   const config = loadConfig({ env: { LARDER_ENV: text, ...(direct && { NO_PROXY: direct }) }, modules });
-  requireSystemStore(env, config, record.node, user);
+  const isContainers = config.service.runAs === 'compose';
+  if (!isContainers) requireSystemStore(env, config, record.node, user);
   requireReadable(env, settings, record.node, user);
   const units = cacheUnits(config, caches, {
     scope: 'system',
@@ -56,6 +59,7 @@ function planOf(
     environment: [`Environment=LARDER_ENV_FILE=${SYSTEM.settings}`, ...(direct ? [`Environment=${unitWord(`NO_PROXY=${direct}`)}`] : [])],
     files: namedFiles(settings).map(([, path]) => path),
     systemdVersion: manager.version(),
+    ...(isContainers && { containers: containerLines(context, config) }),
   });
   return { config, caches, units, settings: { path: onDisk(env, SYSTEM.settings), text, mode: 0o640, gid: user.gid } };
 }
@@ -63,7 +67,8 @@ function planOf(
 /** For a user: the clone, and its .env as it will be then. @throws LarderError start: the store */
 export function userPlan(context: Context, manager: Manager, caches: readonly string[]): Plan {
   const { env, config } = context;
-  requireOwnStore(config);
+  const isContainers = isAboutContainers(context);
+  if (!isContainers) requireOwnStore(config);
   const path = userPlaces(env).settings;
   const head = '# Made by make install-sockets, beside the settings of .env. Repeat it to change this.';
   const units = cacheUnits(config, caches, {
@@ -73,6 +78,13 @@ export function userPlan(context: Context, manager: Manager, caches: readonly st
     environment: [`EnvironmentFile=${path.replaceAll('%', '%%')}`],
     files: [],
     systemdVersion: manager.version(),
+    ...(isContainers && { containers: containerLines(context, config) }),
   });
   return { config, caches, units, settings: { path, text: asEnvironmentFile(userSettings(context), head), mode: 0o600 } };
+}
+
+/** What a copy of the program cannot know: whose the volumes are, since that goes by the clone; and where Docker's client has its own. */
+function containerLines(context: Context, config: Config): string[] {
+  const home = context.env.HOME ? [`Environment=${unitWord(`HOME=${context.env.HOME}`)}`] : [];
+  return [...home, `Environment=CONTAINER_USER=${containerUser({ ...context, config })}`];
 }

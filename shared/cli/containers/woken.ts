@@ -1,0 +1,92 @@
+/**
+ * `woken`: what systemd runs for a cache in a container (cache-<c>-container.service). It brings the container up behind a port of this
+ * machine's own, says when it answers, stays as long as it runs, and stops it when told to.
+ */
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { CacheConfig } from '../../config/config';
+import { errorText, isLarderError, LarderError } from '../../errors';
+import type { Context } from '../context';
+import { lastLine } from './engine';
+import type { Project } from './project';
+import { openProject } from './project';
+import { untilReady } from './readiness';
+import { prepareContainers } from './verbs';
+import { behindPort, wokenName } from './woken-places';
+
+/** How long whoever waited is told why there is no cache. */
+const REFUSE_MS = 2000;
+
+let isUp = false;
+
+/** Runs until the container ends. @throws LarderError start: it did not come up, or ended by itself; whoever waited was told by a 503 */
+export async function runWoken(context: Context): Promise<void> {
+  const [cache] = context.caches;
+  if (!cache || !context.single) throw new LarderError('start', { what: 'a service is one cache', remedy: 'name it with c=' });
+  const stopped = new Promise<'stopped'>((resolve) => {
+    process.once('SIGTERM', () => resolve('stopped')).once('SIGINT', () => resolve('stopped'));
+  });
+  const project = await openProject(context);
+  const { engine } = project;
+  const name = wokenName(project.name, cache);
+  await engine.docker(['rm', '--force', '--volumes', name]); // of a machine that lost its power
+  try {
+    await bringUp(context, project, cache, name);
+    tellSystemd('--ready');
+    isUp = true;
+    const ended = engine.docker(['wait', name]).then(({ stdout }) => stdout.trim());
+    const how = await Promise.race([ended, stopped]);
+    if (how !== 'stopped')
+      throw new LarderError('start', {
+        what: `the container of the ${cache.name} cache ended with ${how}`,
+        remedy: 'the next connection wakes it again',
+      });
+  } finally {
+    await engine.docker(['stop', '--time', '30', name]);
+    await engine.docker(['rm', '--force', '--volumes', name]);
+  }
+}
+
+async function bringUp(context: Context, project: Project, cache: CacheConfig, name: string): Promise<void> {
+  const publish = `127.0.0.1:${behindPort(cache.port)}:${cache.port}`;
+  const words = ['run', '--detach', '--no-deps', '--use-aliases', '--publish', publish, '--name', name, cache.name];
+  let run = await project.compose(words);
+  if (run.code !== 0) {
+    // Somebody waits, so that network and image are looked for only when they turn out to be missing.
+    await prepareContainers(context);
+    await project.engine.docker(['rm', '--force', '--volumes', name]);
+    run = await project.compose(words);
+  }
+  if (run.code !== 0) throw new LarderError('start', { what: `the ${cache.name} cache: ${lastLine(run.stderr)}`, remedy: '' });
+  await untilReady(project.engine, name, cache);
+}
+
+/**
+ * Answers those whom systemd has kept waiting, so that they learn why, and the next ones try again.
+ * @param port BEHIND_PORT of the unit: settings that are wrong name none @param error why there is no cache
+ */
+export async function refuseWaiting(port: string | undefined, error: unknown): Promise<void> {
+  if (!port || isUp) return;
+  const remedy = isLarderError(error) && error.remedy !== '' ? `; ${error.remedy}` : '';
+  const text = `larder: ${errorText(error)}${remedy}\n`;
+  const server = createServer((_request, response) => {
+    response.writeHead(503, {
+      'content-type': 'text/plain',
+      'content-length': Buffer.byteLength(text),
+      'retry-after': '10',
+      connection: 'close',
+    });
+    response.end(text);
+  });
+  await new Promise<void>((resolve) => {
+    server.once('error', () => resolve());
+    server.listen(Number(port), '127.0.0.1', () => {
+      tellSystemd('--ready');
+      setTimeout(() => server.close(() => resolve()), REFUSE_MS);
+    });
+  });
+}
+
+function tellSystemd(what: string): void {
+  if (process.env.NOTIFY_SOCKET) spawn('systemd-notify', [what], { stdio: 'ignore' }).once('error', () => {});
+}

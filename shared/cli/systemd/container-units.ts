@@ -1,0 +1,67 @@
+/** The units of caches in containers: the socket wakes systemd's proxy, and that needs the container. */
+import { existsSync } from 'node:fs';
+import type { Config } from '../../config/config';
+import { LarderError } from '../../errors';
+import { behindPort } from '../containers/woken-places';
+import type { Scope } from './places';
+import { commandWord, renderLines, renderUnit } from './unit-text';
+
+/** systemd-socket-proxyd(8). */
+const PROXY = '/usr/lib/systemd/systemd-socket-proxyd';
+/** Longer than a container has to finish (compose.yaml: 30 s). */
+const STOP_SECONDS = 60;
+
+export interface ContainerFacts {
+  readonly scope: Scope;
+  /** Absolute path of Node. */
+  readonly node: string;
+  /** Folder with dist/ and compose.yaml, as the units name it. */
+  readonly program: string;
+  /** Lines that give the container's service its settings. */
+  readonly environment: readonly string[];
+}
+
+/** The services of one cache by name; its socket is as in the other form, but for `filterLines`. */
+export function containerUnits(config: Config, name: string, port: number, facts: ContainerFacts): Array<readonly [string, string]> {
+  const { idleExitSeconds } = config.service;
+  const idle = idleExitSeconds > 0 ? [`--exit-idle-time=${idleExitSeconds}s`] : [];
+  const proxy = [PROXY, ...idle, '--connections-max=4096', `127.0.0.1:${behindPort(port)}`].map(commandWord).join(' ');
+  const container = [facts.node, `${facts.program}/dist/shared/cli/main.js`, 'woken', `c=${name}`].map(commandWord).join(' ');
+  const isSystem = facts.scope === 'system';
+  return [
+    [
+      `cache-${name}.service`,
+      renderUnit('cache-proxy.service', {
+        cache: name,
+        command: proxy,
+        hardening: renderLines(`hardening-${isSystem ? 'proxy' : 'user'}.conf`, {}),
+      }),
+    ],
+    [
+      `cache-${name}-container.service`,
+      renderUnit('cache-container.service', {
+        cache: name,
+        command: container,
+        environment: [...facts.environment, `Environment=BEHIND_PORT=${behindPort(port)}`],
+        after: isSystem ? ['After=docker.service podman.socket network-online.target'] : [],
+        stopSeconds: String(STOP_SECONDS),
+        runtime: `larder-${name}`,
+      }),
+    ],
+  ];
+}
+
+/**
+ * Lines of a socket behind which only the proxy's address is seen: who may connect is for systemd to say.
+ * @throws LarderError start: a user's manager cannot, and clients could come from elsewhere; there is no proxy
+ */
+export function filterLines({ clientNets, listen }: Config, scope: Scope): string[] {
+  if (!existsSync(PROXY)) throw new LarderError('start', { what: `${PROXY} is missing`, remedy: 'it comes with systemd; install that' });
+  if (scope === 'system') return ['IPAddressDeny=any', `IPAddressAllow=${clientNets.join(' ')}`];
+  const open = listen.find((address) => !address.startsWith('127.') && address !== '::1');
+  if (open === undefined) return [];
+  throw new LarderError('start', {
+    what: `behind a user's socket a container cannot tell who comes, so that CLIENT_NETS would not be kept at ${open}`,
+    remedy: 'use scope=system, or GLOBAL_IP=127.0.0.1',
+  });
+}
