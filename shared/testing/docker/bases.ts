@@ -6,6 +6,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -13,7 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { KEYRING, suites } from '../clients/apt-machine';
 import { registry } from '../clients/reachable';
@@ -23,7 +24,7 @@ import { run, runWell } from '../clients/run';
 const MAKE_MS = 600_000;
 const TRUSTED = 'etc/ssl/certs/ca-certificates.crt';
 /** Whoever changes what is in the images raises it. */
-const EDITION = 1;
+const EDITION = 2;
 
 export interface Base {
   /** What it is imported as. */
@@ -64,6 +65,10 @@ async function made(tar: string, make: (root: string) => Promise<void>): Promise
     await make(root);
     await runWell(['tar', '-C', root, '-cf', `${root}.tar`, '.'], where);
     renameSync(`${root}.tar`, tar);
+    // Those of other versions have had their time.
+    const kind = basename(tar).replace(/-[^-]*$/, '-');
+    const all = readdirSync(dirname(tar)).filter((name) => name.startsWith(kind) && name.endsWith('.tar'));
+    for (const name of all) if (name !== basename(tar)) rmSync(join(dirname(tar), name));
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
@@ -94,9 +99,12 @@ async function makeDebian(root: string): Promise<void> {
 async function makeSmall(root: string): Promise<void> {
   for (const name of ['bin', 'usr/bin', 'usr/local/bin', 'lib64', 'lib', 'etc', 'tmp', 'root', 'var'])
     mkdirSync(join(root, name), { recursive: true });
-  for (const program of ['sh', 'env', 'mkdir', 'chown', 'rm']) await addProgram(root, program, 'bin');
+  for (const program of ['sh', 'env']) await addProgram(root, program, 'bin');
   symlinkSync('../../bin/env', join(root, 'usr/bin/env'));
   await addProgram(root, 'node', 'usr/local/bin');
+  // The C library whole, as every system has it: native parts of packages load what Node itself does not.
+  const { stdout } = await runWell(['dpkg', '-L', 'libc6'], where);
+  for (const [library] of stdout.matchAll(/^\/lib\/.*\/lib[a-z_]+\.so\.\d+$/gm)) await addLibrary(root, library);
   await runWell(['chmod', '1777', join(root, 'tmp')], where);
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\n');
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
@@ -108,10 +116,11 @@ async function addProgram(root: string, program: string, folder: string): Promis
   const found = realpathSync((await runWell(['which', program], where)).stdout.trim());
   copyFileSync(found, join(root, folder, program));
   const { stdout } = await runWell(['ldd', found], where);
-  for (const [library] of stdout.matchAll(/\/lib[^ ]+/g)) {
-    mkdirSync(join(root, dirname(library)), { recursive: true });
-    copyFileSync(realpathSync(library), join(root, library));
-  }
+  for (const [library] of stdout.matchAll(/\/lib[^ ]+/g)) await addLibrary(root, library);
+}
+
+async function addLibrary(root: string, library: string): Promise<void> {
+  await runWell(['install', '-D', realpathSync(library), join(root, library)], where);
 }
 
 /** This machine's Node and npm, npm configured as here, and whom this machine trusts. */

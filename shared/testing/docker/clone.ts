@@ -1,6 +1,6 @@
 /** A clone of the repository, as whoever tries Larder has one: the files of this tree, installed and built, in a folder of its own. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ROOT } from '../../config/sources';
@@ -27,10 +27,9 @@ export interface CloneOptions {
   readonly closed?: boolean;
 }
 
-/** @param name of its folder */
+/** @param name what its folder's name begins with */
 export function makeClone(name: string, { uid = 0, closed = false }: CloneOptions = {}): Clone {
-  const folder = folderFor(name);
-  mkdirSync(folder);
+  const folder = mkdtempSync(folderFor(`${name}-`));
   const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'], { cwd: ROOT });
   // With times, so that what was built is not built again.
   execFileSync('xargs', ['-0', 'cp', '-a', '--parents', '-t', folder], { cwd: ROOT, input: files });

@@ -1,6 +1,6 @@
 /** A Docker engine in namespaces of its own: its bridges, rules and processes are gone with it, however the tests end. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -18,6 +18,8 @@ export interface Engine {
   readonly pid: number;
   /** Address of this machine for everybody inside. */
   readonly machine: string;
+  /** Address of the engine's machine for this one. */
+  readonly address: string;
   /** Program files that were only unpacked: the registry. */
   readonly programs: string;
 }
@@ -50,9 +52,11 @@ export async function startEngine(folder: string, programs: string): Promise<Sta
   });
   try {
     const pid = await firstInside(child);
-    const machine = await connectTo(pid);
-    const engine = { folder, pid, machine, programs };
+    const engine = { folder, pid, ...(await connectTo(pid)), programs };
     await answering(engine, child);
+    // Whoever tries Larder there may use it.
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'engine.sock'), 0o666);
     return { ...engine, stop: () => stop(engine, child) };
   } catch (error) {
     child.kill('SIGKILL');
@@ -85,20 +89,20 @@ async function firstInside({ pid }: ChildProcess): Promise<number> {
 
 const quick = { cwd: '/', env: { PATH: process.env['PATH'] }, timeoutMs: SHORT_MS };
 
-/** A line of its own between this machine and the engine. @returns this machine's address on it */
-async function connectTo(pid: number): Promise<string> {
+/** A line of its own between this machine and the engine. */
+async function connectTo(pid: number): Promise<Pick<Engine, 'machine' | 'address'>> {
   const [here, there] = [`lard${pid}a`, `lard${pid}b`];
   const net = `10.213.${pid & 255}.${((pid >> 8) & 63) * 4}`.split('.').map(Number);
-  const address = (offset: number): string => [...net.slice(0, 3), (net[3] ?? 0) + offset].join('.');
+  const [machine, address] = [1, 2].map((offset) => [...net.slice(0, 3), (net[3] ?? 0) + offset].join('.')) as [string, string];
   await runWell(['ip', 'link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', String(pid)], quick);
-  await runWell(['ip', 'addr', 'add', `${address(1)}/30`, 'dev', here], quick);
+  await runWell(['ip', 'addr', 'add', `${machine}/30`, 'dev', here], quick);
   await runWell(['ip', 'link', 'set', here, 'up'], quick);
   const inside = ['nsenter', `--net=/proc/${pid}/ns/net`, '--'];
-  await runWell([...inside, 'ip', 'addr', 'add', `${address(2)}/30`, 'dev', there], quick);
+  await runWell([...inside, 'ip', 'addr', 'add', `${address}/30`, 'dev', there], quick);
   await runWell([...inside, 'ip', 'link', 'set', there, 'up'], quick);
   // A machine has somewhere to send things: some of what engines do depends on there being a default route.
-  await runWell([...inside, 'ip', 'route', 'add', 'default', 'via', address(1)], quick);
-  return address(1);
+  await runWell([...inside, 'ip', 'route', 'add', 'default', 'via', machine], quick);
+  return { machine, address };
 }
 
 async function answering(engine: Engine, child: ChildProcess): Promise<void> {

@@ -16,8 +16,13 @@ const walk = (path) => {
 walk('/');
 `;
 
-/** `path mode uid:gid sha256-or-target` of everything in an image, in order. */
-export async function treeOf(image: string): Promise<string[]> {
+/** What an image has that its base has not, or not so: `path mode uid:gid sha256-or-target`, in order. */
+export async function addedTo(base: string, image: string): Promise<string[]> {
+  const before = new Set(await treeOf(base));
+  return (await treeOf(image)).filter((line) => !before.has(line));
+}
+
+async function treeOf(image: string): Promise<string[]> {
   const options = ['--rm', '--network', 'none', '--user', '0', '--entrypoint', 'node'];
   return (await well(['docker', 'run', ...options, image, '-e', WALK])).split('\n');
 }
