@@ -57,12 +57,6 @@ export async function well(command: readonly string[], { cwd = '/', env = {}, ti
   return stdout.trim();
 }
 
-/** Variables with which a build reaches the registries, though nothing in an image says so. */
-export function buildProxies(): string[] {
-  const { proxy } = stage();
-  return ['http_proxy', 'https_proxy'].flatMap((name) => ['--build-arg', `${name}=${proxy}`]);
-}
-
 /** A folder on the engine's machine that is gone with the engine. */
 export function folderFor(name: string): string {
   return join(stage().engine.folder, name);
