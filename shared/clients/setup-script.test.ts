@@ -167,10 +167,14 @@ describe.each(['dash', 'bash'])('%s', (shell) => {
     const line: ClientLine = { client: 'apt', on: 'on', off: 'off', file: { path, text: 'Proxy "x";\n', variable: 'TOOL_CONFIG' } };
     program('id', '#!/bin/sh\necho 1000\n');
     const said = (way: string): string => `larder: apt is set for the whole machine, which needs root: get ${way} | sudo sh\n`;
+    write('etc.conf', 'Proxy "x";\n');
     expect([on([line]), off([line])]).toEqual([
       { status: 1, out: '', err: said('on') },
       { status: 1, out: '', err: said('off') },
     ]);
+    // What is not ours is no concern of root's.
+    write('etc.conf', 'Proxy "mine";');
+    expect(off([line])).toMatchObject({ status: 0, out: `larder: apt does not go to ${BASE}: left as it is\n` });
     program('id', '#!/bin/sh\necho 0\n');
     write('etc.conf', 'Proxy "mine";');
     expect(on([line]).out).toBe(`larder: apt goes to ${BASE} now (${path}). Back: get off | sudo sh\n`);

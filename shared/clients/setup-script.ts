@@ -81,15 +81,18 @@ function functionOf(script: SetupScript, { cache, base }: Section, line: ClientL
     `  client=${quoted(line.client)} cache=${quoted(base)} hint=${quoted(hint)}`,
     `  kept=$state/${slug}${isOfProject(line) ? '-$(pwd | cksum | tr -dc 0-9)' : ''}`,
     ...(script.undo ? [] : [`  back=${quoted(script.commands.off(sudo))}`]),
-    ...(program === undefined ? [] : [`  needs ${quoted(program)}`]),
+    // Lines of a profile, and files, can be taken back also when the client is gone.
+    ...(program === undefined || (script.undo && !settings) ? [] : [`  needs ${quoted(program)}`]),
     ...(versions === undefined ? [] : [`  case $(${program} --version 2>/dev/null) in ${versions}) ;; *) ${other} ;; esac`]),
-    ...(sudo === '' ? [] : [`  [ "$(id -u)" = 0 ] || skip ${quoted(rootNeeded(script, line))}`]),
     ...values.flatMap((value, index) => [
       `  want_${index + 1}() { printf '%s\\n' ${quoted(value.want)}; }`,
       `  get_${index + 1}() { ${value.get}; }`,
       `  set_${index + 1}() { ${value.set}; }`,
       `  unset_${index + 1}() { ${value.unset}; }`,
     ]),
+    ...(sudo === ''
+      ? []
+      : [`  [ "$(id -u)" = 0 ]${script.undo ? ` || [ "$(now 1)" != "$(want_1)" ]` : ''} || skip ${quoted(rootNeeded(script, line))}`]),
     `  ${callOf(script.undo, files, values.length)}`,
     ')',
   ];

@@ -114,6 +114,6 @@ test('make client prints a script that make unclient takes back', async () => {
   expect(readFileSync(profile, 'utf8')).toBe('mine=1\n');
   mkdirSync(join(home, 'bin'));
   symlinkSync('/bin/sh', join(home, 'bin', 'sh'));
-  const { status: failed, err } = await cli(['unclient', 'client=julia'], { PATH: join(home, 'bin') });
+  const { status: failed, err } = await cli(['unclient', 'client=npm'], { PATH: join(home, 'bin') });
   expect([failed, err]).toEqual([1, 'larder: not every client could be taken back; see what is said above']);
 });
