@@ -198,6 +198,14 @@ test('what needs attention stands below the table', () => {
   ]);
 });
 
+test('what a cache counted is shown too while it sleeps', () => {
+  const counters = { hits: 12, misses: 3, stale: 0, revalidated: 0, errors: 0, bytesSent: 9, passes: { head: 1 } };
+  expect(renderStatus([{ cache: 'npm', port: 8080, state: 'asleep', socket: 'listening', counters }], 500)).toEqual([
+    'cache  state   address    hits  misses  stale  revalidated  errors  passes    held  socket',
+    'npm    asleep  port 8080    12       3      0            0       0  1 (head)     -  listening',
+  ]);
+});
+
 test('config prints every setting with its source, secrets hidden', async () => {
   const { out } = await cli(['config'], { UPSTREAM_PROXY: 'http://u:hunter2@p' });
   expect(out).toContain(`PORT_fake=${port}`);

@@ -2,7 +2,9 @@
 import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
 import { inUnits } from '../config/effective';
-import type { Status } from '../http/status';
+import { ledgerFile } from '../config/files';
+import { countersOf } from '../http/counter-names';
+import type { Status, StatusCounters } from '../http/status';
 import type { Context } from './context';
 import { isAboutContainers, isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
@@ -20,6 +22,8 @@ export interface StatusRow {
   /** The setting that is missing, if it is not configured. */
   readonly missing?: string;
   readonly status?: Status;
+  /** What it counted, where no process tells. */
+  readonly counters?: StatusCounters;
 }
 
 const HEADINGS = ['cache', 'state', 'address', 'hits', 'misses', 'stale', 'revalidated', 'errors', 'passes', 'held'];
@@ -44,7 +48,13 @@ async function rowsOf(context: Context, cache: CacheConfig, unit: UnitState | un
     ...(missing === undefined ? { state } : { state: 'not configured', missing }),
     ...(unit && { socket: unit.active === 'active' ? unit.sub : unit.active }),
   });
-  if (running.length === 0) return [row(portOf(unit) ?? cache.port, unit?.active === 'active' ? 'asleep' : 'down')];
+  if (running.length === 0) {
+    // SQLite is loaded here alone.
+    const { readCounters } = await import('../catalogue/kept-counters');
+    const counted = readCounters(ledgerFile(context.config))?.[cache.name];
+    const asleep = row(portOf(unit) ?? cache.port, unit?.active === 'active' ? 'asleep' : 'down');
+    return [{ ...asleep, ...(counted && { counters: countersOf(counted) }) }];
+  }
   return running.map(({ status }) => ({ ...row(status.port, 'up'), status }));
 }
 
@@ -71,18 +81,14 @@ export function renderStatus(rows: readonly StatusRow[], now: number): string[] 
   return [...lines, ...rows.flatMap((row) => notes(row, now))];
 }
 
-function cells({ cache, port, state, status }: StatusRow): string[] {
-  if (!status) return [cache, state, `port ${port}`, ...Array.from({ length: HEADINGS.length - 3 }, () => '-')];
-  const { hits, misses, stale, revalidated, errors, passes } = status.counters;
+function cells({ cache, port, state, status, counters = status?.counters }: StatusRow): string[] {
+  const address = status ? `${reachable(status.addresses[0] ?? '127.0.0.1')}:${port}` : `port ${port}`;
+  const held = status ? `${inUnits(status.bytesHeld)} in ${status.entries}` : '-';
+  if (!counters) return [cache, state, address, ...Array.from({ length: HEADINGS.length - 4 }, () => '-'), held];
+  const { hits, misses, stale, revalidated, errors, passes } = counters;
   const passed = Object.entries(passes).filter(([, count]) => count > 0);
-  return [
-    cache,
-    state,
-    `${reachable(status.addresses[0] ?? '127.0.0.1')}:${port}`,
-    ...[hits, misses, stale, revalidated, errors].map(String),
-    passed.map(([reason, count]) => `${count} (${reason})`).join(' ') || '0',
-    `${inUnits(status.bytesHeld)} in ${status.entries}`,
-  ];
+  const counts = [hits, misses, stale, revalidated, errors].map(String);
+  return [cache, state, address, ...counts, passed.map(([reason, count]) => `${count} (${reason})`).join(' ') || '0', held];
 }
 
 function notes({ cache, missing, status }: StatusRow, now: number): string[] {

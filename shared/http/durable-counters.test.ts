@@ -2,7 +2,9 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { modules } from '../../caches/index';
 import { readCounters } from '../catalogue/kept-counters';
+import { run } from '../cli/main';
 import type { Log } from '../log/types';
 import { startHouse } from '../testing/house';
 import { bytes, offer, tarballTarget } from '../testing/packages';
@@ -89,6 +91,11 @@ test('a cache goes on counting where the one before it ended; who looks while it
   await first.stop();
   const before = readdirSync(join(home, 'state')).sort();
   expect(readCounters(join(home, 'state', 'ledger.db'))?.['npm']).toMatchObject({ hits: 1, misses: 1 });
+  const asked = { CACHES: 'npm', CACHE_DIR: join(home, 'cache'), STATE_DIR: join(home, 'state'), LARDER_ENV_FILE: '/dev/null', HOME: home };
+  const shown: string[] = [];
+  const out = (text: string): void => void shown.push(text);
+  expect(await run({ args: ['status'], env: { ...asked, PATH: '/nowhere' }, modules, out, err: out })).toBe(0);
+  expect(shown[1]).toMatch(/^npm +down +port \d+ +1 +1 +0 +0 +0 +0 +-/);
   expect(readdirSync(join(home, 'state')).sort()).toEqual(before);
   const second = await startHouse({ upstream: upstream.url, home });
   await second.get(TARGET);

@@ -16,6 +16,8 @@ export interface Visits {
   /** Longest pause between two visits, ms. */
   readonly pauseMs: number;
   readonly isOver: () => boolean;
+  /** A kept connection is used again within so many ms, and within the time that it was told; that alone unless given. */
+  readonly keptMs?: number;
   /** Between 0 and 1. */
   readonly random?: () => number;
 }
@@ -40,7 +42,7 @@ interface Answer {
 const MOST_MS = 30_000;
 
 /** One visit after the other, until it is over. */
-export async function visitAtRandom({ url, pauseMs, isOver, random = Math.random }: Visits): Promise<Tally> {
+export async function visitAtRandom({ url, pauseMs, isOver, keptMs = Infinity, random = Math.random }: Visits): Promise<Tally> {
   const tally = { visits: 0, answers: 0, reused: 0, failures: [] as string[] };
   let first: Buffer | undefined;
   const judge = (answer: Answer, how: string): void => {
@@ -64,7 +66,7 @@ export async function visitAtRandom({ url, pauseMs, isOver, random = Math.random
         if (request > 1) tally.reused++;
         if (answer.keptMs === 0) break;
         // Sometimes up to the very end of the time that it was told.
-        const mostMs = random() < 0.1 ? answer.keptMs : Math.min(answer.keptMs, pauseMs);
+        const mostMs = Math.min(keptMs, answer.keptMs, random() < 0.1 ? Infinity : pauseMs);
         if (request < mostRequests || random() < 0.1) await sleep(random() * mostMs);
       }
     } catch (error) {
