@@ -92,11 +92,23 @@ export function rollBack(context: Context): void {
       what: `there is no version before this one in ${folder}`,
       remedy: 'make upgrade brings the one of this clone',
     });
+  const before = { current: linked(folder, 'current'), previous };
   makeCurrent(folder, previous);
-  const services = ownUnits(unitFolder(env, 'system')).filter((name) => /^cache-.*\.service$/.test(name));
-  // They end when they have answered; their sockets hold what comes meanwhile.
-  if (services.length > 0) manager.run('try-restart', ...services);
+  const services = cacheServices(env);
+  try {
+    // They end when they have answered; their sockets hold what comes meanwhile.
+    if (services.length > 0) manager.run('try-restart', ...services);
+  } catch (error) {
+    restoreLinks(folder, before);
+    manager.try('try-restart', ...services);
+    throw error;
+  }
   out(`Larder ${previous} is run again. make rollback once more leads back.`);
+}
+
+/** The services of caches of the system. */
+export function cacheServices(env: Context['env']): string[] {
+  return ownUnits(unitFolder(env, 'system')).filter((name) => /^cache-.*\.service$/.test(name));
 }
 
 /** @throws LarderError start: nothing is installed for the system */

@@ -7,7 +7,7 @@ import { applyUnits, ownUnits } from './apply-units';
 import { FileChanges } from './file-changes';
 import { requirePorts } from './install-checks';
 import type { Placed } from './install-program';
-import { chosenRecord, keepRecord, placeProgram, requireInstalled, requireSystem } from './install-program';
+import { cacheServices, chosenRecord, keepRecord, placeProgram, requireInstalled, requireSystem } from './install-program';
 import type { Manager } from './manager';
 import { openManager, runProgram } from './manager';
 import { onDisk, scopeOf, unitFolder } from './places';
@@ -73,6 +73,8 @@ export function upgrade(context: Context): void {
     const user = ensureServiceUser(env, changes);
     const record = chosenRecord(env, user);
     const plan = own.length > 0 ? standingPlan(context, manager, own, record, user) : undefined;
+    // After the links are what they were: those that the new version was started as.
+    whenFailed(() => manager.try('try-restart', ...cacheServices(env)));
     const placed = placeProgram(env, record, user);
     whenFailed(() => placed.undo());
     keepRecord(env, record, changes);

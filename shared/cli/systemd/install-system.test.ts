@@ -192,6 +192,10 @@ asRoot(`for the system${why}`, () => {
     expect(owners.filter(({ uid, mode }) => uid !== 0 || (mode & 0o022) !== 0)).toEqual([]);
 
     expect((await stage.run(['upgrade'])).out).toBe(`Larder ${version} is run already.`);
+    stage.refuse('try-restart', 'cache-one.service');
+    expect((await stage.run(['rollback'])).err).toContain('cache-one.service failed');
+    expect([readlinkSync(join(prefix, 'current')), readlinkSync(join(prefix, 'previous'))]).toEqual([version, OLD]);
+    rmSync(join(stage.folder, 'refused/try-restart-cache-one.service'));
     expect((await stage.run(['rollback'])).out).toContain(`Larder ${OLD} is run again`);
     expect([readlinkSync(join(prefix, 'current')), readlinkSync(join(prefix, 'previous'))]).toEqual([OLD, version]);
     await stage.run(['rollback']);
