@@ -11,7 +11,7 @@ import type { LedCache } from './layer';
 import { lookInto, type Sight } from './look';
 import { imageNames, type ImageNames } from './reference';
 import { engineGateway, reachWarnings } from './reach';
-import { isLayered, openOverlay, writeRecipe } from './recipe';
+import { isLayered, openOverlay, withOriginal, writeRecipe } from './recipe';
 
 /** @throws LarderError start: i= names no image, or what the engine cannot do; then all tags are as they were */
 export async function buildImage(context: Context): Promise<void> {
@@ -24,10 +24,11 @@ export async function rebuildImage(context: Context): Promise<void> {
 }
 
 async function layOn(context: Context, options: readonly string[]): Promise<void> {
-  const names = imageNames(context.options.image);
+  const asked = imageNames(context.options.image);
   const overlay = openOverlay(context.config.service.overlayDir);
   const engine = await Engine.open(context);
-  const before = await engine.image(names.layered);
+  const before = await engine.image(asked.layered);
+  const names = withOriginal(asked, before);
   const kept = await engine.image(names.original);
   const folder = mkdtempSync(join(tmpdir(), 'larder-image-'));
   try {

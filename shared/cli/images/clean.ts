@@ -2,14 +2,16 @@
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
 import { Engine } from './engine';
-import { isLayered } from './recipe';
+import { isLayered, withOriginal } from './recipe';
 import { imageNames } from './reference';
 
 /** @throws LarderError start: i= names no image, or one that has no layer */
 export async function restoreImage(context: Context): Promise<void> {
-  const names = imageNames(context.options.image);
+  const asked = imageNames(context.options.image);
   const engine = await Engine.open(context);
-  const [image, original] = [await engine.image(names.layered), await engine.image(names.original)];
+  const image = await engine.image(asked.layered);
+  const names = withOriginal(asked, image);
+  const original = await engine.image(names.original);
   if (!original)
     throw new LarderError('start', {
       what: `there is no ${names.original} to go back to`,

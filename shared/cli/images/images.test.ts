@@ -54,7 +54,7 @@ if (verb === 'build') {
   if (world.broken) { writeFileSync(join(folder, 'world.json'), JSON.stringify(world)); fail(''); }
   const from = idOf(/^FROM (.*)$/m.exec(text)[1]);
   const id = 'sha256:' + String(++world.count).padStart(64, '0');
-  images[id] = { From: from, Config: { ...images[from].Config, Labels: { 'larder.layer': /^LABEL larder.layer=(.*)$/m.exec(text)[1] } } };
+  images[id] = { From: from, Config: { ...images[from].Config, Labels: Object.fromEntries(/^LABEL (.*)$/m.exec(text)[1].split(' ').map((pair) => pair.split('='))) } };
   tags[tagOf(args[args.indexOf('--tag') + 1])] = id;
   done();
 }
@@ -150,7 +150,7 @@ describe('make build i=', () => {
         'USER 0',
         'COPY layer/ /',
         'ENV PATH="/usr/lib/larder/bin:/opt/v/bin:/usr/bin"',
-        'LABEL larder.layer=team/app:1',
+        'LABEL larder.layer=team/app:1 larder.original=team/app:1-original',
         'SHELL ["/usr/lib/larder/shell","/bin/sh","-c"]',
         'USER "app"',
         '',
@@ -255,6 +255,15 @@ describe('make clean i=', () => {
     expect(await cli('clean i=app:1')).toEqual({ status: 0, err: [], out: ['app:1 is what it was, and app:1-original is gone.'] });
     expect([world().tags, Object.keys(world().images)]).toEqual([{ 'app:1': ID }, [ID]]);
     expect((await cli('clean i=app:1')).err).toEqual(['larder: there is no app:1-original to go back to; make build i=app:1 makes one']);
+  });
+
+  test('knows both spellings of a name without a tag', async () => {
+    local('app:latest');
+    await cli('build i=app');
+    await cli('build i=app:latest');
+    expect(Object.keys(world().tags).sort()).toEqual(['app-original:latest', 'app:latest']);
+    expect((await cli('clean i=app:latest')).status).toBe(0);
+    expect(world().tags).toEqual({ 'app:latest': ID });
   });
 
   test('leaves alone what was pulled since', async () => {

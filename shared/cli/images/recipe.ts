@@ -8,6 +8,8 @@ import { withTag, type ImageNames } from './reference';
 
 /** Label of a layered image: its own name, so that images built on it are not taken for layered ones. */
 const LABEL = 'larder.layer';
+/** … and what it was laid on. */
+const ORIGINAL = 'larder.original';
 /** What an image without a PATH has (Docker's default). */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** What the operator's own folder may have. */
@@ -24,6 +26,12 @@ export interface Overlay {
 /** Whether an image is what was made here under this name. */
 export function isLayered(image: Image | undefined, names: ImageNames): boolean {
   return image?.labels[LABEL] === withTag(names.layered);
+}
+
+/** The names with the original that a layered image was made of: `debian` and `debian:latest` have one. */
+export function withOriginal(names: ImageNames, image: Image | undefined): ImageNames {
+  const original = isLayered(image, names) ? image?.labels[ORIGINAL] : undefined;
+  return original === undefined ? names : { ...names, original };
 }
 
 /** @param folder need not exist @throws LarderError start: there is something in it that has no place in an image */
@@ -59,7 +67,7 @@ function dockerfile(names: ImageNames, { user, env, shell = ['/bin/sh', '-c'] }:
     'COPY layer/ /',
     ...(parts.some((part) => part !== HOOK) ? ['COPY overlay/ /'] : []),
     `ENV PATH=${quoted(`${LAYER}/bin:${path}`)}`,
-    `LABEL ${LABEL}=${withTag(names.layered)}`,
+    `LABEL ${LABEL}=${withTag(names.layered)} ${ORIGINAL}=${names.original}`,
     ...(parts.includes(HOOK) ? hook : []),
     `SHELL ${JSON.stringify([`${LAYER}/shell`, ...ownShell])}`,
     ...(user === '' ? [] : [`USER ${quoted(user)}`]),
