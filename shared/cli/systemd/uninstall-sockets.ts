@@ -49,6 +49,8 @@ function removeSystem(env: Context['env']): string[] {
   const changes = new FileChanges();
   for (const path of [SYSTEM.settings, SYSTEM.record, SYSTEM.sysusers]) changes.remove(onDisk(env, path));
   const isGone = removeIfEmpty(onDisk(env, SYSTEM.config));
+  // Debian has no such folder until somebody needs one.
+  removeIfEmpty(dirname(onDisk(env, SYSTEM.sysusers)));
   return [
     `The store stays: ${stores.join(', ')}; and the user ${SERVICE_USER}, whose it is. When you have deleted it: userdel ${SERVICE_USER}`,
     ...(isGone ? [] : [`${SYSTEM.config} stays: something else is in it.`]),

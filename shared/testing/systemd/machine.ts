@@ -49,8 +49,9 @@ export interface RunInside {
   readonly timeoutMs?: number;
 }
 
-/** Somebody who may log in, and is nobody special. */
+/** Somebody who may log in, is nobody special, and has a clone of this repository. */
 export const USER = 'ann';
+export const CLONE = `/home/${USER}/larder`;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const NPM = '/usr/local/lib/node_modules/npm';
 /** Hierarchies in which each machine gets a group of its own: several systemds in one would end each other's processes. */
@@ -59,17 +60,20 @@ const CGROUPS = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified'].filter(exis
 
 /** Makes one, switched off. Close it. */
 export function makeMachine(): Machine {
-  const folder = mkdtempSync(join(process.env['LARDER_E2E_FOLDER'] ?? '', 'machine-'));
+  const { LARDER_E2E_FOLDER = '', LARDER_E2E_ROOT = '' } = process.env;
+  const machines = join(LARDER_E2E_FOLDER, 'machines');
+  const folder = mkdtempSync(join(machines, 'machine-'));
   const name = folder.slice(folder.lastIndexOf('-') + 1).toLowerCase();
-  const root = join(folder, 'root');
-  execFileSync('cp', ['-a', '--reflink=auto', process.env['LARDER_E2E_ROOT'] ?? '', root]);
+  const [root, upper, work] = ['root', 'upper', 'work'].map((one) => join(folder, one)) as [string, string, string];
+  for (const each of [root, upper, work]) mkdirSync(each);
+  const layers = `lowerdir=${join(machines, 'clone')}:${LARDER_E2E_ROOT},upperdir=${upper},workdir=${work}`;
+  execFileSync('mount', ['-t', 'overlay', '-o', layers, 'larder', root]);
   mkdirSync(join(root, NPM), { recursive: true });
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
   writeFileSync(join(root, 'usr/local/bin/node'), '');
   // Never a console to wait for, nor timers that look for updates in mid-test.
   for (const unit of ['console-getty.service', 'apt-daily.timer', 'apt-daily-upgrade.timer', 'dpkg-db-backup.timer'])
     symlinkSync('/dev/null', join(root, 'etc/systemd/system', unit));
-  execFileSync('chroot', [root, 'useradd', '--create-home', '--shell', '/bin/bash', USER]);
   const cable = layCable(name);
   const groups = (CGROUPS.length > 0 ? CGROUPS : ['/sys/fs/cgroup']).map((hierarchy) => join(hierarchy, `larder-${name}`));
   let nspawn: ChildProcess | undefined;
@@ -135,6 +139,7 @@ export function makeMachine(): Machine {
     async close() {
       if (nspawn) await cut();
       cable.cut();
+      execFileSync('umount', ['--lazy', root]);
       rmSync(folder, { recursive: true, force: true });
     },
   };

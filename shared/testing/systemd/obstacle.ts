@@ -12,8 +12,22 @@ function find(env: NodeJS.ProcessEnv): string {
     : 'there is no root to boot: run it by make e2e-systemd';
 }
 
+/** Whether the first test of this file failed: it opens what the others use. */
+let isUnusable = false;
+let declared = 0;
+
 /** Declares a test that needs a machine; where there can be none it is skipped, and its name says why. */
 export function onMachine(name: string, body: () => Promise<void>, timeoutMs = 120_000): void {
-  if (obstacle === '') it(name, body, timeoutMs);
-  else it.skip(`${name} (skipped: ${obstacle})`, body);
+  if (obstacle !== '') return it.skip(`${name} (skipped: ${obstacle})`, body);
+  const isFirst = declared++ === 0;
+  it(
+    name,
+    async () => {
+      if (isUnusable) throw new Error('the first test of this file failed, and this one uses what it opens');
+      isUnusable = isFirst;
+      await body();
+      isUnusable = false;
+    },
+    timeoutMs,
+  );
 }

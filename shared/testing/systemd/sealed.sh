@@ -32,6 +32,8 @@ make_root() {
   new=$folder/new-$$
   if debootstrap --variant=minbase --include="$packages" "$release" "$new" "$archive" >"$folder/debootstrap.log" 2>&1; then
     rm -rf "$new"/var/cache/apt/archives/*.deb "$new"/var/lib/apt/lists/*
+    # Somebody who may log in, and is nobody special.
+    chroot "$new" useradd --create-home --shell /bin/bash --uid 1000 ann
     mv "$new" "$root"
   else
     rm -rf "$new"
@@ -49,14 +51,20 @@ else
 fi
 if [ -z "${LARDER_E2E_OBSTACLE:-}" ]; then
   mkdir -p "$folder"
-  root=$folder/root-$(cksum <"$0" | cut -d ' ' -f 1)
+  root=$folder/root-$(echo "$packages" | cksum | cut -d ' ' -f 1)
   [ -e "$root" ] || make_root
   export LARDER_E2E_ROOT="$root"
 fi
 sealed='unshare --net --mount --pid --fork --kill-child --mount-proc'
-if [ -z "${LARDER_E2E_OBSTACLE:-}" ] && ! $sealed mount -t tmpfs none /run 2>/dev/null; then
-  say 'this machine gives nobody namespaces of his own'
+# In memory: what machines write, which is little. Below it, and read only: the root, and a clone of this repository that belongs to ann.
+lay='mount -t tmpfs none /run && mount -t tmpfs none "$0" && cd "$0" && mkdir -p upper work merged clone/home/ann/larder'
+if [ -z "${LARDER_E2E_OBSTACLE:-}" ]; then
+  mkdir -p "$folder/machines"
+  $sealed sh -c "$lay && mount -t overlay -o lowerdir=clone:/etc,upperdir=upper,workdir=work none merged" "$folder/machines" 2>/dev/null ||
+    say 'this machine gives nobody namespaces and overlays of his own'
 fi
 [ -z "${LARDER_E2E_OBSTACLE:-}" ] || exec "$@"
+repository=$(cd "$(dirname "$0")/../../.." && pwd)
 # The shell stays: it is process 1 there, and somebody has to wait for orphans.
-exec $sealed sh -c 'mount -t tmpfs none /run && ip link set lo up && "$@"' sh "$@"
+exec $sealed sh -c "$lay"' && ip link set lo up && cd "$1" && shift && tar -c --format=posix --exclude=./.git --exclude=./.env . | tar -x -C "$0/clone/home/ann/larder" &&
+  chown -R 1000:1000 "$0/clone/home/ann" && "$@"' "$folder/machines" "$repository" "$@"
