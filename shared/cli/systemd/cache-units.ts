@@ -4,7 +4,7 @@ import type { Scope } from './places';
 import { SYSTEM } from './places';
 import { containerUnits, filterLines } from './container-units';
 import type { UnitValues } from './unit-text';
-import { commandWord, renderLines, renderUnit, unitWord } from './unit-text';
+import { commandWord, quoted, renderLines, renderUnit, unitWord } from './unit-text';
 
 export const HOUSEKEEPING = ['larder-housekeeping.service', 'larder-housekeeping.timer'] as const;
 /** Responses under way may take 10 s to finish (25 s when it was going to sleep by itself), then everything pending is written. */
@@ -96,7 +96,7 @@ function folderLines({ cacheDir, stateDir }: Config, files: readonly string[]): 
   return [...folders, ...seen, `ProtectHome=${[cacheDir, stateDir, ...files].some(inHomes) ? 'tmpfs' : 'yes'}`];
 }
 
-/** A path as a word of BindPaths=, where a colon divides source and target. */
+/** A path as a word of BindPaths=, where a colon that is not quoted divides source and target. */
 function bound(path: string): string {
-  return unitWord(path.replaceAll(':', '\\:'));
+  return path.includes(':') ? quoted(path) : unitWord(path);
 }

@@ -158,6 +158,21 @@ describe('nothing is half-installed', () => {
     await new Promise((resolve) => other.close(resolve));
   });
 
+  test('when a cache that make start started has it: it says so', async () => {
+    const run = join(stage.home, '.cache/larder/run');
+    mkdirSync(run, { recursive: true });
+    const status = { cache: 'one', pid: 1, port: ports[0], startedAt: '2026-01-01' };
+    const servers = [
+      createServer().listen(ports[0], '127.0.0.1'),
+      createServer((_req, res) => res.end(JSON.stringify(status))).listen(join(run, 'one-1.sock')),
+    ];
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))));
+    expect((await user('install-sockets')).err).toBe(
+      `larder: port ${ports[0]} of 127.0.0.1 is taken by the one cache that make start started; make stop c=one`,
+    );
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  });
+
   test('an address that this machine does not have yet is no fault', async () => {
     stage.settings('GLOBAL_IP=127.0.0.1 192.0.2.77\n');
     expect(await user('install-sockets', 'one')).toMatchObject({ status: 0 });
@@ -285,6 +300,16 @@ describe('where systemd wakes a cache', () => {
     expect((await user('status')).out).toMatch(/^one +down .* inactive$/m);
     await user('start', 'one');
     expect(stage.isActive('cache-one.socket')).toBe(true);
+  });
+
+  test("status says where the machine's caches are shown", async () => {
+    expect((await user('status')).out).not.toContain('sudo make status');
+    writeFileSync(join(stage.systemUnits, 'cache-one.socket'), `${MARK}\n`);
+    expect((await user('status')).out).toContain('sudo make status');
+  });
+
+  test.each(['install', 'upgrade', 'rollback', 'uninstall'])('%s is not for a user', async (verb) => {
+    expect((await user(verb)).err).toBe(`larder: make ${verb} is for the system scope; in user scope the clone itself is run`);
   });
 
   test('units are known by their first line', async () => {

@@ -107,6 +107,11 @@ describe('the service', () => {
     expect(lines(inHome, 'ProtectHome')).toEqual(['tmpfs']);
   });
 
+  test('paths with a colon are one path', () => {
+    const unit = units({ CACHE_DIR: '/home/a/b:c' }, { files: ['/home/x/a :b'] }).get('cache-one.service');
+    expect([lines(unit, 'BindPaths'), lines(unit, 'BindReadOnlyPaths')]).toEqual([['"/home/a/b:c"'], ['"/home/x/a :b"']]);
+  });
+
   test('in user scope has nothing that a manager without privileges cannot do', () => {
     const unit = units({}, { scope: 'user' }).get('cache-one.service') ?? '';
     expect(unit).toContain('NoNewPrivileges=yes');

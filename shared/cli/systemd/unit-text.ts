@@ -76,8 +76,12 @@ function wrong(name: string, reason: string): LarderError {
  * "Quoting"; systemd.unit(5), "Specifiers").
  */
 export function unitWord(text: string): string {
-  const plain = text.replaceAll('%', '%%');
-  return /^[\w@%+=:,./-]+$/.test(plain) ? plain : `"${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  return /^[\w@%+=:,./-]+$/.test(text) ? text.replaceAll('%', '%%') : quoted(text);
+}
+
+/** As unitWord, quoted in any case. */
+export function quoted(text: string): string {
+  return `"${text.replaceAll('%', '%%').replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
 /** A text as one word of a command line: as unitWord, and `$` doubled (systemd.service(5), "Command lines"). */
