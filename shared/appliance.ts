@@ -44,6 +44,8 @@ const QUIET_MS = 1000;
 /** The same two for who has nothing to do: only connections without a request can be left, and those end by themselves. */
 const IDLE_DRAIN_MS = 25_000;
 const IDLE_QUIET_MS = Infinity;
+/** What no first answer needs is done so much later. */
+const AFTER_START_MS = 250;
 /** How long the status waits for the store's figures before it gives the last ones. */
 const STATUS_WAIT_MS = 500;
 
@@ -238,8 +240,8 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   }
   log.info('listening', { cache: cache.name, port: listening.port, instance });
   for (const { event, facts } of startWarnings(config, cache, isInherited ? listening.listeners : undefined)) log.warn(event, facts);
-  // What the first miss needs is loaded when nobody waits for it yet.
-  setImmediate(() => {
+  // What the first miss needs is loaded when whoever woke this cache has his answer.
+  const later = setTimeout(() => {
     store.warm();
     // The default registry's address comes from a library that takes a while to load.
     void cache.origins[0]?.bases.length;
@@ -247,9 +249,10 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       (swept) => log.info('swept', { ...swept }),
       (error: unknown) => log.warn('sweep-failed', { reason: errorText(error) }),
     );
-  });
+  }, AFTER_START_MS).unref();
 
   const close = async (isIdle = false): Promise<void> => {
+    clearTimeout(later);
     await (isIdle ? listening?.close(IDLE_DRAIN_MS, IDLE_QUIET_MS) : listening?.close(DRAIN_MS, isInherited ? QUIET_MS : undefined));
     await engine.close();
     upstream.close();

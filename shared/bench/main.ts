@@ -5,6 +5,7 @@ import { archives } from './cells/archives';
 import { aptClient } from './cells/apt-client';
 import { big } from './cells/big';
 import { coldDocument } from './cells/cold-document';
+import { coldStart } from './cells/cold-start';
 import { coldVersions } from './cells/cold-versions';
 import { crowd } from './cells/crowd';
 import { debs } from './cells/debs';
@@ -25,6 +26,7 @@ import { printHead, printRow, summary, writeDocument } from './report';
 const CELLS: readonly Cell[] = [
   idle,
   startUp,
+  coldStart,
   tarballs,
   documents,
   big,

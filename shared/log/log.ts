@@ -33,6 +33,8 @@ export type ClosableLog = Log & {
 };
 
 const BATCH_MS = 100;
+/** The first events of a process are written when whoever waits for its start has his answer: loading winston takes 30 ms. */
+const FIRST_MS = 400;
 const BATCH_CHARS = 64 * 1024;
 /** What may wait for a slow disk; beyond it lines are dropped, since the log is never the reason that memory runs out. */
 const MOST_CHARS = 8 * 1024 * 1024;
@@ -131,12 +133,13 @@ class BatchedLog implements ClosableLog {
   }
 
   private schedule(): void {
+    const wait = this.writeEvent || this.events.length === 0 ? BATCH_MS : FIRST_MS;
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.drainEvents();
       if (this.file?.busy) this.schedule();
       else void this.writeOut();
-    }, BATCH_MS).unref();
+    }, wait).unref();
   }
 
   // Loading winston is put off to here, so that it is never on the path of the first answer.

@@ -4,7 +4,8 @@
  */
 import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
+import { Script } from 'node:vm';
 import { errorText } from '../errors';
 import { makePack } from './pack';
 import { codeFile, runPacked, type Packed } from './packed';
@@ -18,9 +19,9 @@ const FIRST = ['shared/cache-process.js', 'shared/pack/rehearsal.js'];
 async function main(words: readonly string[]): Promise<void> {
   const pack: Packed = { file: PACK, text: makePack(DIST, FIRST) };
   const code = codeFile(pack);
-  for (const name of readdirSync(dirname(PACK))) {
-    if (name.startsWith(`${basename(PACK)}.`)) rmSync(join(DIST, name));
-  }
+  for (const name of readdirSync(DIST)) if (name.startsWith(basename(PACK))) rmSync(join(DIST, name));
+  // What no Node can read is not written: then the files are run.
+  new Script(pack.text, { filename: PACK });
   if (words.includes('code')) await codeOf(pack).then((made) => write(code, made), complain);
   // Last, so that it is newer than what the compiler wrote, and is there with its code only.
   write(PACK, pack.text);

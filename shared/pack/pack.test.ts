@@ -161,8 +161,15 @@ describe('a cache', () => {
     expect(makePacked()).toBe('server.js');
   });
 
-  test('is started out of what was packed, where there is no pack', async () => {
-    rmSync(join(program, 'dist/server.js'), { force: true });
+  test('is started out of what was packed, where no pack can be made of it', async () => {
+    makePacked();
+    const file = join(program, 'dist/shared/http/upgrades.js');
+    const text = readFileSync(file, 'utf8');
+    // It is good JavaScript, and not what the compiler writes.
+    writeFileSync(file, `${text}\nvar one\u00a0= 1;`);
+    const { status, stderr } = spawnSync(process.execPath, [join(program, 'dist/shared/pack/pack-process.js')], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^larder: starts will be slower: .*\n$/)]);
+    expect(readdirSync(join(program, 'dist')).filter((name) => name.startsWith('server'))).toEqual([]);
     expect(await loaded()).toEqual(
       expect.arrayContaining(['dist/shared/main.js', 'dist/shared/cache-process.js', 'dist/caches/npm/npm.js']),
     );
