@@ -142,7 +142,7 @@ const LOCKS = ['npm/package-lock.json', 'yarn/yarn.lock', 'uv/uv.lock'];
     for (const cache of ['npm', 'pip']) expect(status).toMatch(new RegExp(`^${cache} +up .* in [1-9]`, 'm'));
 
     const leave = await commandsOf('Leave');
-    expect(leave).toEqual(['make unclient', 'bin/larder lockfile restore FILE…', 'make stop']);
+    expect(leave).toEqual(['make unclient', 'shared/cli/larder.cjs lockfile restore FILE…', 'make stop']);
     for (const line of leave) await type(line.replace('FILE…', LOCKS.map((lock) => join(work, lock)).join(' ')), ROOT);
 
     // Only what clients leave beside their configuration may be new, and it knows nothing of the caches.
