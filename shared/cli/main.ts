@@ -6,6 +6,7 @@ import { LarderError, errorText, isLarderError } from '../errors';
 import type { Context, Options } from './context';
 import { createContext, isAboutContainers } from './context';
 import { outdatedDocuments, writeDocuments } from './generated-documents';
+import { localOnlyWarning } from './images/reach';
 import { followLogs } from './logs';
 import { loadModules } from './modules';
 import { startCaches } from './start';
@@ -82,7 +83,8 @@ async function inStore(context: Context, args: readonly string[], work: () => Pr
 }
 
 async function start(context: Context): Promise<void> {
-  return isAboutContainers(context) ? (await containers()).startContainers(context) : startCaches(context);
+  await (isAboutContainers(context) ? (await containers()).startContainers(context) : startCaches(context));
+  for (const line of localOnlyWarning(context)) context.out(line);
 }
 
 async function stop(context: Context): Promise<void> {

@@ -13,7 +13,6 @@ import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context
 import { findRunning } from './control';
 import { requireOwnFolder } from './store-owner';
 import { isWoken, listenAgain } from './systemd/woken';
-import { localOnlyWarning } from './images/reach';
 
 /** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
 const START_MS = 60_000;
@@ -23,7 +22,6 @@ const HEALTH = '/_cache/health';
 /** Starts each, also if another one cannot be started. @throws LarderError start: those that cannot, in one line */
 export async function startCaches(context: Context): Promise<void> {
   await forEach(context, (cache) => startCache(context, cache));
-  for (const line of localOnlyWarning(context)) context.out(line);
 }
 
 async function startCache(context: Context, cache: CacheConfig): Promise<void> {

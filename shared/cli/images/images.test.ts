@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { loadConfig } from '../../config/load';
 import { run } from '../main';
 import { loadModules } from '../modules';
+import { localOnlyWarning } from './reach';
 
 /** Stands in for docker: images are a JSON file, and what it was asked is another. */
 const DOCKER = `#!${process.execPath}
@@ -329,6 +331,25 @@ describe('what cannot be done is one line, and changes nothing', () => {
     local('app:1', { OnBuild: ['RUN x'] });
     expect((await cli('build i=app:1')).err).toEqual(['larder: app:1 has ONBUILD instructions, which would be carried out in the layer']);
   });
+});
+
+test('make start says that containers cannot reach what listens on loopback only, where there is an engine', () => {
+  const warning = (settings: Record<string, string>, PATH = folder): readonly string[] =>
+    localOnlyWarning({
+      config: loadConfig({ env: { CACHES: 'npm', ...settings }, modules: loadModules(), envFile: join(folder, '.env') }),
+      env: { PATH },
+    });
+  expect(warning({ GLOBAL_IP: '127.0.0.1 ::1' })).toEqual([
+    'Containers cannot reach the caches. They listen on this machine alone: set GLOBAL_IP=127.0.0.1 ::1 172.17.0.1 in .env, then make restart.',
+  ]);
+  for (const settings of [
+    { GLOBAL_IP: '127.0.0.1 192.0.2.1' },
+    { GLOBAL_IP: '0.0.0.0' },
+    { SERVICE_IP: '192.0.2.1' },
+    { PUBLIC_URL_npm: 'https://npm.example' },
+  ])
+    expect(warning(settings)).toEqual([]);
+  expect(warning({}, '/nowhere')).toEqual([]);
 });
 
 describe('make hosts', () => {
