@@ -106,7 +106,8 @@ e2e-docker: ready ## with a real Docker engine: the image, compose, images that 
 	@sh shared/testing/docker/install.sh "$(E2E_CACHE)/programs"
 	@LARDER_E2E_DOCKER=1 $(JEST) -i --globalSetup="$(ENGINE)/global-setup.js" --globalTeardown="$(ENGINE)/global-teardown.js" $(JEST_ARGS) shared/testing/docker/
 e2e-systemd: ready ## with a real systemd, on machines of the tests' own: sockets, faults, upgrades
-	@sh shared/testing/systemd/sealed.sh $(JEST) $(JEST_ARGS) shared/testing/systemd/
+	@sh shared/testing/docker/install.sh "$(E2E_CACHE)/programs"
+	@LARDER_E2E_PROGRAMS="$(E2E_CACHE)/programs" sh shared/testing/systemd/sealed.sh $(JEST) $(JEST_ARGS) shared/testing/systemd/
 check: ready ## types, lint, format, dead code, walls, documents
 	@node shared/cli/check.cjs
 bench: ready ## measure, beside nginx; writes docs/performance.md

@@ -16,9 +16,9 @@ function find(env: NodeJS.ProcessEnv): string {
 let isUnusable = false;
 let declared = 0;
 
-/** Declares a test that needs a machine; where there can be none it is skipped, and its name says why. */
-export function onMachine(name: string, body: () => Promise<void>, timeoutMs = 120_000): void {
-  if (obstacle !== '') return it.skip(`${name} (skipped: ${obstacle})`, body);
+/** Declares a test that needs a machine; where something is missing it is skipped, and its name says what. */
+export function onMachine(name: string, body: () => Promise<void>, timeoutMs = 120_000, missing = obstacle): void {
+  if (missing !== '') return it.skip(`${name} (skipped: ${missing})`, body);
   const isFirst = declared++ === 0;
   it(
     name,
