@@ -8,7 +8,7 @@ import type { Status, StatusCounters } from '../http/status';
 import type { Context } from './context';
 import { isAboutContainers, isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
-import type { UnitState } from './systemd/manager';
+import type { UnitState } from './systemd/systemctl';
 import { unitNotes, unitStates } from './systemd/woken';
 
 /** One line of the table. */

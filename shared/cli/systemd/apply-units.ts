@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileChanges } from './file-changes';
-import type { Manager } from './manager';
+import type { Manager } from './systemctl';
 import { MARK } from './unit-text';
 
 export interface UnitSet {

@@ -11,7 +11,7 @@ import { requireOwnFolder } from '../store-owner';
 import { listenStream } from './cache-units';
 import type { Settings } from './carried-settings';
 import { namedFiles } from './carried-settings';
-import type { Manager } from './manager';
+import type { Manager } from './systemctl';
 import { onDisk, SYSTEM } from './places';
 import type { Account } from './service-user';
 import { accountOf, failureAs } from './service-user';

@@ -7,7 +7,7 @@ import type { Context } from '../context';
 import { ownUnits } from './apply-units';
 import { FileChanges } from './file-changes';
 import { requireNode, requireProgram } from './install-checks';
-import { openManager } from './manager';
+import { openManager } from './systemctl';
 import type { InstallRecord } from './places';
 import { installRecord, onDisk, scopeOf, SYSTEM, unitFolder } from './places';
 import { addCopy, linked, makeCurrent, prune, removeCopies, restoreLinks } from './program-copies';

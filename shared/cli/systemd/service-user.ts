@@ -2,7 +2,7 @@
 import type { Environment } from '../../config/sources';
 import { LarderError } from '../../errors';
 import type { FileChanges } from './file-changes';
-import { firstLine, runProgram } from './manager';
+import { firstLine, runProgram } from './systemctl';
 import { onDisk, SERVICE_USER, SYSTEM } from './places';
 import { readTemplate } from './unit-text';
 

@@ -10,7 +10,7 @@ import { cacheUnits } from './cache-units';
 import type { Settings } from './carried-settings';
 import { asEnvFile, asEnvironmentFile, installedSettings, namedFiles, systemSettings, userSettings } from './carried-settings';
 import { requireOwnStore, requireReadable, requireSystemStore } from './install-checks';
-import type { Manager } from './manager';
+import type { Manager } from './systemctl';
 import type { InstallRecord } from './places';
 import { onDisk, SYSTEM, userPlaces } from './places';
 import type { Account } from './service-user';

@@ -2,8 +2,8 @@
 import type { CacheConfig } from '../../config/config';
 import type { Context } from '../context';
 import { ownUnits } from './apply-units';
-import type { UnitState } from './manager';
-import { Manager, openManager } from './manager';
+import type { UnitState } from './systemctl';
+import { Manager, openManager } from './systemctl';
 import type { Scope } from './places';
 import { onDisk, SYSTEM, unitFolder } from './places';
 
