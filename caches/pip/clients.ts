@@ -38,7 +38,7 @@ function poetryLine(index: string): ClientLine {
   const source: ClientValue = {
     set: 'poetry source add --priority=primary larder',
     value: index,
-    get: "poetry source show larder | sed -n 's/^ *url *: *//p'",
+    get: "poetry source show larder | sed -n 's/^ *url *: *\\([^ ]*\\) *$/\\1/p'",
     unset: 'poetry source remove larder',
   };
   const settings: ClientSettings = { files: ['$PWD/pyproject.toml'], values: [source] };
