@@ -5,7 +5,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Script } from 'node:vm';
 
 /** A pack that was read. */
@@ -60,12 +60,13 @@ export function runPacked(pack: Packed, root: string, first = 0): { readonly scr
     const found = loaded[index];
     if (found) return found.exports;
     const [name, required, body] = rows[index] as Row;
-    const file = join(root, name);
+    // As join and dirname would, three hundred times.
+    const file = `${root}/${name}`;
     const module = { exports: {} };
     loaded[index] = module;
     const outside = (id: string): unknown => (id.startsWith('.') ? createRequire(file)(id) : fromRoot(id));
     const find = (id: string): unknown => (required[id] === undefined ? outside(id) : load(required[id]));
-    body.call(module.exports, module.exports, find, module, file, dirname(file));
+    body.call(module.exports, module.exports, find, module, file, file.slice(0, file.lastIndexOf('/')));
     return module.exports;
   };
   return { script, exports: load(first) };
