@@ -1,5 +1,5 @@
 /** What an image is built from: its Dockerfile, the layer, and what the operator adds. */
-import { cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LarderError } from '../../errors';
 import type { Image } from './engine';
@@ -51,6 +51,8 @@ export function writeRecipe(folder: string, names: ImageNames, original: Image, 
   writeLayer(join(folder, 'layer'), caches);
   for (const part of overlay.parts)
     cpSync(join(overlay.folder, part), join(folder, part === HOOK ? HOOK : `overlay/${part}`), { recursive: true, verbatimSymlinks: true });
+  // Here, since an image need not have what could do it there.
+  if (overlay.parts.includes(HOOK)) chmodSync(join(folder, HOOK), 0o755);
   writeFileSync(join(folder, 'Dockerfile'), dockerfile(names, original, overlay.parts));
 }
 
@@ -59,7 +61,7 @@ function dockerfile(names: ImageNames, { user, env, shell = ['/bin/sh', '-c'] }:
   // It may itself be built on a layered one.
   const path = (env.find((one) => one.startsWith('PATH='))?.slice('PATH='.length) ?? PATH).replace(`${LAYER}/bin:`, '');
   const ownShell = shell[0] === `${LAYER}/shell` ? shell.slice(1) : shell;
-  const hook = [`COPY ${HOOK} ${LAYER}/`, `RUN ["/bin/sh", "-c", "chmod 755 ${LAYER}/${HOOK} && exec ${LAYER}/${HOOK}"]`];
+  const hook = [`COPY ${HOOK} ${LAYER}/`, `RUN ["${LAYER}/${HOOK}"]`];
   return [
     `FROM ${names.original}`,
     // What has none is root's already, and no instruction could give it none again.

@@ -22,9 +22,10 @@ import { index } from '../clients/py-machine';
 import { run, runWell } from '../clients/run';
 
 const MAKE_MS = 600_000;
-const TRUSTED = 'etc/ssl/certs/ca-certificates.crt';
+/** Where what this machine trusts is in the images. */
+export const TRUSTED = '/etc/ssl/certs/ca-certificates.crt';
 /** Whoever changes what is in the images raises it. */
-const EDITION = 2;
+const EDITION = 3;
 
 export interface Base {
   /** What it is imported as. */
@@ -44,7 +45,7 @@ const where = { cwd: '/', env: { PATH: process.env['PATH'], LANG: 'C.UTF-8', HOM
 export async function makeBases(folder: string): Promise<{ readonly debian: Base; readonly small: Base }> {
   mkdirSync(folder, { recursive: true });
   const print = createHash('sha256')
-    .update(JSON.stringify([EDITION, process.version, suites, registry.url, index.url]))
+    .update(JSON.stringify([EDITION, process.version, suites]))
     .digest('hex')
     .slice(0, 12);
   const debian = await made(join(folder, `debian-${print}.tar`), makeDebian);
@@ -123,19 +124,14 @@ async function addLibrary(root: string, library: string): Promise<void> {
   await runWell(['install', '-D', realpathSync(library), join(root, library)], where);
 }
 
-/** This machine's Node and npm, npm configured as here, and whom this machine trusts. */
+/** This machine's Node and npm, not configured, and whom this machine trusts. */
 function addNode(root: string): void {
   const npm = realpathSync(join(dirname(realpathSync(process.execPath)), '../lib/node_modules/npm'));
   mkdirSync(join(root, 'usr/local/lib/node_modules'), { recursive: true });
-  mkdirSync(join(root, 'usr/local/etc'), { recursive: true });
   copyFileSync(realpathSync(process.execPath), join(root, 'usr/local/bin/node'));
   cpSync(npm, join(root, 'usr/local/lib/node_modules/npm'), { recursive: true });
   for (const name of ['npm', 'npx']) symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, join(root, 'usr/local/bin', name));
-  writeFileSync(
-    join(root, 'usr/local/etc/npmrc'),
-    `registry=${registry.url}\n${registry.caFile === undefined ? '' : `cafile=/${TRUSTED}\n`}`,
-  );
-  const trusted = registry.caFile ?? index.caFile ?? `/${TRUSTED}`;
+  const trusted = registry.caFile ?? index.caFile ?? TRUSTED;
   if (!existsSync(trusted)) return;
   mkdirSync(join(root, dirname(TRUSTED)), { recursive: true });
   if (existsSync(join(root, TRUSTED)) && lstatSync(join(root, TRUSTED)).isSymbolicLink()) rmSync(join(root, TRUSTED));

@@ -1,11 +1,13 @@
 import { registry } from '../clients/reachable';
+import { TRUSTED } from './bases';
 import { onMachine, stage, well, withEngine } from './stage';
 
 const TEST_MS = 120_000;
 
 /** Asks the registry from inside a container, once. @param variables further options of `docker run` */
 function view(variables: readonly string[]): ReturnType<typeof onMachine> {
-  const npm = ['npm', 'view', 'semver@7.0.0', 'version', '--fetch-retries=0', '--fetch-timeout=10000'];
+  const where = [`--registry=${registry.url}`, ...(registry.caFile === undefined ? [] : [`--cafile=${TRUSTED}`])];
+  const npm = ['npm', 'view', 'semver@7.0.0', 'version', '--fetch-retries=0', '--fetch-timeout=10000', ...where];
   return onMachine(['timeout', '60', 'docker', 'run', '--rm', ...variables, stage().debian, ...npm]);
 }
 
