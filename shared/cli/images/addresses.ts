@@ -1,6 +1,7 @@
 /** Where containers find the caches of this machine. */
 import { networkInterfaces } from 'node:os';
 import type { CacheConfig, Config } from '../../config/config';
+import { LarderError } from '../../errors';
 import { reachable } from '../context';
 
 const LOOPBACK = /^(?:127\.|::1$)/;
@@ -40,9 +41,19 @@ export interface Places {
   readonly byAddress: readonly string[];
 }
 
+/** It comes to stand in scripts of sh. */
+function plain(cache: string, url: string): string {
+  if (/^[\w.:/[\]%~+-]+$/.test(url)) return url;
+  throw new LarderError('config', {
+    name: `PUBLIC_URL_${cache}`,
+    value: url,
+    allowed: 'for images it may have no signs that mean something to a shell',
+  });
+}
+
 /** @param gateway address of this machine in the containers' network: taken if nothing else is known, as it is what will have to be set */
 export function placesOf(config: Config, cache: CacheConfig, gateway: string | undefined): Places {
-  if (cache.publicUrl !== undefined) return { byAddress: [cache.publicUrl] };
+  if (cache.publicUrl !== undefined) return { byAddress: [plain(cache.name, cache.publicUrl)] };
   const outer = outerAddresses(config, gateway);
   const name = nameOf(config, cache);
   const addresses = outer.length === 0 && gateway !== undefined ? [gateway] : outer;

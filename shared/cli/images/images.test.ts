@@ -325,6 +325,13 @@ describe('what cannot be done is one line, and changes nothing', () => {
     expect([status, err]).toEqual([1, ['larder: docker is not installed (or not in PATH)']]);
   });
 
+  test('an address with signs of a shell', async () => {
+    local('app:1');
+    const { status, err } = await cli('build i=app:1', { PUBLIC_URL_npm: 'https://npm.example/$(id)' });
+    expect([status, err[0]]).toEqual([1, expect.stringMatching(/^larder: PUBLIC_URL_npm=\S+ is not possible: for images/)]);
+    expect(world().tags).toEqual({ 'app:1': ID });
+  });
+
   test('ONBUILD', async () => {
     local('app:1', { OnBuild: ['RUN x'] });
     expect((await cli('build i=app:1')).err).toEqual(['larder: app:1 has ONBUILD instructions, which would be carried out in the layer']);
