@@ -263,7 +263,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     log.info('stopped', { cache: cache.name, instance });
   };
   const occupation = {
-    requests: () => door.asked + counters.total,
+    requests: () => door.answeredItself + counters.total,
     underWay: () => door.underWay + engine.underWay + (tunnels?.underWay ?? 0) + (upgrades?.underWay ?? 0),
     connections: () => listening?.connections ?? 0,
   };

@@ -81,6 +81,14 @@ test('a monitor keeps nothing awake', async () => {
   expect(cache.events.filter(({ event }) => event === 'ended').map(({ status }) => status)).toEqual([0]);
 });
 
+test('nor does one that looks at the pages about itself that an ecosystem has', async () => {
+  await open('1h', { cache: 'julia' });
+  await until('it exits in spite of the monitor', async () => {
+    expect((await cache.get('/metrics')).status).toBe(200);
+    return ends() > 0;
+  });
+});
+
 test('a request that is no look at its own pages keeps it, monitor or not', async () => {
   await open('1h');
   await cache.get(TARGET);

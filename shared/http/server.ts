@@ -76,9 +76,9 @@ export class Door {
   private readonly mirrorDoor: MirrorDoor;
   /** Every answer says that the connection ends with it. */
   isEnding = false;
-  /** Requests so far, but those of the cache's own pages and those that the hit path answered. */
-  asked = 0;
-  /** Requests that are being answered. */
+  /** Requests that clients had an answer of ours to: no counter has them. Those for pages about the cache are not among them. */
+  answeredItself = 0;
+  /** Requests that are being answered, but those for pages about the cache. */
   underWay = 0;
 
   constructor(private readonly rooms: ServerRooms) {
@@ -92,16 +92,13 @@ export class Door {
     this.newest.set(req.socket, res);
     // Taken now: passing on rewrites the request's url.
     const raw = req.url ?? '/';
-    if (!raw.startsWith(OWN_PREFIX)) this.asked++;
-    this.underWay++;
     this.answer(req, res, raw)
       .catch((error: unknown) => this.fail(req, res, error))
       .then((done) => done && this.note(req, raw, done, performance.now() - began))
       .catch((error: unknown) => {
         this.rooms.log.error('request-failed', { reason: String(error) });
         res.destroy();
-      })
-      .finally(() => this.underWay--);
+      });
   };
 
   /** For a request that waits for 100 before its body: whoever streams it on lets the origin say so (RFC 9110 §10.1.1). */
@@ -126,12 +123,31 @@ export class Door {
       this.rooms.own(req, res, target.path, target.path === HEALTH_PATH ? '' : this.rooms.bases.of(facts, trusted));
       return undefined;
     }
-    if (this.answerOurselves(req, res, facts, target, trusted)) return undefined;
+    if (this.answerOurselves(req, res, facts, target, trusted)) {
+      this.answeredItself++;
+      return undefined;
+    }
     const page = isForeign(this.rooms, target) ? undefined : ownPageAt(this.rooms.module, req.method, target.path);
     if (page && this.rooms.about) {
       const about = await this.rooms.about(baseOf(this.rooms, facts, target, trusted));
       return { status: 200, bytes: sendOwnPage(req, res, page(about)), outcome: 'own' };
     }
+    this.underWay++;
+    try {
+      return await this.pursue(req, res, facts, target, trusted);
+    } finally {
+      this.underWay--;
+    }
+  }
+
+  /** What is more than a page of ours. */
+  private async pursue(
+    req: IncomingMessage,
+    res: ServerResponse,
+    facts: RequestFacts,
+    target: Target,
+    trusted: boolean,
+  ): Promise<Done | undefined> {
     this.refuseLoop(facts);
     refuseCoding(req);
     const { mirror } = this.rooms.engine;
