@@ -1,17 +1,16 @@
 /** Puts the rooms of one cache together and takes them apart again; main.ts runs it, tests run several in one process. */
 import { randomBytes } from 'node:crypto';
-import type { About, Module } from '../caches/module';
+import type { Module } from '../caches/module';
 import type { Occupation } from './activation/idle-exit';
 import { sizeByPrefix, type CacheConfig, type Config } from './config/config';
 import { ledgerFile } from './config/files';
-import { programVersion } from './config/version';
 import { startWarnings } from './config/warnings';
 import { createDocumentPool } from './documents/pool';
 import type { EarlyTiming } from './engine/documents/early';
 import { createSpools } from './engine/bodies/spooling';
 import { Engine } from './engine/serve';
 import { errorText } from './errors';
-import { gather, Uses } from './http/about';
+import { aboutItself } from './http/about';
 import { Archives } from './http/archives';
 import { Bases } from './http/bases';
 import { openControl, type Control, type Witnessed } from './http/control';
@@ -35,7 +34,6 @@ import { openSpool, type Spool } from './store/spool';
 import { openStore, type LarderStore } from './store/store';
 import { socketAddress } from './store/socket-address';
 import { createUpstream } from './upstream/fetch';
-import type { Upstream } from './upstream/types';
 
 /** How long responses under way may take to finish when the process is told to stop. */
 const DRAIN_MS = 10_000;
@@ -268,24 +266,6 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     connections: () => listening?.connections ?? 0,
   };
   return { port: listening.port, status, occupation, close };
-}
-
-/** What the module's pages about this cache are made of. */
-function aboutItself(rooms: {
-  readonly module: Module;
-  readonly cache: CacheConfig;
-  readonly store: LarderStore;
-  readonly counters: Counters;
-  readonly startedAt: string;
-  readonly now: () => number;
-  readonly upstream: Upstream;
-  readonly engine: Engine;
-}): (base: string) => Promise<About> {
-  const { store, upstream, engine, now } = rooms;
-  const uses = new Uses(now);
-  store.onUse((key) => uses.note(key));
-  const facts = { ...rooms, version: programVersion(), receivedBytes: () => upstream.receivedBytes(), announced: () => engine.announced };
-  return (base) => gather(facts, uses, base);
 }
 
 async function digestChangesOf(store: LarderStore, module: string): Promise<Status['digestChanges']> {

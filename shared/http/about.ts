@@ -2,8 +2,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { About, Module } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
+import { programVersion } from '../config/version';
 import { keyPrefix } from '../engine/plan';
+import type { Engine } from '../engine/serve';
+import type { LarderStore } from '../store/store';
 import type { Store } from '../store/types';
+import type { Upstream } from '../upstream/types';
 import type { Counters } from './counters';
 
 /** Files of which one page tells; the store is asked for that many keys at a time. */
@@ -11,7 +15,7 @@ const MOST_FILES = 100_000;
 /** How often a file was served is remembered of this many. */
 const MOST_USED = 20_000;
 
-export interface AboutRooms {
+interface AboutRooms {
   readonly module: Module;
   readonly cache: CacheConfig;
   readonly store: Store;
@@ -27,7 +31,7 @@ export interface AboutRooms {
 }
 
 /** How often entries are used, since the start of this process. */
-export class Uses {
+class Uses {
   private readonly uses = new Map<string, { count: number; at: number }>();
 
   constructor(private readonly now: () => number) {}
@@ -44,7 +48,7 @@ export class Uses {
 }
 
 /** Gathers the facts for a client that sees this cache at `base`. @throws Error of the store */
-export async function gather(rooms: AboutRooms, uses: Uses, base: string): Promise<About> {
+async function gather(rooms: AboutRooms, uses: Uses, base: string): Promise<About> {
   const { module, cache, counters } = rooms;
   const [origin] = cache.origins;
   const announced = rooms.announced();
@@ -81,6 +85,24 @@ export function sendOwnPage(req: IncomingMessage, res: ServerResponse, { content
   res.writeHead(200, ['Content-Type', contentType, 'Content-Length', String(body.length), 'Cache-Control', 'no-store']);
   res.end(req.method === 'HEAD' ? undefined : body);
   return req.method === 'HEAD' ? 0 : body.length;
+}
+
+/** What the module's pages about this cache are made of, for a client that sees it at a base. @returns rejects with an Error of the store */
+export function aboutItself(rooms: {
+  readonly module: Module;
+  readonly cache: CacheConfig;
+  readonly store: LarderStore;
+  readonly counters: Counters;
+  readonly startedAt: string;
+  readonly now: () => number;
+  readonly upstream: Upstream;
+  readonly engine: Engine;
+}): (base: string) => Promise<About> {
+  const { store, upstream, engine, now } = rooms;
+  const uses = new Uses(now);
+  store.onUse((key) => uses.note(key));
+  const facts = { ...rooms, version: programVersion(), receivedBytes: () => upstream.receivedBytes(), announced: () => engine.announced };
+  return (base) => gather(facts, uses, base);
 }
 
 async function filesOf({ store }: AboutRooms, uses: Uses, prefix: string): Promise<About['files']> {
