@@ -56,6 +56,8 @@ if [ -z "${LARDER_E2E_OBSTACLE:-}" ]; then
   export LARDER_E2E_ROOT="$root"
 fi
 sealed='unshare --net --mount --pid --fork --kill-child --mount-proc'
+# Control groups are the one thing that outlives a run that was killed; those in use cannot be removed.
+[ "$(id -u)" != 0 ] || find /sys/fs/cgroup -path '*/larder-*' -type d -delete 2>/dev/null
 # In memory: what machines write, which is little. Below it, and read only: the root, and a clone of this repository that belongs to ann.
 lay='mount -t tmpfs none /run && mount -t tmpfs none "$0" && cd "$0" && mkdir -p upper work merged clone/home/ann/larder'
 if [ -z "${LARDER_E2E_OBSTACLE:-}" ]; then
