@@ -10,7 +10,7 @@ const EXITS = Number(process.env['LARDER_EXITS'] ?? 300);
 /** Caches that come and go beside each other, so that starts and ends meet a machine that has other things to do. */
 const CACHES = 3;
 
-jest.setTimeout(600_000);
+jest.setTimeout(900_000);
 
 test(`${EXITS} idle exits, and every request is answered`, async () => {
   const upstream = await startUpstream();
