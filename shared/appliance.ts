@@ -13,7 +13,6 @@ import { errorText } from './errors';
 import { aboutItself } from './http/about';
 import { Archives } from './http/archives';
 import { Bases } from './http/bases';
-import { openControl, type Control, type Witnessed } from './http/control';
 import { Counters } from './http/counters';
 import { keepCounters } from './http/durable-counters';
 import { Hot, KEEP_ALIVE_SECONDS } from './http/hot';
@@ -29,10 +28,9 @@ import { sistersOf } from './http/sisters';
 import { parseTarget } from './http/target';
 import { createVerifier } from './integrity/signature';
 import type { Status } from './http/status';
+import { openOwned } from './owned';
 import type { Log } from './log/types';
-import { openSpool, type Spool } from './store/spool';
 import { openStore, type LarderStore } from './store/store';
-import { socketAddress } from './store/socket-address';
 import { createUpstream } from './upstream/fetch';
 
 /** How long responses under way may take to finish when the process is told to stop. */
@@ -276,22 +274,4 @@ async function digestChangesOf(store: LarderStore, module: string): Promise<Stat
 
 function unanswered(failure: unknown): { reason: string; remedy: string } {
   return { reason: errorText(failure), remedy: 'free some space, and see that CACHE_DIR and STATE_DIR can be written' };
-}
-
-async function openOwned(
-  config: Config,
-  instance: string,
-  log: Log,
-  status: () => Promise<Status>,
-  onStop: () => void,
-  witnessed: Witnessed,
-): Promise<{ control: Control | undefined; spool: Spool | undefined }> {
-  let control: Control | undefined;
-  try {
-    control = await openControl(socketAddress(config.cacheDir, instance), status, onStop, witnessed);
-    return { control, spool: openSpool({ cacheDir: config.cacheDir, instance }) };
-  } catch (error) {
-    log.warn('not-storing', { reason: errorText(error) });
-    return { control, spool: undefined };
-  }
 }
