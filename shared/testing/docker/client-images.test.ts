@@ -207,7 +207,8 @@ describe('names of images', () => {
   withEngine(
     'that name nothing, and an engine that is not there, get one line and leave no image behind',
     async () => {
-      const before = await well(['docker', 'images', '-q']);
+      const images = async (): Promise<string[]> => (await well(['docker', 'images', '-q'])).split('\n').sort();
+      const before = await images();
       const env = { NPM_CONFIG_REGISTRY: packages.url };
       for (const [words, there, text] of [
         [['build', 'i=127.0.0.1:9/of/that:name'], env, 'i=127.0.0.1:9/of/that:name'],
@@ -221,7 +222,7 @@ describe('names of images', () => {
         const lines = stderr.split('\n').filter((line) => line.startsWith('larder: '));
         expect(lines).toEqual([expect.stringContaining(text)]);
       }
-      expect(await well(['docker', 'images', '-q'])).toBe(before);
+      expect(await images()).toEqual(before);
     },
     TEST_MS,
     unreachable,

@@ -186,7 +186,7 @@ describe.each(TOOLS)('make … with=compose, by $tool', ({ hasPlugin, uid, ports
       const before = await idOf('npm');
       // Another image of the same code: a label is added to the clone's Dockerfile.
       const { folder } = clone;
-      await well(['sh', '-c', `echo 'LABEL tried.update=1' >> '${folder}/Dockerfile'`]);
+      await well(['sh', '-c', `echo 'LABEL tried.update=${ports.npm}' >> '${folder}/Dockerfile'`]);
       const printed = await make('update');
       expect(printed).toContain('npm');
       expect(await idOf('npm')).not.toBe(before);

@@ -24,7 +24,7 @@ export async function addedTo(base: string, image: string): Promise<string[]> {
 
 async function treeOf(image: string): Promise<string[]> {
   const options = ['--rm', '--network', 'none', '--user', '0', '--entrypoint', 'node'];
-  return (await well(['docker', 'run', ...options, image, '-e', WALK])).split('\n');
+  return (await well(['docker', 'run', ...options, image, '-e', WALK])).split('\n').map((line) => line.trimEnd());
 }
 
 /** Bytes of an image, as the engine counts them. */
