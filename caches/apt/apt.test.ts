@@ -226,7 +226,7 @@ test('errors are one short line', () => {
 test('every client has a line and a way back, and the files beside the module have the base', () => {
   for (const { on, off } of apt.clients('http://larder.test:3142')) expect([on, off]).toEqual([expect.any(String), expect.any(String)]);
   const folder = join(sources, 'client');
-  for (const name of readdirSync(folder)) {
+  for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile())) {
     const text = readFileSync(join(folder, name), 'utf8');
     expect([name, /way back|Auto-Detect/.test(text)]).toEqual([name, true]);
   }

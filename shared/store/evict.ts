@@ -95,7 +95,9 @@ export class Eviction {
 
   private bytesBelow(prefix: string, limit: number, moduleBytes: number): number {
     const last = this.measured.get(prefix);
-    if (last && last.bytes + moduleBytes - last.moduleBytes <= limit && ++last.looks < MOST_LOOKS) return last.bytes;
+    // One that was over the limit made room since: it says nothing about now.
+    const isWithin = last && Math.max(last.bytes, last.bytes + moduleBytes - last.moduleBytes) <= limit;
+    if (isWithin && ++last.looks < MOST_LOOKS) return last.bytes;
     const bytes = this.rows.bytesBelow(prefix);
     this.measured.set(prefix, { bytes, moduleBytes, looks: 0 });
     return bytes;

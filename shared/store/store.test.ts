@@ -284,6 +284,20 @@ describe('limits', () => {
     expect(await left('releases')).toBe(5);
   });
 
+  it('makes room below the limit of an origin once, not again with what comes next', async () => {
+    const small = fixture.store({ sizeByPrefix: { 'http|nightlies|': 20_000 } });
+    const hold = async (target: string): Promise<void> => {
+      const body = randomBody(10_000);
+      await small.commit(`http|${target}`, record(body, { module: 'http' }), { buffer: body });
+    };
+    for (const count of [1, 2, 3]) await hold(`nightlies|/${count}`);
+    await small.gc();
+    expect(await small.keys('http|nightlies|')).toHaveLength(1);
+    await hold('releases|/1');
+    await small.gc();
+    expect(await small.keys('http|nightlies|')).toHaveLength(1);
+  });
+
   it('stores nothing new below the reserve, and does not empty the cache for it', async () => {
     await put('npm|registry|/a');
     const poor = fixture.store({ minFreeBytes: 1e18 });
