@@ -1,6 +1,7 @@
 /** The settings as a container is given them: what .env and the environment say here, except what is about this machine and not about the cache. */
 import { networkInterfaces } from 'node:os';
 import { effectiveSettings } from '../../config/effective';
+import { envWord } from '../../config/env-word';
 import { lookUp, openSources } from '../../config/sources';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
@@ -44,9 +45,9 @@ function publishedNames(listen: readonly string[]): string[] {
   return own.filter((address) => /^[\d.]+$/.test(address) && !address.startsWith('127.') && address !== '0.0.0.0');
 }
 
-/** In the form that dotenv reads back as it was: it knows no escapes, so a quote is chosen that does not occur. */
 function quoted(name: string, value: string): string {
-  const quote = [`'`, '`', '"'].find((one) => !value.includes(one) && (one !== '"' || !value.includes('\\')));
-  if (quote !== undefined) return `${quote}${value}${quote}`;
-  throw new LarderError('config', { name, value: '…', allowed: 'a value with all three kinds of quotes cannot be given to a container' });
+  const word = envWord(value);
+  if (word !== undefined) return word;
+  const allowed = 'a value with all three kinds of quotes, with line breaks or with \\ at its end cannot be given to a container';
+  throw new LarderError('config', { name, value: '…', allowed });
 }

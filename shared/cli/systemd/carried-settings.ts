@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { effectiveSettings } from '../../config/effective';
+import { envWord } from '../../config/env-word';
 import type { Environment } from '../../config/sources';
 import { lookUp, openSources } from '../../config/sources';
 import { LarderError } from '../../errors';
@@ -90,10 +91,9 @@ function spellings(name: string): string[] {
 /** Settings as a file like .env. @throws LarderError config: a value that such a file cannot have */
 export function asEnvFile(settings: Settings, head: string): string {
   return asFile(settings, head, (name, value) => {
-    // As dotenv reads it, a quoted value has no escapes but \n within "", and ends at the next mark without \ before it.
-    const mark = ["'", '`', '"'].find((one) => !value.includes(one) && !(one === '"' && value.includes('\\')));
-    if (mark === undefined || value.endsWith('\\') || /[\r\n]/.test(value)) throw notWritable(name);
-    return mark + value + mark;
+    const word = envWord(value);
+    if (word === undefined) throw notWritable(name);
+    return word;
   });
 }
 
