@@ -45,13 +45,18 @@ export function attachedNets(): string[] {
   return [...new Set([...LOOPBACK, ...nets])];
 }
 
+/** Whether an address, as listened on, is reached from this machine alone. */
+export function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
+
 /** Whether a host, by name or address, is this machine when it listens on `listen`. No name is resolved. */
 export function isOwnHost(host: string, listen: readonly string[], ownNames: readonly string[]): boolean {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase();
   if (name === 'localhost' || name.endsWith('.localhost') || name === hostname().toLowerCase() || ownNames.includes(name)) return true;
   const everywhere = listen.includes('0.0.0.0') || listen.includes('::');
   if (listen.includes(name) || name === '0.0.0.0' || name === '::') return true;
-  if (/^127\./.test(name) || name === '::1') return everywhere || listen.some((own) => /^127\./.test(own) || own === '::1');
+  if (isLoopback(name)) return everywhere || listen.some(isLoopback);
   return everywhere && Object.values(networkInterfaces()).some((entries) => entries?.some((entry) => entry.address === name));
 }
 

@@ -1,6 +1,7 @@
 /** Settings that are allowed, but that somebody should know of when a cache starts. */
 import { isIPv6, SocketAddress } from 'node:net';
 import type { CacheConfig, Config } from './config';
+import { isLoopback } from './places';
 
 export interface Warning {
   /** Name of the log event. */
@@ -18,7 +19,7 @@ export function startWarnings(
   inherited?: ReadonlyArray<{ readonly address: string; readonly port: number }>,
 ): readonly Warning[] {
   const warnings: Warning[] = [];
-  const isOpen = cache.hosts === 'any' && config.listen.some((address) => !/^(?:127\.|::1$)/.test(address));
+  const isOpen = cache.hosts === 'any' && !config.listen.every(isLoopback);
   if (isOpen) {
     const setting = `${cache.name.toUpperCase()}_HOSTS`;
     const reason = 'clients beyond this machine may fetch from any public archive through this cache';

@@ -1,10 +1,10 @@
 /** Where containers find the caches of this machine. */
 import { networkInterfaces } from 'node:os';
 import type { CacheConfig, Config } from '../../config/config';
+import { isLoopback } from '../../config/places';
 import { LarderError } from '../../errors';
 import { reachable } from '../context';
 
-const LOOPBACK = /^(?:127\.|::1$)/;
 const ANY = ['0.0.0.0', '::'];
 
 /** The name under which a cache may be known: `cache-npm.srv`. */
@@ -14,7 +14,7 @@ export function nameOf(config: Config, cache: CacheConfig): string {
 
 /** Whether the caches listen on this machine's loopback alone, and nothing says that they can be reached otherwise. */
 export function isLocalOnly(config: Config): boolean {
-  return config.serviceIp === undefined && config.listen.every((address) => LOOPBACK.test(address));
+  return config.serviceIp === undefined && config.listen.every(isLoopback);
 }
 
 /**
@@ -24,7 +24,7 @@ export function isLocalOnly(config: Config): boolean {
 export function outerAddresses(config: Config, gateway?: string): readonly string[] {
   if (config.serviceIp !== undefined) return [config.serviceIp];
   const all = config.listen.flatMap((address) => (ANY.includes(address) ? [...(gateway ? [gateway] : []), ...ownAddresses()] : [address]));
-  return [...new Set(all)].filter((address) => !LOOPBACK.test(address));
+  return [...new Set(all)].filter((address) => !isLoopback(address));
 }
 
 function ownAddresses(): string[] {
@@ -39,6 +39,11 @@ export interface Places {
   readonly name?: string;
   readonly byName?: string;
   readonly byAddress: readonly string[];
+}
+
+/** The page of a cache that says that it works. */
+export function healthPage(base: string): string {
+  return `${base}/_cache/health`;
 }
 
 /** It comes to stand in scripts of sh. */

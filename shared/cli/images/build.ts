@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
 import { isConfigured, moduleOf } from '../context';
-import { placesOf, type Places } from './addresses';
+import { healthPage, placesOf, type Places } from './addresses';
 import { Engine, type Image } from './engine';
 import type { LedCache } from './layer';
 import { lookInto, type Sight } from './look';
@@ -117,7 +117,7 @@ async function findCaches(
   const sight = await lookInto(engine, names.original, names.source, {
     programs: known.flatMap(({ image }) => image.programs),
     names: known.flatMap(({ places }) => places.name ?? []),
-    urls: known.flatMap(({ places: { byName, byAddress } }) => [...(byName ? [byName] : []), ...byAddress].map(health)),
+    urls: known.flatMap(({ places: { byName, byAddress } }) => [...(byName ? [byName] : []), ...byAddress].map(healthPage)),
   });
   const caches = known.map(({ name, image, places }) => {
     const programs = image.programs.filter((program) => sight.programs.includes(program));
@@ -126,16 +126,11 @@ async function findCaches(
   return { caches: caches.filter(({ bases }) => bases.length > 0), sight };
 }
 
-/** The page of a cache that says that it works. */
-function health(base: string): string {
-  return `${base}/_cache/health`;
-}
-
 /** Those that answer; if none does now, all that could later. A name only where it resolves. */
 function basesOf({ name, byName, byAddress }: Places, sight: Sight): string[] {
   const isKnown = name !== undefined && sight.names.includes(name);
   const all = [...(isKnown && byName !== undefined ? [byName] : []), ...byAddress];
-  const answering = all.filter((base) => sight.urls.includes(health(base)));
+  const answering = all.filter((base) => sight.urls.includes(healthPage(base)));
   return answering.length > 0 ? answering : all;
 }
 

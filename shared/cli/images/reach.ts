@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import type { Config } from '../../config/config';
 import type { Context } from '../context';
 import { findRunning } from '../control';
-import { isLocalOnly } from './addresses';
+import { healthPage, isLocalOnly } from './addresses';
 import type { Engine } from './engine';
 import type { LedCache } from './layer';
 
@@ -30,9 +30,7 @@ export async function reachWarnings(
   answered: readonly string[],
   gateway: string | undefined,
 ): Promise<readonly string[]> {
-  const silent = caches.filter(
-    ({ programs, bases }) => programs.length > 0 && !bases.some((base) => answered.includes(`${base}/_cache/health`)),
-  );
+  const silent = caches.filter(({ programs, bases }) => programs.length > 0 && !bases.some((base) => answered.includes(healthPage(base))));
   if (silent.length === 0) return [];
   if (isLocalOnly(config)) return [`  Warning: containers cannot reach the caches. ${remedy(config, gateway)}`];
   const lines: string[] = [];

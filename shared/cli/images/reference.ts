@@ -1,4 +1,5 @@
 /** Names of container images: which ones there may be, and what the original of a layered one is called. Pure. */
+import { printable } from '../../config/setting-reader';
 import { LarderError } from '../../errors';
 
 /** The names that belong to what `i=` says. */
@@ -49,9 +50,8 @@ function isPath(path: string): boolean {
 
 /** @param text what was given as `i=` */
 export function notAnImage(text: string): LarderError {
-  const shown = text.replace(/[^\x20-\x7e]/g, '?');
   return new LarderError('start', {
-    what: text === '' ? 'an image is needed' : `i=${shown} names no image`,
+    what: text === '' ? 'an image is needed' : `i=${printable(text)} names no image`,
     remedy: 'name one: i=debian:12, i=registry.example:5000/team/image:tag',
   });
 }

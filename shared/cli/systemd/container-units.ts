@@ -1,6 +1,7 @@
 /** The units of caches in containers: the socket wakes systemd's proxy, and that needs the container. */
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config';
+import { isLoopback } from '../../config/places';
 import { LarderError } from '../../errors';
 import { behindPort } from '../containers/woken-places';
 import type { Scope } from './places';
@@ -58,7 +59,7 @@ export function containerUnits(config: Config, name: string, port: number, facts
 export function filterLines({ clientNets, listen }: Config, scope: Scope): string[] {
   if (!existsSync(PROXY)) throw new LarderError('start', { what: `${PROXY} is missing`, remedy: 'it comes with systemd; install that' });
   if (scope === 'system') return ['IPAddressDeny=any', `IPAddressAllow=${clientNets.join(' ')}`];
-  const open = listen.find((address) => !address.startsWith('127.') && address !== '::1');
+  const open = listen.find((address) => !isLoopback(address));
   if (open === undefined) return [];
   throw new LarderError('start', {
     what: `behind a user's socket a container cannot tell who comes, so that CLIENT_NETS would not be kept at ${open}`,
