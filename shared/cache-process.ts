@@ -10,7 +10,7 @@ import { takeInherited } from './activation/inherited';
 import { createNotifier, type Notifier } from './activation/notify';
 import { openAppliance } from './appliance';
 import { loadConfig } from './config/load';
-import { errorText, isLarderError, LarderError } from './errors';
+import { errorAdvice, errorText, LarderError } from './errors';
 import { makeFolders } from './folders';
 import { createLog } from './log/log';
 
@@ -78,8 +78,7 @@ async function main(name: string | undefined): Promise<void> {
     inherited = takeInherited(process.env, name ?? '');
     await run(name, inherited, notifier);
   } catch (error) {
-    const remedy = isLarderError(error) && error.remedy !== '' ? `; ${error.remedy}` : '';
-    const line = `${errorText(error)}${remedy}`;
+    const line = errorAdvice(error);
     process.stderr.write(`larder: ${line}\n`);
     if (inherited.length === 0) process.exit(1);
     // Ready, else systemd would take it for a start that failed, and after some of those the sockets would be dead.

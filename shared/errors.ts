@@ -162,6 +162,12 @@ export function errorText(value: unknown): string {
   return types.isNativeError(value) ? value.message : String(value);
 }
 
+/** The same with what to do about it behind a semicolon, where that is known: for people. */
+export function errorAdvice(value: unknown): string {
+  const remedy = isLarderError(value) ? value.remedy : '';
+  return remedy === '' ? errorText(value) : `${errorText(value)}; ${remedy}`;
+}
+
 function fill(text: string, facts: Facts): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(facts[name] ?? whole));
 }

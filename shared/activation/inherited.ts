@@ -3,6 +3,7 @@
  * counted by LISTEN_FDS, named by LISTEN_FDNAMES, meant for the process LISTEN_PID only. Node itself marks what it inherits close-on-exec,
  * so programs that this process starts get none of them.
  */
+import { printable } from '../config/setting-reader';
 import { LarderError } from '../errors';
 
 /** The first descriptor behind standard input, output and error (SD_LISTEN_FDS_START). */
@@ -34,8 +35,4 @@ export function takeInherited(env: NodeJS.ProcessEnv, name: string, pid = proces
 
 function refusal(what: string): LarderError {
   return new LarderError('start', { what, remedy: 'write the units anew with make install-sockets' });
-}
-
-function printable(text: string): string {
-  return text.slice(0, 200).replace(/[^\x20-\x7e]/g, '?');
 }

@@ -4,8 +4,9 @@ import type { Module } from '../../caches/module';
 import type { CacheConfig, Config } from '../config/config';
 import { loadConfig } from '../config/load';
 import { nearestName } from '../config/setting-names';
+import { printable } from '../config/setting-reader';
 import type { Environment } from '../config/sources';
-import { errorText, isLarderError, LarderError } from '../errors';
+import { errorAdvice, LarderError } from '../errors';
 
 /** What else the words of a command say; '' where nothing was said. */
 export interface Options {
@@ -65,7 +66,7 @@ function pick(config: Config, cache: string): readonly CacheConfig[] {
   const names = config.caches.map(({ name }) => name);
   const near = nearestName(cache, names, 2);
   throw new LarderError('start', {
-    what: `there is no cache "${cache.replace(/[^\x20-\x7e]/g, '?')}"`,
+    what: `there is no cache "${printable(cache)}"`,
     remedy: `${near ? `did you mean c=${near}? This` : 'this'} appliance has: ${names.join(', ')} (CACHES)`,
   });
 }
@@ -88,10 +89,7 @@ export async function forEach(context: Context, work: (cache: CacheConfig) => Pr
   for (const cache of context.caches) await work(cache).catch((error: unknown) => errors.push(error));
   if (errors.length === 0) return;
   if (errors.length === 1) throw errors[0];
-  const lines = errors.map((error) =>
-    [errorText(error), isLarderError(error) ? error.remedy : ''].filter((part) => part !== '').join('; '),
-  );
-  throw new LarderError('start', { what: lines.join(' | '), remedy: '' }, errors[0]);
+  throw new LarderError('start', { what: errors.map(errorAdvice).join(' | '), remedy: '' }, errors[0]);
 }
 
 /** The URL by which a client on this machine reaches a cache, without trailing slash. */
@@ -104,6 +102,11 @@ export function baseUrlOf(config: Config, cache: CacheConfig): string {
 export function reachable(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1';
   if (address === '::') return '[::1]';
+  return inUrl(address);
+}
+
+/** An address as the host of a URL: IPv6 in brackets. */
+export function inUrl(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 

@@ -2,7 +2,7 @@
 import type { Module } from '../../caches/module';
 import { effectiveSettings } from '../config/effective';
 import type { Environment } from '../config/sources';
-import { LarderError, errorText, isLarderError } from '../errors';
+import { errorAdvice, LarderError } from '../errors';
 import type { Context, Options } from './context';
 import { createContext, isAboutContainers } from './context';
 import { outdatedDocuments, writeDocuments } from './generated-documents';
@@ -163,12 +163,8 @@ function oneOf<const T extends string>(words: Readonly<Record<string, string>>, 
 
 /** The one line that an error is for the person at the terminal. */
 export function errorLine(error: unknown): string {
-  const remedy = isLarderError(error) ? error.remedy : '';
-  const text = errorText(error)
-    .split('\n')
-    .map((line) => line.trim())
-    .join(' ');
-  return `larder: ${text}${remedy ? `; ${remedy}` : ''}`;
+  const lines = errorAdvice(error).split('\n');
+  return `larder: ${lines.map((line) => line.trim()).join(' ')}`;
 }
 
 function showConfig(context: Context): void {

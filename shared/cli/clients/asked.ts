@@ -2,6 +2,7 @@
 import type { ClientLine } from '../../../caches/module';
 import { canBeSetUp, clientsNamed } from '../../clients/choose';
 import type { CacheConfig } from '../../config/config';
+import { printable } from '../../config/setting-reader';
 import { LarderError } from '../../errors';
 import { baseUrlOf, isConfigured, moduleOf, type Context } from '../context';
 
@@ -38,8 +39,4 @@ export function clientsAsked(context: Context, fits: (line: ClientLine) => boole
   if (found.length > 0) return found;
   const clients = named.flatMap(({ lines }) => lines.map(({ client }) => client));
   throw new LarderError('start', { what: `${clients.join(', ')}: ${what}`, remedy: 'make client, or the lines that make start prints' });
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?');
 }

@@ -5,6 +5,7 @@ import type { Environment } from '../../config/sources';
 import { ROOT } from '../../config/sources';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
+import { inUrl } from '../context';
 import { ALL, NETWORK } from './compose-file';
 import type { Engine, Ran } from './engine';
 import { lastLine, openEngine } from './engine';
@@ -47,7 +48,7 @@ export async function openProject(context: Context): Promise<Project> {
     LARDER_IMAGE: service.image,
     BASE_IMAGE: service.baseImage,
     CONTAINER_USER: containerUser(context),
-    GLOBAL_IP: published(listen[0] ?? '127.0.0.1'),
+    GLOBAL_IP: inUrl(listen[0] ?? '127.0.0.1'),
     DOMAIN: domain,
     MEMORY_MAX: String(service.memoryMaxBytes),
   };
@@ -94,7 +95,7 @@ function ownFiles({ config, env }: Context): string[] {
   const own = join(ROOT, 'compose.override.yaml');
   const made = join(env.RUNTIME_DIRECTORY || config.stateDir, 'compose.addresses.json');
   const services = config.caches.flatMap(({ name, port }) => {
-    const ports = config.listen.slice(1).map((address) => `${published(address)}:${port}:${port}`);
+    const ports = config.listen.slice(1).map((address) => `${inUrl(address)}:${port}:${port}`);
     const volumes = config.upstreamCaFile ? [`${config.upstreamCaFile}:${CA_INSIDE}:ro`] : [];
     const all = { ...(ports.length > 0 && { ports }), ...(volumes.length > 0 && { volumes }) };
     return Object.keys(all).length > 0 ? [[name, all] as const] : [];
@@ -111,10 +112,6 @@ function writeOwn(file: string, text: string): void {
   } catch (error) {
     throw new LarderError('start', { what: `${file} cannot be written`, remedy: 'set STATE_DIR to a directory that can' }, error);
   }
-}
-
-function published(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }
 
 /** Makes the network of reverse proxies unless it is there. @returns whether it was made @throws LarderError start */
