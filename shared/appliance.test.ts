@@ -2,9 +2,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openHouse, startHouse } from './testing/house';
 import { bytes, offer, packument, tarballTarget } from './testing/packages';
 import { startUpstream, type FakeUpstream } from './testing/upstream';
@@ -81,7 +82,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s in mid-download: responses under way finish, nobody new is let in, nothing is left',
   async (signal) => {
     const file = bytes(3_000_000, 'stop');
-    offer(upstream, 'pad', { body: file }, { bytesPerSecond: 1_500_000 });
+    offer(upstream, 'pad', { body: file }, { bytesPerSecond: 750_000 });
     const house = await startHouse({ upstream: upstream.url });
     const first = house.ask(tarballTarget('pad', '1.0.0'));
     await until('it has begun', () => first.received > 200_000);
@@ -104,6 +105,28 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     await house.stop();
   },
 );
+
+test('SIGTERM: a request over a kept connection is answered, and told that it was the last; so is one that comes before all are at their end', async () => {
+  const house = await startHouse({ upstream: upstream.url });
+  const kept = connect(house.port, '127.0.0.1');
+  let got = '';
+  kept.setEncoding('utf8').on('data', (text: string) => (got += text));
+  const answers = (): number => got.split('HTTP/1.1 200').length - 1;
+  const ping = 'GET /_cache/health HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  kept.write(ping);
+  await until('it is answered', () => answers() === 1);
+  house.child.kill('SIGTERM');
+  await sleep(200);
+  const late = await house.get('/_cache/health');
+  kept.write(ping);
+  await until('it is answered again', () => answers() === 2);
+  expect(late).toMatchObject({ status: 200, headers: { connection: 'close' } });
+  expect(got.split('HTTP/1.1 200')[1]).toContain('Connection: keep-alive');
+  expect(got.split('HTTP/1.1 200')[2]).toContain('Connection: close');
+  await until('it has ended', () => house.child.exitCode !== null);
+  expect(house.child.exitCode).toBe(0);
+  await house.stop();
+});
 
 test('an idle kept-alive connection does not keep a cache that is told to stop', async () => {
   const house = await startHouse({ upstream: upstream.url });

@@ -35,7 +35,7 @@ import { createUpstream } from './upstream/fetch';
 
 /** How long responses under way may take to finish when the process is told to stop. */
 const DRAIN_MS = 10_000;
-/** How long a connection without a request is waited for, where the next process gets those that are not accepted yet. */
+/** How long a connection without a request is waited for: one may be on its way over it. */
 const QUIET_MS = 1000;
 /** The same two for who has nothing to do: only connections without a request can be left, and those end by themselves. */
 const IDLE_DRAIN_MS = 25_000;
@@ -61,6 +61,8 @@ export interface ApplianceOptions {
   readonly keyrings?: readonly string[];
   /** With slow and idle clients; the usual one unless given. */
   readonly patience?: Patience;
+  /** How long a connection without a request is waited for at the end, ms; 1 s unless given, 0: not at all. */
+  readonly quietMs?: number;
   /** With clients that wait for a document; the usual one unless given. */
   readonly early?: EarlyTiming;
 }
@@ -71,7 +73,7 @@ export interface Appliance {
   /** What there is to do. */
   readonly occupation: Omit<Occupation, 'exit'>;
   /**
-   * Ends gracefully: stops listening at once, responses finish, partial downloads are kept, everything pending is written.
+   * Ends gracefully: stops listening, connections become quiet, responses finish, partial downloads are kept, everything pending is written.
    * @param isIdle there is nothing to do
    */
   close(isIdle?: boolean): Promise<void>;
@@ -249,7 +251,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
 
   const close = async (isIdle = false): Promise<void> => {
     clearTimeout(later);
-    await (isIdle ? listening?.close(IDLE_DRAIN_MS, IDLE_QUIET_MS) : listening?.close(DRAIN_MS, isInherited ? QUIET_MS : undefined));
+    await (isIdle ? listening?.close(IDLE_DRAIN_MS, IDLE_QUIET_MS) : listening?.close(DRAIN_MS, options.quietMs ?? QUIET_MS));
     await engine.close();
     upstream.close();
     await Promise.all([pool.close(), ever.close()]);

@@ -1,6 +1,7 @@
 /** Listening: addresses and port, limits of slow and idle clients, CONNECT, malformed requests, and the end. */
 import { createServer, Server as HttpServer, STATUS_CODES, type Server } from 'node:http';
 import { Server as TcpServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, LarderError } from '../errors';
 import { Front } from './front';
 import { closeGently } from './close-unanswered';
@@ -29,6 +30,8 @@ export function patienceOf(keepAliveSeconds = KEEP_ALIVE_SECONDS): Patience {
   return { headersMs: 15_000, keepAliveMs: keepAliveSeconds * 1000 + ON_ITS_WAY_MS, checkMs: 5_000 };
 }
 const HEADER_BYTES = 32 * 1024;
+/** How often connections are looked at while all of them come to their end, in ms. */
+const SWEEP_MS = 100;
 
 /** Where clients reach this process. */
 export interface Listener {
@@ -44,9 +47,10 @@ export interface Listening {
   readonly connections: number;
   /**
    * Stops accepting, lets responses under way finish for at most `drainMs`, then cuts what is left.
-   * @param quietMs how long a connection on which nothing is under way is waited for: a request may be on its way. Not given: not at all
+   * @param quietMs how long a connection on which nothing is under way is waited for: a request may be on its way; 0: not at all. So long
+   *   is accepted, too, as long as there are connections: whoever comes later is refused, unless the sockets were inherited
    */
-  close(drainMs: number, quietMs?: number): Promise<void>;
+  close(drainMs: number, quietMs: number): Promise<void>;
 }
 
 export interface ListenOptions {
@@ -200,30 +204,33 @@ function start(
   });
 }
 
-async function closeAll(servers: readonly Server[], doors: Doors, drainMs: number, quietMs?: number): Promise<void> {
+async function closeAll(servers: readonly Server[], doors: Doors, drainMs: number, quietMs: number): Promise<void> {
   const { door, front, connections, options } = doors;
   const { tunnels, upgrades } = options;
-  // That of node:http ends idle connections at once, whatever is on its way over them.
-  const end: TcpServer['close'] = quietMs === undefined ? HttpServer.prototype.close : TcpServer.prototype.close;
-  const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => void end.call(server, () => resolve()))));
-  door.isEnding = front.isEnding = quietMs !== undefined;
+  const isGentle = quietMs > 0;
+  door.isEnding = front.isEnding = isGentle;
   const isBusy = (socket: Socket): boolean =>
     door.isAnswering(socket) || socket.writableLength > 0 || tunnels?.has(socket) === true || upgrades?.has(socket) === true;
   const closeIdle = (): void => {
     tunnels?.closeSilent();
-    if (quietMs !== undefined) return connections.closeQuiet(quietMs, isBusy);
+    if (isGentle) return connections.closeQuiet(quietMs, isBusy);
     front.closeIdle();
     for (const server of servers) server.closeIdleConnections();
   };
   closeIdle();
   // Kept-alive connections that finish their response during the drain are idle afterwards.
-  const sweep = setInterval(closeIdle, 100);
+  const sweep = setInterval(closeIdle, SWEEP_MS);
   const cut = setTimeout(() => {
     upgrades?.closeAll();
     tunnels?.closeAll();
     connections.closeAll();
   }, drainMs);
-  await closed;
+  // Who comes to an inherited socket from now on is the next process's; to another one, nobody's.
+  const isOnlyOurs = (options.inherited ?? []).length === 0;
+  for (const until = performance.now() + quietMs; isOnlyOurs && connections.size > 0 && performance.now() < until;) await sleep(SWEEP_MS);
+  // That of node:http ends idle connections at once, whatever is on its way over them.
+  const end: TcpServer['close'] = isGentle ? TcpServer.prototype.close : HttpServer.prototype.close;
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => void end.call(server, () => resolve()))));
   clearInterval(sweep);
   clearTimeout(cut);
 }

@@ -44,7 +44,15 @@ async function visit(home: string, name: string, settings: Record<string, string
   makeFolders(config);
   const log = createLog({ stateDir: config.stateDir, name, level: 'info', format: 'text' });
   const modulesPath = join(__dirname, '..', '..', 'caches', 'index.js');
-  const appliance = await openAppliance({ config, cache: { ...cache, port: 0 }, module, modulesPath, log, onStop: () => undefined });
+  const appliance = await openAppliance({
+    config,
+    cache: { ...cache, port: 0 },
+    module,
+    modulesPath,
+    log,
+    quietMs: 0,
+    onStop: () => undefined,
+  });
   try {
     for (const end = Date.now() + HELD_MS; (await ask(appliance)) !== 'hit' && until === 'hit';) {
       if (Date.now() > end) throw new Error(`${FILE} is not held after ${HELD_MS} ms`);

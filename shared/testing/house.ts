@@ -115,6 +115,7 @@ export async function openHouse(options: HouseOptions): Promise<LocalHouse> {
     modulesPath: join(DIST, 'caches', 'index.js'),
     log: recorder(events, access),
     onStop: () => undefined,
+    quietMs: 0,
     ...(options.now ? { now: options.now } : {}),
     ...(options.patience ? { patience: options.patience } : {}),
     ...(options.early ? { early: options.early } : {}),

@@ -109,7 +109,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     access,
     counters,
     changed: (key) => tell({ module: 'apt', keys: [key] }),
-    close: (drainMs = 0) => listening.close(drainMs),
+    close: (drainMs = 0) => listening.close(drainMs, 0),
   };
 }
 
