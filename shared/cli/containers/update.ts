@@ -3,29 +3,38 @@ import type { CacheConfig } from '../../config/config';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
 import { forEach } from '../context';
+import { isWoken, putToSleep } from '../systemd/woken';
 import { lastLine, openEngine } from './engine';
 import { renewImage } from './image';
 import type { Project } from './project';
 import { engineEnvironment, openProject } from './project';
 import { untilReady } from './readiness';
 import { upAndReady } from './verbs';
+import { wokenName } from './woken-places';
 
 /**
  * Each cache that runs gets a second container of the new image beside it, on the same store and under the same names in the network; when
  * that one serves, the first is replaced, and then the second ends. So there is no moment without a server for those who come by the network.
- * A published port belongs to one container only: there new connections are refused while that one is replaced.
+ * A published port belongs to one container only: there new connections are refused while that one is replaced. One that a socket woke is
+ * put to sleep when nothing is under way there; the socket holds who comes, and wakes one of the new image.
  * @throws LarderError start: the image cannot be had, or a new container does not become ready (the old one then still serves)
  */
 export async function updateContainers(context: Context): Promise<void> {
   const id = await renewImage(context, await openEngine(engineEnvironment(context)));
   const project = await openProject(context);
   await forEach(context, async (cache) => {
-    const container = await project.containerOf(cache.name);
+    const woken = isWoken(context, cache);
+    const container = woken ? wokenName(project.name, cache) : await project.containerOf(cache.name);
     const [status, image] = container ? await looked(project, container) : [];
     if (status !== 'running') return context.out(`The ${cache.name} cache does not run; it will start with the new image.`);
     if (image === id) return context.out(`The ${cache.name} cache has that image already.`);
-    await replace(project, cache);
-    context.out(`The ${cache.name} cache runs with the new image.`);
+    if (woken) putToSleep(context, cache);
+    else await replace(project, cache);
+    context.out(
+      woken
+        ? `The ${cache.name} cache sleeps until somebody comes; then it has the new image.`
+        : `The ${cache.name} cache runs with the new image.`,
+    );
   });
 }
 
@@ -45,7 +54,7 @@ async function replace(project: Project, cache: CacheConfig): Promise<void> {
     await untilReady(engine, beside, cache);
     await upAndReady(project, cache);
   } finally {
-    await engine.docker(['stop', beside]);
+    await engine.docker(['stop', '--time', '30', beside]);
     await engine.docker(['rm', '--force', beside]);
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { loadModules } from '../modules';
 import { run } from '../main';
+import { MARK } from '../systemd/unit-text';
 
 /** Notes each call, and answers by the first rule whose pattern its arguments match: [pattern, status, stdout, stderr]. */
 const STAND_IN = `#!${process.execPath}
@@ -265,7 +266,7 @@ describe('update', () => {
       / up /,
       /^exec c0ffee .* health$/,
     ];
-    const places = [...steps.map(at), order.indexOf(`stop ${beside}`), order.lastIndexOf(`rm --force ${beside}`)];
+    const places = [...steps.map(at), order.indexOf(`stop --time 30 ${beside}`), order.lastIndexOf(`rm --force ${beside}`)];
     expect(places).toEqual([...places].sort((a, b) => a - b));
     expect(places).not.toContain(-1);
   });
@@ -279,6 +280,21 @@ describe('update', () => {
     expect(await make('update c=npm', [...rules, ...RUNNING])).toBe(1);
     expect(errors).toEqual([expect.stringContaining('broken')]);
     expect(composed().map(({ args }) => args[0])).toEqual(['run']);
+  });
+
+  test('puts one that a socket woke to sleep, for the socket to wake the new image; one that sleeps is left asleep', async () => {
+    addProgram('systemctl');
+    const units = join(folder, 'root/etc/systemd/system');
+    for (const path of [units, join(folder, 'root/run/systemd/system')]) mkdirSync(path, { recursive: true });
+    for (const name of ['cache-npm.socket', 'cache-npm.service', 'cache-npm-container.service']) writeFileSync(join(units, name), MARK);
+    const env = { LARDER_ROOT: join(folder, 'root') };
+    const told = (): string[] => calls().flatMap(({ program, args }) => (program === 'systemctl' ? [args.join(' ')] : []));
+    expect([await make('update c=npm scope=system', RUNNING, env), errors]).toEqual([0, []]);
+    expect(told()).toContain('--no-ask-password stop cache-npm.service');
+    expect(calls().some(({ args }) => args[0] === 'inspect' && args.at(-1) === 'larder-npm-woken')).toBe(true);
+    expect([lines.at(-1), composed()]).toEqual(['The npm cache sleeps until somebody comes; then it has the new image.', []]);
+    expect(await make('update c=npm scope=system', [['^inspect --format .*Image', 1], ...RUNNING], env)).toBe(0);
+    expect(told()).toEqual([]);
   });
 
   test('does nothing where the image is the same', async () => {

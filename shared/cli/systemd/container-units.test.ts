@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../config/load';
 import { loadModules } from '../modules';
 import { behindPort } from '../containers/woken-places';
@@ -44,6 +48,7 @@ where(
         'BindsTo=cache-npm-container.service',
         'After=cache-npm-container.service',
         'ExecStart=/usr/lib/systemd/systemd-socket-proxyd --exit-idle-time=420s --connections-max=4096 127.0.0.1:28080',
+        expect.stringMatching(/^ExecStop=\/bin\/sh -c .* 0100007F:6DB0 01 /),
       ]),
     );
     expect(container).toEqual(
@@ -67,6 +72,24 @@ where('IDLE_EXIT=0: the proxy never leaves (needs systemd-socket-proxyd)', () =>
 where("a user's manager cannot keep CLIENT_NETS, so others than this machine are refused (needs systemd-socket-proxyd)", () => {
   expect(filterLines(config(), 'user')).toEqual([]);
   expect(() => filterLines(config({ GLOBAL_IP: '127.0.0.1 192.0.2.1' }), 'user')).toThrow(/CLIENT_NETS would not be kept at 192\.0\.2\.1/);
+});
+
+where('the proxy is not stopped while somebody has a connection to the cache (needs systemd-socket-proxyd)', async () => {
+  const port = 45_000 + (process.pid % 500);
+  const server = createServer((socket) => socket.resume()).listen(behindPort(port), '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect(behindPort(port), '127.0.0.1');
+  await once(client, 'connect');
+  const unit = cacheUnits(config({ PORT_npm: String(port) }), ['npm'], { ...facts, containers: [] }).get('cache-npm.service') ?? '';
+  const [, script = ''] = /^ExecStop=\/bin\/sh -c "(.*)"$/m.exec(unit) ?? [];
+  // As systemd reads it.
+  const child = spawn('/bin/sh', ['-c', script.replaceAll('\\"', '"').replaceAll('$$', '$')]);
+  const ended = once(child, 'exit');
+  await sleep(500);
+  expect(child.exitCode).toBeNull();
+  client.destroy();
+  expect(await ended).toEqual([0, null]);
+  server.close();
 });
 
 test('the port behind is another one, of the range that exists', () => {

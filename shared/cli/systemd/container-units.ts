@@ -11,6 +11,8 @@ import { commandWord, renderLines, renderUnit } from './unit-text';
 const PROXY = '/usr/lib/systemd/systemd-socket-proxyd';
 /** Longer than a container has to finish (compose.yaml: 30 s). */
 const STOP_SECONDS = 60;
+/** How long what is under way through the proxy may take to finish; as in appliance.ts. */
+const DRAIN_SECONDS = 10;
 
 export interface ContainerFacts {
   readonly scope: Scope;
@@ -35,6 +37,7 @@ export function containerUnits(config: Config, name: string, port: number, facts
       renderUnit('cache-proxy.service', {
         cache: name,
         command: proxy,
+        drain: ['/bin/sh', '-c', untilQuiet(behindPort(port))].map(commandWord).join(' '),
         hardening: renderLines(`hardening-${isSystem ? 'proxy' : 'user'}.conf`, {}),
       }),
     ],
@@ -50,6 +53,12 @@ export function containerUnits(config: Config, name: string, port: number, facts
       }),
     ],
   ];
+}
+
+/** Shell that waits, for the drain time at most, until there is no connection to a port of 127.0.0.1: /proc/<pid>/net/tcp has them (proc_pid_net(5)). */
+function untilQuiet(port: number): string {
+  const connected = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} 01`;
+  return `i=${DRAIN_SECONDS}0; while [ $i -gt 0 ] && grep -q " ${connected} " /proc/self/net/tcp; do i=$((i - 1)); sleep .1; done`;
 }
 
 /**

@@ -265,6 +265,16 @@ describe('uninstall-sockets', () => {
     expect((await user('uninstall-sockets')).out).toContain('There is no such socket.');
   });
 
+  test('says where the store of containers stays: in volumes', async () => {
+    mkdirSync(stage.userUnits, { recursive: true });
+    for (const name of ['cache-one.socket', 'cache-one.service', 'cache-one-container.service'])
+      writeFileSync(join(stage.userUnits, name), `${MARK}\n`);
+    stage.settings('COMPOSE_PROJECT_NAME=other\n');
+    expect((await user('uninstall-sockets')).out).toBe(
+      'No longer: cache-one.socket\nThe store stays: the volumes other_store, other_state (make destroy deletes them)',
+    );
+  });
+
   test('sockets go before the services that they wake', async () => {
     await user('install-sockets', 'one');
     stage.told();

@@ -34,17 +34,33 @@ function takeAway({ env, out, caches, single, config }: Context, manager: Manage
   const sockets = going.filter((name) => name.endsWith('.socket'));
   out(sockets.length > 0 ? `No longer: ${sockets.join(' ')}` : 'There is no such socket.');
   if (stay.length > 0) return;
+  const forms = going.filter((name) => /^cache-.*\.service$/.test(name));
+  const inContainers = forms.filter((name) => name.endsWith('-container.service'));
+  // Each has another service beside that of its container.
+  const stores: Stores = { inVolumes: inContainers.length > 0, inFolders: forms.length > 2 * inContainers.length || forms.length === 0 };
   if (scope === 'user') {
     removeOwn(env);
-    out(`The store stays: ${config.cacheDir}, ${config.stateDir}`);
-  } else for (const line of removeSystem(env)) out(line);
+    out(`The store stays: ${placesOf(stores, config.service.project, [config.cacheDir, config.stateDir])}`);
+  } else for (const line of removeSystem(env, stores)) out(line);
+}
+
+/** Where what was stored is: of caches in containers it is in volumes of the engine. */
+interface Stores {
+  readonly inVolumes: boolean;
+  readonly inFolders: boolean;
+}
+
+function placesOf({ inVolumes, inFolders }: Stores, project: string, folders: readonly string[]): string {
+  const volumes = `the volumes ${project}_store, ${project}_state (make destroy deletes them)`;
+  return [...(inFolders ? folders : []), ...(inVolumes ? [volumes] : [])].join(', ');
 }
 
 /** @returns what stays, for people */
-function removeSystem(env: Context['env']): string[] {
+function removeSystem(env: Context['env'], where: Stores): string[] {
   const record = installRecord(env);
   const settings = installedSettings(env);
-  const stores = [settings.get('CACHE_DIR') ?? SYSTEM.cacheDir, settings.get('STATE_DIR') ?? SYSTEM.stateDir];
+  const folders = [settings.get('CACHE_DIR') ?? SYSTEM.cacheDir, settings.get('STATE_DIR') ?? SYSTEM.stateDir];
+  const places = placesOf(where, settings.get('COMPOSE_PROJECT_NAME') ?? 'larder', folders);
   if (record) removeCopies(onDisk(env, record.prefix));
   const changes = new FileChanges();
   for (const path of [SYSTEM.settings, SYSTEM.record, SYSTEM.sysusers]) changes.remove(onDisk(env, path));
@@ -52,7 +68,9 @@ function removeSystem(env: Context['env']): string[] {
   // Debian has no such folder until somebody needs one.
   removeIfEmpty(dirname(onDisk(env, SYSTEM.sysusers)));
   return [
-    `The store stays: ${stores.join(', ')}; and the user ${SERVICE_USER}, whose it is. When you have deleted it: userdel ${SERVICE_USER}`,
+    where.inFolders
+      ? `The store stays: ${places}; and the user ${SERVICE_USER}, whose it is. When you have deleted it: userdel ${SERVICE_USER}`
+      : `The store stays: ${places}; and the user ${SERVICE_USER}. If nothing is his: userdel ${SERVICE_USER}`,
     ...(isGone ? [] : [`${SYSTEM.config} stays: something else is in it.`]),
   ];
 }
