@@ -46,10 +46,15 @@ export async function startEngine(folder: string, programs: string): Promise<Sta
   // Nobody answers there: names that nobody knows here are told at once.
   const names = ['--dns', '127.0.0.1'];
   const options = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'engine.pid')];
-  const child = spawn('unshare', [...spaces, 'sh', '-c', script, 'sh', ...options, ...names, '-H', socketOf(folder)], {
-    stdio: ['ignore', log, log],
-    env: { PATH: process.env['PATH'], HOME: folder },
-  });
+  // It ends with this process, also where that is killed.
+  const child = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'unshare', ...spaces, 'sh', '-c', script, 'sh', ...options, ...names, '-H', socketOf(folder)],
+    {
+      stdio: ['ignore', log, log],
+      env: { PATH: process.env['PATH'], HOME: folder },
+    },
+  );
   try {
     const pid = await firstInside(child);
     const engine = { folder, pid, ...(await connectTo(pid)), programs };
