@@ -31,10 +31,11 @@ profiles() {
     *) "$@" "$HOME/.profile" "$HOME/.bash_profile" "$HOME/.bash_login" "$HOME/.bashrc" "$HOME/.zshenv" ;;
   esac
 }
+# By sed and byte for byte: a profile may be in any encoding, and grep takes what it cannot read for binary.
 find_line() {
   begin=$1
   shift
-  cat "$@" 2>/dev/null | grep "^$begin.* # larder\\$" | tail -n 1
+  cat "$@" 2>/dev/null | LC_ALL=C sed -n "/^$begin.* # larder\\$/p" | tail -n 1
 }
 add_line() {
   line=$1 first=$2
@@ -50,7 +51,7 @@ drop_lines() {
   shift
   for file; do
     [ -e "$file" ] || continue
-    rest=$(grep -v "^$begin.* # larder\\$" "$file"; printf x)
+    rest=$(LC_ALL=C sed "/^$begin.* # larder\\$/d" "$file" && printf x) || return 1
     printf '%s' "\${rest%x}" > "$file" || return 1
   done
 }`;

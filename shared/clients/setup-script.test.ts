@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { linesOf, type ClientLine, type ClientSettings } from '../../caches/module';
 import { filesBelow } from '../testing/files-below';
-import { setupScript } from './setup-script';
+import { setupScript, type RootPart } from './setup-script';
 
 /** A client as npm is one: it rewrites its whole file, and comments are lost. */
 const TOOL = `#!/bin/sh
@@ -49,7 +49,8 @@ function byVariable(value: string): ClientLine {
 
 const BASE = 'http://cache.example:8080';
 function scriptOf(lines: readonly ClientLine[], undo = false, named = true): string {
-  const commands = { on: (sudo: string) => `get on | ${sudo}sh`, off: (sudo: string) => `get off | ${sudo}sh` };
+  const ofRoot = (root?: RootPart): string => (root ? `${root.cache}/${root.client} | sudo ` : '| ');
+  const commands = { on: (root?: RootPart) => `get on ${ofRoot(root)}sh`, off: (root?: RootPart) => `get off ${ofRoot(root)}sh` };
   return setupScript({ sections: [{ cache: 'demo', base: BASE, lines }], undo, named, commands });
 }
 
@@ -155,6 +156,21 @@ describe.each(['dash', 'bash'])('%s', (shell) => {
     expect(filesBelow(home).sort()).toEqual([join(home, '.bashrc'), join(home, '.profile')]);
   });
 
+  it('a profile in another encoding than the terminal’s keeps every byte', () => {
+    const own = Buffer.from('# caf\xe9\nexport A=1\nexport TOOL_INDEX=old # larder\nexport B=\xe9\n', 'latin1');
+    writeFileSync(join(home, '.profile'), own);
+    const lines = [byVariable('x')];
+    expect(on(lines, { LC_ALL: 'C.UTF-8' })).toMatchObject({
+      status: 0,
+      err: '',
+      out: expect.not.stringContaining('counts more') as string,
+    });
+    const set = '# caf\xe9\nexport A=1\nexport B=\xe9\nexport TOOL_INDEX=x # larder\n';
+    expect(readFileSync(join(home, '.profile')).toString('latin1')).toBe(set);
+    expect(off(lines, { LC_ALL: 'C.UTF-8' }).status).toBe(0);
+    expect(readFileSync(join(home, '.profile'))).toEqual(own);
+  });
+
   it('users of zsh have them in .zshenv', () => {
     on([byVariable('x')], { SHELL: '/usr/bin/zsh' });
     expect(read('.zshenv')).toBe('export TOOL_INDEX=x # larder\n');
@@ -166,7 +182,7 @@ describe.each(['dash', 'bash'])('%s', (shell) => {
     const path = join(home, 'etc.conf');
     const line: ClientLine = { client: 'apt', on: 'on', off: 'off', file: { path, text: 'Proxy "x";\n', variable: 'TOOL_CONFIG' } };
     program('id', '#!/bin/sh\necho 1000\n');
-    const said = (way: string): string => `larder: apt is set for the whole machine, which needs root: get ${way} | sudo sh\n`;
+    const said = (way: string): string => `larder: apt is set for the whole machine, which needs root: get ${way} demo/apt | sudo sh\n`;
     write('etc.conf', 'Proxy "x";\n');
     expect([on([line]), off([line])]).toEqual([
       { status: 1, out: '', err: said('on') },
@@ -177,7 +193,7 @@ describe.each(['dash', 'bash'])('%s', (shell) => {
     expect(off([line])).toMatchObject({ status: 0, out: `larder: apt does not go to ${BASE}: left as it is\n` });
     program('id', '#!/bin/sh\necho 0\n');
     write('etc.conf', 'Proxy "mine";');
-    expect(on([line]).out).toBe(`larder: apt goes to ${BASE} now (${path}). Back: get off | sudo sh\n`);
+    expect(on([line]).out).toBe(`larder: apt goes to ${BASE} now (${path}). Back: get off demo/apt | sudo sh\n`);
     expect(read('etc.conf')).toBe('Proxy "x";\n');
     off([line]);
     expect(read('etc.conf')).toBe('Proxy "mine";');

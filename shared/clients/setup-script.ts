@@ -21,8 +21,17 @@ export interface SetupScript {
   /** Whether the clients were named: then it is an error if none could be set up, and what belongs to a project is meant too. */
   readonly named: boolean;
   /** Commands that run this script and the other one; as root, if it has to be. */
-  readonly commands: { readonly on: (sudo: string) => string; readonly off: (sudo: string) => string };
+  readonly commands: { readonly on: Command; readonly off: Command };
 }
+
+/** What has to be done as root, and nothing else. */
+export interface RootPart {
+  readonly cache: string;
+  readonly client: string;
+}
+
+/** @param root undefined: the whole script, as whoever runs it */
+type Command = (root?: RootPart) => string;
 
 /** @returns a whole script, the same for the same input; only the last line does anything, so half of it does nothing */
 export function setupScript(script: SetupScript): string {
@@ -53,9 +62,9 @@ function headOf({ sections, undo, commands }: SetupScript, doesAnything: boolean
       ? `# Larder: takes back that clients go to ${caches}. What they had before they get again.`
       : `# Larder: points clients at ${caches}. Run it by`,
     ...(undo ? ['# Run it by'] : []),
-    `#   ${undo ? commands.off('') : commands.on('')}`,
+    `#   ${undo ? commands.off() : commands.on()}`,
     '# Again does no harm. The other way:',
-    `#   ${undo ? commands.on('') : commands.off('')}`,
+    `#   ${undo ? commands.on() : commands.off()}`,
     '# Each client below has the commands that do the same by hand. The script does more only in that it remembers what was there before, in',
     '# ~/.local/state/larder/clients. Of clients that are not installed nothing is set.',
   ];
@@ -71,7 +80,8 @@ function functionOf(script: SetupScript, { cache, base }: Section, line: ClientL
     lines.some((one) => one !== line && one.versions !== undefined && one.program === program),
   );
   const other = hasSister ? 'exit 2' : `skip "${program ?? ''} is $(${program ?? ''} --version) here, which ${line.client} is not"`;
-  const sudo = file && !settings ? 'sudo ' : '';
+  // The others would be set for root, too, if root ran the whole script.
+  const root = file && !settings ? { cache, client: line.client } : undefined;
   return [
     `# ${line.client}: ${cache} at ${base}. By hand`,
     `#   ${line.on}`,
@@ -80,7 +90,7 @@ function functionOf(script: SetupScript, { cache, base }: Section, line: ClientL
     `client_${number}() (`,
     `  client=${quoted(line.client)} cache=${quoted(base)} hint=${quoted(hint)}`,
     `  kept=$state/${slug}${isOfProject(line) ? '-$(pwd | cksum | tr -dc 0-9)' : ''}`,
-    ...(script.undo ? [] : [`  back=${quoted(script.commands.off(sudo))}`]),
+    ...(script.undo ? [] : [`  back=${quoted(script.commands.off(root))}`]),
     // Lines of a profile, and files, can be taken back also when the client is gone.
     ...(program === undefined || (script.undo && !settings) ? [] : [`  needs ${quoted(program)}`]),
     ...(versions === undefined ? [] : [`  case $(${program} --version 2>/dev/null) in ${versions}) ;; *) ${other} ;; esac`]),
@@ -90,9 +100,9 @@ function functionOf(script: SetupScript, { cache, base }: Section, line: ClientL
       `  set_${index + 1}() { ${value.set}; }`,
       `  unset_${index + 1}() { ${value.unset}; }`,
     ]),
-    ...(sudo === ''
+    ...(root === undefined
       ? []
-      : [`  [ "$(id -u)" = 0 ]${script.undo ? ` || [ "$(now 1)" != "$(want_1)" ]` : ''} || skip ${quoted(rootNeeded(script, line))}`]),
+      : [`  [ "$(id -u)" = 0 ]${script.undo ? ` || [ "$(now 1)" != "$(want_1)" ]` : ''} || skip ${quoted(rootNeeded(script, root))}`]),
     `  ${callOf(script.undo, files, values.length)}`,
     ')',
   ];
@@ -103,8 +113,8 @@ function callOf(undo: boolean, files: Part['files'], count: number): string {
   return files === 'profiles' ? `profiles ${call}` : `${call} ${files.map((path) => `"${path}"`).join(' ')}`;
 }
 
-function rootNeeded({ undo, commands }: SetupScript, { client }: ClientLine): string {
-  return `${client} is set for the whole machine, which needs root: ${undo ? commands.off('sudo ') : commands.on('sudo ')}`;
+function rootNeeded({ undo, commands }: SetupScript, root: RootPart): string {
+  return `${root.client} is set for the whole machine, which needs root: ${undo ? commands.off(root) : commands.on(root)}`;
 }
 
 interface Part {

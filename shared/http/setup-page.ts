@@ -28,8 +28,8 @@ export function setupPage(module: Module, base: string, query: Readonly<Record<s
     undo: isYes(query['undo']),
     named: asked.trim() !== '' || all.filter(canBeSetUp).length === 1,
     commands: {
-      on: (sudo) => `curl -fsS ${quoted(address(false))} | ${sudo}sh`,
-      off: (sudo) => `curl -fsS ${quoted(address(true))} | ${sudo}sh`,
+      on: (root) => `curl -fsS ${quoted(address(false))} | ${root ? 'sudo ' : ''}sh`,
+      off: (root) => `curl -fsS ${quoted(address(true))} | ${root ? 'sudo ' : ''}sh`,
     },
   });
   return { status: 200, text };

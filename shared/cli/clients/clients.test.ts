@@ -101,6 +101,13 @@ test.each([
   expect(await cli(args)).toEqual({ status: 1, out: '', err: expect.stringMatching(line) as string });
 });
 
+test('what needs root is asked of root alone, so that it sets nothing else for root', async () => {
+  const { out } = await cli(['client']);
+  expect(out).toContain("which needs root: make -s client c=apt client=apt | sudo sh'\n");
+  expect(out).toContain("  back='sudo make unclient c=apt client=apt'\n");
+  expect((await cli(['client', 'c=apt', 'client=apt'])).out.match(/^ {2}client=.* cache=/gm)).toEqual(["  client='apt (as proxy)' cache="]);
+});
+
 test('make client prints a script that make unclient takes back', async () => {
   const profile = join(home, '.profile');
   writeFileSync(profile, 'mine=1\n');

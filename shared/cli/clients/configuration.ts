@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { quoted } from '../../../caches/module';
 import { canBeSetUp } from '../../clients/choose';
-import { setupScript } from '../../clients/setup-script';
+import { setupScript, type RootPart } from '../../clients/setup-script';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
 import { clientsAsked } from './asked';
@@ -27,7 +27,9 @@ export async function takeBack(context: Context): Promise<void> {
 function scriptFor(context: Context, undo: boolean): string {
   const { options, single, caches } = context;
   const words = [...(single ? [`c=${caches[0]?.name ?? ''}`] : []), ...(options.client === '' ? [] : [`client=${quoted(options.client)}`])];
-  const make = (start: string): string => [start, ...words].join(' ');
+  const make = (start: string, root?: RootPart): string =>
+    // `client=apt` is enough for `apt (as proxy)`.
+    [start, ...(root ? [`c=${root.cache}`, `client=${quoted(root.client.replace(/ .*/, ''))}`] : words)].join(' ');
   return setupScript({
     sections: clientsAsked(context, canBeSetUp, 'there is nothing that a script could set').map(({ cache, ...rest }) => ({
       cache: cache.name,
@@ -35,6 +37,9 @@ function scriptFor(context: Context, undo: boolean): string {
     })),
     undo,
     named: options.client !== '',
-    commands: { on: (sudo) => `${make('make -s client')} | ${sudo}sh`, off: (sudo) => make(`${sudo}make unclient`) },
+    commands: {
+      on: (root) => `${make('make -s client', root)} | ${root ? 'sudo ' : ''}sh`,
+      off: (root) => make(`${root ? 'sudo ' : ''}make unclient`, root),
+    },
   });
 }
