@@ -1,4 +1,16 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openHouse, type HouseOptions, type LocalHouse } from '../../testing/house';
@@ -111,7 +123,7 @@ test('what nobody can say is one line, and the file stays as it was', async () =
   const { status, out, err } = await restore([file('uv.lock')], { PORT_pip: String(port) });
   expect([status, out]).toEqual([1, '']);
   expect(err).toMatch(
-    /^larder: \S+uv\.lock: nobody can say where the upstream has http:\/\/127\.0\.0\.1:18141\S+foo-\d\S+ \(and 1 more\); start the cache, which .*: make start c=pip; nothing was changed\n$/,
+    /^larder: \S+uv\.lock: nobody can say where the upstream has http:\/\/127\.0\.0\.1:18141\S+foo-\d\S+ \(and 1 more\); start the cache, which .*: make start c=pip; this file is as it was\n$/,
   );
   expect(read('uv.lock')).toBe(through);
   expect(readdirSync(folder).filter((name) => name.includes('larder'))).toEqual([]);
@@ -145,6 +157,27 @@ ms@^2.1.3:
     const { status, out, err } = await restore(['-'], settings, lock(base, `${base}/corp`));
     expect([status, err, out]).toEqual([0, '', lock(NPM, 'https://corp.example')]);
   }
+});
+
+test('what a symbolic link leads to is written, and the link stays', async () => {
+  mkdirSync(file('real'));
+  const text = (base: string): string => `"resolved": "${base}/ms/-/ms-2.1.3.tgz"\r\n`;
+  writeFileSync(file('real/package-lock.json'), text('http://127.0.0.1:18080'));
+  symlinkSync('real/package-lock.json', file('package-lock.json'));
+  expect(await restore([file('package-lock.json')], { PORT_npm: '18080' })).toMatchObject({ status: 0, err: '' });
+  expect(lstatSync(file('package-lock.json')).isSymbolicLink()).toBe(true);
+  expect(read('real/package-lock.json')).toBe(text(NPM));
+  expect(readdirSync(file('real'))).toEqual(['package-lock.json']);
+});
+
+const isRoot = process.getuid?.() === 0;
+(isRoot ? test : test.skip)(`what root puts back stays its owner's${isRoot ? '' : ' (only root can try it)'}`, async () => {
+  writeFileSync(file('yarn.lock'), 'resolved "http://127.0.0.1:18080/ms/-/ms-2.1.3.tgz"\n');
+  chownSync(file('yarn.lock'), 1234, 1235);
+  chmodSync(file('yarn.lock'), 0o640);
+  expect(await restore([file('yarn.lock')], { PORT_npm: '18080' })).toMatchObject({ status: 0, err: '' });
+  const { uid, gid, mode } = statSync(file('yarn.lock'));
+  expect([uid, gid, mode & 0o777]).toEqual([1234, 1235, 0o640]);
 });
 
 test('--base names a cache elsewhere', async () => {

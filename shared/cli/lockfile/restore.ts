@@ -1,5 +1,5 @@
 /** `larder lockfile restore FILE…`: puts the upstreams' addresses back where a client wrote ours. Everything else stays byte for byte. */
-import { chmod, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, LarderError } from '../../errors';
 import { moduleOf, type Context } from '../context';
@@ -76,7 +76,7 @@ async function restored(
   if (unknown !== undefined) {
     const others = more.length > 0 ? ` (and ${more.length} more)` : '';
     const cache = ours(unknown)?.cache.name ?? '';
-    const remedy = `start the cache, which knows its indexes: make start c=${cache}; nothing was changed`;
+    const remedy = `start the cache, which knows its indexes: make start c=${cache}; this file is as it was`;
     throw new LarderError('start', { what: `${file}: nobody can say where the upstream has ${unknown}${others}`, remedy });
   }
   return unlocked.replace(ADDRESS, (match) => {
@@ -114,19 +114,24 @@ async function readText(file: string): Promise<string> {
   throw new LarderError('start', { what: `${file} is no text in UTF-8`, remedy: 'give the path of a lockfile' });
 }
 
-/** @throws LarderError start: then the file is what it was */
-async function replace(file: string, text: string): Promise<void> {
-  const made = join(dirname(file), `.${basename(file)}.larder-${process.pid}`);
+/** What a symbolic link leads to is written; owner and mode stay. @throws LarderError start: then the file is what it was */
+async function replace(path: string, text: string): Promise<void> {
+  let made: string | undefined;
   try {
-    const { mode } = await stat(file);
-    await writeFile(made, text, { flag: 'wx', flush: true });
+    const file = await realpath(path);
+    const { mode, uid, gid } = await stat(file);
+    const name = join(dirname(file), `.${basename(file)}.larder-${process.pid}`);
+    await writeFile(name, text, { flag: 'wx', flush: true, mode: 0o600 });
+    made = name;
+    // Only root can give files away; without it, what a group shares becomes the writer's.
+    await chown(made, uid, gid).catch(() => undefined);
     await chmod(made, mode);
     await rename(made, file);
   } catch (error) {
-    await rm(made, { force: true });
+    if (made !== undefined) await rm(made, { force: true });
     throw new LarderError(
       'start',
-      { what: `${file} cannot be written (${errorCode(error) ?? 'unknown'})`, remedy: 'look at the rights of its directory' },
+      { what: `${path} cannot be written (${errorCode(error) ?? 'unknown'})`, remedy: 'look at the rights of its directory' },
       error,
     );
   }
