@@ -86,11 +86,11 @@ uninstall: built ## remove all that was installed for the machine; the store sta
 config: built ## check the settings and print them, secrets hidden
 	@$(LARDER) config "c=$$c" "scope=$$scope"
 purge: built ## forget everything held of p=<package>
-	@$(LARDER) purge "c=$$c" "p=$$p" "scope=$$scope"
+	@$(LARDER) purge "c=$$c" "p=$$p" "scope=$$scope" "with=$$with"
 gc: built ## bring the store within its limits now
-	@$(LARDER) gc "c=$$c" "scope=$$scope"
+	@$(LARDER) gc "c=$$c" "scope=$$scope" "with=$$with"
 reset-guard: built ## accept older or badly signed lists of archives once more
-	@$(LARDER) reset-guard "c=$$c" "scope=$$scope"
+	@$(LARDER) reset-guard "c=$$c" "scope=$$scope" "with=$$with"
 
 ##: Working on Larder
 build: ready ## install the locked dependencies and compile; with i=<image>: see above
