@@ -165,6 +165,8 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
 
 /** From now on nothing below a folder can be written, though what is open stays so: as after an error of the file system. */
 function freeze(folder: string): void {
+  // A process makes it before it opens anything.
+  mkdirSync(folder, { recursive: true });
   expect(mount('--bind', folder, folder) && mount('-o', 'remount,ro,bind', folder)).toBe(true);
   closing.push(() => spawnSync('umount', ['-l', folder]));
 }
