@@ -84,7 +84,10 @@ async function main(name: string | undefined): Promise<void> {
     // Ready, else systemd would take it for a start that failed, and after some of those the sockets would be dead.
     notifier.ready();
     const { refuseAll } = await import('./activation/refusal');
-    const isSaid = await refuseAll(inherited, `the ${name} cache cannot start: ${line}`);
+    const isSaid = await refuseAll(
+      inherited.map((fd) => ({ fd })),
+      `the ${name} cache cannot start: ${line}`,
+    );
     await notifier.stopping();
     process.exit(isSaid ? 0 : 1);
   }

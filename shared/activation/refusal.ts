@@ -12,12 +12,19 @@ const STAY_MS = 5_000;
 /** A connection without a request is waited for so long. */
 const HEADERS_MS = 10_000;
 
+/** A descriptor that was inherited, or an address of this machine. */
+type Place = { readonly fd: number } | { readonly host: string; readonly port: number };
+
 /**
- * Answers on the inherited sockets. Resolves when it is over.
+ * Answers on inherited sockets, or at an address of this machine. Resolves when it is over.
  * @param reason why the start failed; what is secret in it is hidden @param stayMs least time
- * @returns false if one of the sockets is none to listen on
+ * @returns false if nobody can listen at one of the places
  */
-export async function refuseAll(fds: readonly number[], reason: string, stayMs = STAY_MS): Promise<boolean> {
+export async function refuseAll(
+  places: readonly Place[],
+  reason: string,
+  { stayMs = STAY_MS, whenListening }: { readonly stayMs?: number; readonly whenListening?: () => void } = {},
+): Promise<boolean> {
   const text = `${cleanFact('reason', reason.replace(/\s+/g, ' ').trim()).replaceAll('\\x22', '"')}\n`;
   const fields = {
     'Content-Type': 'text/plain; charset=utf-8',
@@ -27,7 +34,7 @@ export async function refuseAll(fds: readonly number[], reason: string, stayMs =
   };
   const servers: Server[] = [];
   const open = new Set<Socket>();
-  for (const fd of fds) {
+  for (const place of places) {
     const server = createServer(
       { headersTimeout: HEADERS_MS, requestTimeout: HEADERS_MS, connectionsCheckingInterval: 1000 },
       (req, res) => {
@@ -41,9 +48,10 @@ export async function refuseAll(fds: readonly number[], reason: string, stayMs =
       open.add(socket);
       socket.once('close', () => open.delete(socket)).on('error', () => socket.destroy());
     });
-    if (!(await listens(server, fd))) return false;
+    if (!(await listens(server, place))) return false;
     servers.push(server);
   }
+  whenListening?.();
   await new Promise((resolve) => setTimeout(resolve, stayMs));
   // Those who connect from now on are for the next process; who is here already gets the answer.
   const closed = servers.map((server) => new Promise<void>((resolve) => void TcpServer.prototype.close.call(server, () => resolve())));
@@ -53,6 +61,6 @@ export async function refuseAll(fds: readonly number[], reason: string, stayMs =
   return true;
 }
 
-function listens(server: Server, fd: number): Promise<boolean> {
-  return new Promise((resolve) => server.once('error', () => resolve(false)).listen({ fd }, () => resolve(true)));
+function listens(server: Server, place: Place): Promise<boolean> {
+  return new Promise((resolve) => server.once('error', () => resolve(false)).listen(place, () => resolve(true)));
 }

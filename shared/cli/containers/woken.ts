@@ -2,10 +2,10 @@
  * `woken`: what systemd runs for a cache in a container (cache-<c>-container.service). It brings the container up behind a port of this
  * machine's own, says when it answers, stays as long as it runs, and stops it when told to.
  */
-import { spawn } from 'node:child_process';
-import { createServer } from 'node:http';
+import { createNotifier } from '../../activation/notify';
+import { refuseAll } from '../../activation/refusal';
 import type { CacheConfig } from '../../config/config';
-import { errorText, isLarderError, LarderError } from '../../errors';
+import { errorAdvice, LarderError } from '../../errors';
 import type { Context } from '../context';
 import { lastLine } from './engine';
 import type { Project } from './project';
@@ -17,6 +17,8 @@ import { behindPort, wokenName } from './woken-places';
 /** How long whoever waited is told why there is no cache. */
 const REFUSE_MS = 2000;
 
+/** From here on, nothing that this starts is told of systemd's socket: an engine's client would take it for its own. */
+const notifier = createNotifier(process.env);
 let isUp = false;
 
 /** Runs until the container ends. @throws LarderError start: it did not come up, or ended by itself; whoever waited was told by a 503 */
@@ -32,7 +34,7 @@ export async function runWoken(context: Context): Promise<void> {
   await engine.docker(['rm', '--force', '--volumes', name]); // of a machine that lost its power
   try {
     await bringUp(context, project, cache, name);
-    tellSystemd('--ready');
+    notifier.ready();
     isUp = true;
     const ended = engine.docker(['wait', name]).then(({ stdout }) => stdout.trim());
     const how = await Promise.race([ended, stopped]);
@@ -67,26 +69,8 @@ async function bringUp(context: Context, project: Project, cache: CacheConfig, n
  */
 export async function refuseWaiting(port: string | undefined, error: unknown): Promise<void> {
   if (!port || isUp) return;
-  const remedy = isLarderError(error) && error.remedy !== '' ? `; ${error.remedy}` : '';
-  const text = `larder: ${errorText(error)}${remedy}\n`;
-  const server = createServer((_request, response) => {
-    response.writeHead(503, {
-      'content-type': 'text/plain',
-      'content-length': Buffer.byteLength(text),
-      'retry-after': '10',
-      connection: 'close',
-    });
-    response.end(text);
+  await refuseAll([{ host: '127.0.0.1', port: Number(port) }], `larder: ${errorAdvice(error)}`, {
+    stayMs: REFUSE_MS,
+    whenListening: () => notifier.ready(),
   });
-  await new Promise<void>((resolve) => {
-    server.once('error', () => resolve());
-    server.listen(Number(port), '127.0.0.1', () => {
-      tellSystemd('--ready');
-      setTimeout(() => server.close(() => resolve()), REFUSE_MS);
-    });
-  });
-}
-
-function tellSystemd(what: string): void {
-  if (process.env.NOTIFY_SOCKET) spawn('systemd-notify', [what], { stdio: 'ignore' }).once('error', () => {});
 }
