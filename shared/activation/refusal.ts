@@ -1,13 +1,13 @@
 /**
  * What clients get whose connection woke a cache that cannot start: 503 with the reason, instead of a connection that nobody answers. It stays
- * for a while, so that clients which try again do not wake it more often than systemd allows (StartLimitIntervalSec= in systemd.unit(5));
- * then it exits as if all were well, and the sockets go on listening.
+ * for a while, so that clients which try again do not wake it more often than systemd allows unless told otherwise (StartLimitIntervalSec= in
+ * systemd.unit(5); our own units do, ADR 54); then it exits as if all were well, and the sockets go on listening.
  */
 import { createServer, type Server } from 'node:http';
 import { Server as TcpServer, type Socket } from 'node:net';
 import { cleanFact } from '../log/redact';
 
-/** Of five starts in ten seconds, which systemd allows, at most two are used. */
+/** Of five starts in ten seconds, systemd's usual limit, at most two are used. */
 const STAY_MS = 5_000;
 /** A connection without a request is waited for so long. */
 const HEADERS_MS = 10_000;

@@ -8,7 +8,7 @@ import { lastLine, openEngine } from './engine';
 import { engineEnvironment } from './project';
 
 /** @returns the id of the image that is here, if one is */
-export async function imageId(engine: Engine, image: string): Promise<string | undefined> {
+async function imageId(engine: Engine, image: string): Promise<string | undefined> {
   const found = await engine.docker(['image', 'inspect', '--format', '{{.Id}}', image]);
   return found.code === 0 ? found.stdout.trim() : undefined;
 }

@@ -49,7 +49,7 @@ function isPath(path: string): boolean {
 }
 
 /** @param text what was given as `i=` */
-export function notAnImage(text: string): LarderError {
+function notAnImage(text: string): LarderError {
   return new LarderError('start', {
     what: text === '' ? 'an image is needed' : `i=${printable(text)} names no image`,
     remedy: 'name one: i=debian:12, i=registry.example:5000/team/image:tag',
