@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { Script } from 'node:vm';
 import { errorText } from '../errors';
 import { makePack } from './pack';
-import { codeFile, runPacked, type Packed } from './packed';
+import { codeFile, runPacked, sealed, type Packed } from './packed';
 import { prepareStore, type rehearse } from './rehearsal';
 
 const DIST = join(__dirname, '..', '..');
@@ -35,15 +35,15 @@ async function codeOf(pack: Packed): Promise<Buffer> {
     const { script, exports } = runPacked(pack, DIST, FIRST.indexOf('shared/pack/rehearsal.js'));
     // The pack's own, whose functions are the ones to be compiled.
     await (exports as { readonly rehearse: typeof rehearse }).rehearse(home);
-    return script.createCachedData();
+    return sealed(script.createCachedData());
   } finally {
     rmSync(home, { recursive: true, force: true });
   }
 }
 
-/** Whole, or not at all: a start may be reading it. */
+/** Whole, or not at all, after a power cut too: a start may be reading it. */
 function write(file: string, content: string | Buffer): void {
-  writeFileSync(`${file}.new`, content);
+  writeFileSync(`${file}.new`, content, { flush: true });
   renameSync(`${file}.new`, file);
 }
 

@@ -150,10 +150,19 @@ describe('a cache', () => {
     expect(await loaded()).toEqual(['dist/shared/main.js', 'dist/shared/pack/packed.js']);
   });
 
+  test('starts without the code, where a byte of that is not what it was: V8 would crash over it', async () => {
+    makePacked('code');
+    const file = codeFile(openPack(join(program, 'dist')) ?? { file: '', text: '' });
+    const damaged = readFileSync(file);
+    damaged.fill(0x55, damaged.length / 2, damaged.length / 2 + 20_000);
+    writeFileSync(file, damaged);
+    expect(await loaded()).toEqual(['dist/shared/main.js', 'dist/shared/pack/packed.js']);
+  });
+
   test('the code that V8 compiled is good for that pack, by the Node and the options that made it, and is not made for images', () => {
     makePacked('code');
     const judge = `const { codeFile, openPack } = require('./dist/shared/pack/packed.js');
-      const pack = openPack('dist'), cachedData = require('fs').readFileSync(codeFile(pack));
+      const pack = openPack('dist'), cachedData = require('fs').readFileSync(codeFile(pack)).subarray(0, -4);
       console.log(new (require('vm').Script)(pack.text, { cachedData }).cachedDataRejected);`;
     const rejected = (...options: string[]): string =>
       spawnSync(process.execPath, [...options, '-e', judge], { cwd: program, encoding: 'utf8' }).stdout.trim();

@@ -7,6 +7,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
+import { crc32 } from 'node:zlib';
 
 /** A pack that was read. */
 export interface Packed {
@@ -37,6 +38,16 @@ export function openPack(dist: string): Packed | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Bytes of the checksum behind a code cache. */
+const SEAL = 4;
+
+/** A code cache as it is kept. V8 looks at no more than its head, and crashes over a byte that is another. */
+export function sealed(code: Buffer): Buffer {
+  const seal = Buffer.alloc(SEAL);
+  seal.writeUInt32LE(crc32(code));
+  return Buffer.concat([code, seal]);
 }
 
 /** Where the code cache of a pack is. */
@@ -74,7 +85,9 @@ export function runPacked(pack: Packed, root: string, first = 0): { readonly scr
 
 function codeOf(pack: Packed): Buffer | undefined {
   try {
-    return readFileSync(codeFile(pack));
+    const kept = readFileSync(codeFile(pack));
+    const code = kept.subarray(0, -SEAL);
+    return crc32(code) === kept.readUInt32LE(code.length) ? code : undefined;
   } catch {
     return undefined;
   }

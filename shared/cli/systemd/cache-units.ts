@@ -1,7 +1,7 @@
 /** The units of caches as processes: a socket and a service for each, and the housekeeping that all share. */
 import type { Config } from '../../config/config';
 import type { Scope } from './places';
-import { SYSTEM } from './places';
+import { isHidden, isInHome, SYSTEM } from './places';
 import { containerUnits, filterLines } from './container-units';
 import type { UnitValues } from './unit-text';
 import { commandWord, quoted, renderLines, renderUnit, unitWord } from './unit-text';
@@ -82,21 +82,24 @@ function commonValues(config: Config, facts: Facts): UnitValues {
   };
 }
 
-/** What of the file system the services see and may write. Where something of ours is in a home, the rest of homes is empty to them. */
+/**
+ * What of the file system the services see and may write. Where something of ours is in a home, the rest of homes is empty to them;
+ * of folders for temporary files they have their own anyway. With `-` a
+ * path may be missing: else no process could even begin, and so none could say what is wrong, or pass on what it fetches.
+ */
 function folderLines({ cacheDir, stateDir }: Config, files: readonly string[]): string[] {
-  const inHomes = (path: string): boolean => /^\/(?:home|root|run\/user)(?:\/|$)/.test(path);
   const folders = [
     { path: cacheDir, usual: SYSTEM.cacheDir, kind: 'Cache' },
     { path: stateDir, usual: SYSTEM.stateDir, kind: 'State' },
   ].flatMap(({ path, usual, kind }) => {
     if (path === usual) return [`${kind}Directory=larder`, `${kind}DirectoryMode=0750`];
-    return [inHomes(path) ? `BindPaths=${bound(path)}` : `ReadWritePaths=${unitWord(path)}`];
+    return [isHidden(path) ? `BindPaths=${bound(path)}` : `ReadWritePaths=${unitWord(`-${path}`)}`];
   });
-  const seen = files.filter(inHomes).map((path) => `BindReadOnlyPaths=${bound(path)}`);
-  return [...folders, ...seen, `ProtectHome=${[cacheDir, stateDir, ...files].some(inHomes) ? 'tmpfs' : 'yes'}`];
+  const seen = files.filter(isHidden).map((path) => `BindReadOnlyPaths=${bound(path)}`);
+  return [...folders, ...seen, `ProtectHome=${[cacheDir, stateDir, ...files].some(isInHome) ? 'tmpfs' : 'yes'}`];
 }
 
-/** A path as a word of BindPaths=, where a colon that is not quoted divides source and target. */
+/** A path that may be missing, as a word of BindPaths=, where a colon that is not quoted divides source and target. */
 function bound(path: string): string {
-  return path.includes(':') ? quoted(path) : unitWord(path);
+  return path.includes(':') ? quoted(`-${path}`) : unitWord(`-${path}`);
 }

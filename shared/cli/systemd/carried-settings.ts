@@ -1,4 +1,5 @@
 /** The settings that units are given: those of .env and of the environment at the time of installing, as a file. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { effectiveSettings } from '../../config/effective';
@@ -42,6 +43,14 @@ export function userSettings(context: Context): Settings {
   for (const [name, value] of environmentSettings(context)) settings.set(name, value);
   if (context.options.with) settings.set('WITH', context.options.with);
   return settings.set('CACHE_DIR', config.cacheDir).set('STATE_DIR', config.stateDir);
+}
+
+/** Stands for what .env says: services that run have read it, and start anew when it has changed. */
+export function digestOfFile(context: Context): string {
+  return createHash('sha256')
+    .update(JSON.stringify(fileSettings(context).sort()))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 /** The settings that the system's caches were installed with; none where they were not. */

@@ -25,16 +25,7 @@ export class FileChanges {
     const before = this.look(path);
     if (before.text === text && before.mode === mode && (gid === undefined || gid === before.gid)) return false;
     this.makeFolder(dirname(path));
-    const next = `${path}.larder-new`;
-    try {
-      writeFileSync(next, text, { mode: 0o600, flush: true });
-      if (gid !== undefined) chownSync(next, process.getuid?.() ?? 0, gid);
-      chmodSync(next, mode);
-      renameSync(next, path);
-    } catch (error) {
-      rmSync(next, { force: true });
-      throw error;
-    }
+    put(path, text, mode, gid);
     this.former.push(before);
     return before.text !== text;
   }
@@ -52,11 +43,7 @@ export class FileChanges {
   undo(): void {
     for (const { path, text, mode, gid } of this.former.splice(0).reverse()) {
       if (text === undefined) rmSync(path, { force: true });
-      else {
-        writeFileSync(path, text, { mode });
-        chownSync(path, statSync(path).uid, gid);
-        chmodSync(path, mode);
-      }
+      else put(path, text, mode, gid);
     }
     for (const folder of this.madeFolders.splice(0).reverse()) removeIfEmpty(folder);
   }
@@ -72,6 +59,19 @@ export class FileChanges {
     this.makeFolder(dirname(folder));
     mkdirSync(folder, { mode: 0o755 });
     this.madeFolders.push(folder);
+  }
+}
+
+function put(path: string, text: string, mode: number, gid: number | undefined): void {
+  const next = `${path}.larder-new`;
+  try {
+    writeFileSync(next, text, { mode: 0o600, flush: true });
+    if (gid !== undefined) chownSync(next, process.getuid?.() ?? 0, gid);
+    chmodSync(next, mode);
+    renameSync(next, path);
+  } catch (error) {
+    rmSync(next, { force: true });
+    throw error;
   }
 }
 

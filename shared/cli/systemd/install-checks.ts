@@ -12,7 +12,7 @@ import { listenStream } from './cache-units';
 import type { Settings } from './carried-settings';
 import { namedFiles } from './carried-settings';
 import type { Manager } from './systemctl';
-import { onDisk, SYSTEM } from './places';
+import { isHidden, isInHome, onDisk, SYSTEM } from './places';
 import type { Account } from './service-user';
 import { accountOf, failureAs } from './service-user';
 
@@ -113,11 +113,12 @@ export function requireNode(env: Environment, user: Account): string {
     });
   };
   if (!node.startsWith('/')) refuse('is no absolute path');
-  if (/^\/(?:root|home|run\/user)\//.test(node)) refuse('is in a home, which services do not see');
+  if (isInHome(node)) refuse('is in a home, which services do not see');
   const failure = failureAs(user, env, node, 'process.exit(0)');
   if (failure !== undefined) refuse(`cannot be run by ${user.name}, who runs the caches (${failure})`);
   const { mode, uid } = statSync(node);
   if (process.getuid?.() === 0 && (uid !== 0 || (mode & 0o022) !== 0)) refuse('can be changed by others than root');
+  if (isHidden(node)) refuse('is in a folder for temporary files, which services do not see');
   const tooOld = 'if (!require(process.argv[1]).satisfies(process.versions.node, process.argv[2])) throw process.versions.node';
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- outside dist/, so that it runs before anything is built
   const { engines } = require(join(ROOT, 'package.json')) as { engines: { node: string } };

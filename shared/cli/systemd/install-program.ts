@@ -1,5 +1,4 @@
 /** `install` and `rollback`: the program's copies for the system scope, and which of them is run. */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../../config/sources';
 import { LarderError } from '../../errors';
@@ -9,26 +8,31 @@ import { FileChanges } from './file-changes';
 import { requireNode, requireProgram } from './install-checks';
 import { openManager } from './systemctl';
 import type { InstallRecord } from './places';
-import { installRecord, onDisk, scopeOf, SYSTEM, unitFolder } from './places';
+import { installRecord, isHidden, onDisk, scopeOf, SYSTEM, unitFolder } from './places';
 import { addCopy, linked, makeCurrent, prune, removeCopies, restoreLinks } from './program-copies';
 import type { Account } from './service-user';
 import { ensureServiceUser } from './service-user';
 
-/** Puts a copy of the program where the system's caches run it, and nothing else. @throws LarderError start */
+/** Puts a copy of the program where the system's caches run it; those that are awake go on as it. @throws LarderError start */
 export function installProgram(context: Context): void {
   const { env, out } = context;
   requireSystem(context, 'install');
-  openManager(env, 'system');
+  const manager = openManager(env, 'system');
   const changes = new FileChanges();
+  let placed: Placed | undefined;
   try {
     const user = ensureServiceUser(env, changes);
     const record = chosenRecord(env, user);
-    const { version } = placeProgram(env, record, user);
+    placed = placeProgram(env, record, user);
     keepRecord(env, record, changes);
+    const services = placed.isNew ? cacheServices(env) : [];
+    // Also since what is pruned would be missed by a process that has not loaded everything yet.
+    if (services.length > 0) manager.run('try-restart', ...services);
     prune(onDisk(env, record.prefix));
-    out(`Larder ${version} is at ${record.prefix}, run by ${record.node}. make install-sockets has systemd run it.`);
+    out(`Larder ${placed.version} is at ${record.prefix}, run by ${record.node}. make install-sockets has systemd run it.`);
   } catch (error) {
     changes.undo();
+    placed?.undo();
     throw error;
   }
 }
@@ -38,6 +42,11 @@ export function chosenRecord(env: Context['env'], user: Account): InstallRecord 
   const known = installRecord(env);
   const prefix = env.PREFIX || known?.prefix || SYSTEM.prefix;
   if (!prefix.startsWith('/')) throw new LarderError('start', { what: `PREFIX=${prefix} is no absolute path`, remedy: 'name one' });
+  if (isHidden(prefix))
+    throw new LarderError('start', {
+      what: `PREFIX=${prefix} is where services do not see it`,
+      remedy: 'choose one below /usr/local or /opt',
+    });
   if (known && known.prefix !== prefix)
     throw new LarderError('start', {
       what: `Larder is installed at ${known.prefix} already`,
@@ -71,8 +80,6 @@ export function placeProgram(env: Context['env'], record: InstallRecord, user: A
   };
   try {
     requireProgram(env, record.node, join(folder, version), user);
-    // A power cut must not leave a link to files that never reached the disk.
-    spawnSync('sync', ['-f', folder]);
     return { version, isNew: makeCurrent(folder, version), undo };
   } catch (error) {
     undo();

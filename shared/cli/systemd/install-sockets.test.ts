@@ -58,8 +58,19 @@ describe('install-sockets', () => {
     expect((await user('install-sockets')).status).toBe(0);
     const told = stage.told();
     expect(told).toContain('stop cache-two.socket cache-two.service');
-    expect(told.filter((call) => /^(?:stop|try-restart)/.test(call))).toEqual(['stop cache-two.socket cache-two.service']);
+    expect(told.filter((call) => /^stop/.test(call))).toEqual(['stop cache-two.socket cache-two.service']);
     expect(stage.isActive('cache-two.socket')).toBe(true);
+  });
+
+  test('carries any other change of .env over: services that run start anew, sockets do not', async () => {
+    await user('install-sockets');
+    stage.settings('NEGATIVE_TTL=5s\n');
+    stage.told();
+    await user('install-sockets');
+    const told = stage.told().filter((call) => /^(?:stop|restart|try-restart)/.test(call));
+    expect(told).toEqual(['try-restart cache-one.service cache-two.service cache-three.service larder-housekeeping.service']);
+    await user('install-sockets');
+    expect(stage.told().filter((call) => call.startsWith('try-restart'))).toEqual([]);
   });
 
   test('a socket that listens where it did goes on listening, whatever else is new of it', async () => {

@@ -1,5 +1,6 @@
 /** Installing for the whole system: copies of the program, the user `larder`, the store's owner. A root folder of its own stands for the machine. */
 import {
+  chmodSync,
   chownSync,
   existsSync,
   lstatSync,
@@ -89,7 +90,7 @@ asRoot(`for the system${why}`, () => {
     expect(unit).toContain('\nExecStart=/');
     expect(unit).toContain(' /usr/local/lib/larder/current/dist/shared/main.js two\n');
     expect(unit).toContain('\nEnvironment=LARDER_ENV_FILE=/etc/larder/larder.env\nEnvironment=NO_PROXY=lan.test\n');
-    expect(unit).toContain(`\nReadWritePaths=${store.CACHE_DIR}\n`);
+    expect(unit).toContain(`\nBindPaths=-${store.CACHE_DIR}\n`);
   });
 
   test('without a store of its own it is in /var, which systemd makes', async () => {
@@ -125,6 +126,11 @@ asRoot(`for the system${why}`, () => {
         return { NODE: node };
       },
       /can be changed by others than root/,
+    ],
+    [
+      'a PREFIX that services do not see',
+      () => ({ PREFIX: '/home/ann/larder' }),
+      /PREFIX=\/home\/ann\/larder is where services do not see it/,
     ],
     [
       'a secret that larder cannot read',
@@ -200,6 +206,39 @@ asRoot(`for the system${why}`, () => {
     expect([readlinkSync(join(prefix, 'current')), readlinkSync(join(prefix, 'previous'))]).toEqual([OLD, version]);
     await stage.run(['rollback']);
     expect(readlinkSync(join(prefix, 'current'))).toBe(version);
+  });
+
+  test('install again has the services that run go on as the new version; taken back if they do not', async () => {
+    await system('install-sockets');
+    stage.told();
+    stage.refuse('try-restart', 'cache-two.service');
+    expect((await stage.run(['install'])).err).toContain('cache-two.service failed');
+    expect(readlinkSync(join(prefix, 'current'))).toBe(OLD);
+    rmSync(join(stage.folder, 'refused/try-restart-cache-two.service'));
+    stage.told();
+    expect(await stage.run(['install'])).toMatchObject({ status: 0, err: '' });
+    expect(stage.told()).toContain('try-restart cache-one.service cache-two.service');
+    await stage.run(['install']);
+    expect(stage.told().filter((call) => call.startsWith('try-restart'))).toEqual([]);
+  });
+
+  test.each(['a folder', 'a link'])('in a PREFIX where somebody else has %s called current, nothing is touched', async (kind) => {
+    rmSync(prefix, { recursive: true });
+    mkdirSync(join(prefix, 'releases/5'), { recursive: true, mode: 0o755 });
+    chmodSync(prefix, 0o2775);
+    if (kind === 'a folder') mkdirSync(join(prefix, 'current/data'), { recursive: true });
+    else symlinkSync('releases/5', join(prefix, 'current'));
+    const before = stage.files();
+    expect((await stage.run(['install'])).err).toMatch(/\/current is not of Larder; choose a PREFIX that is a folder of its own$/);
+    expect([stage.files(), statSync(prefix).mode & 0o7777]).toEqual([before, 0o2775]);
+  });
+
+  test('a folder that was there keeps its mode', async () => {
+    rmSync(prefix, { recursive: true });
+    mkdirSync(prefix);
+    chmodSync(prefix, 0o2775);
+    expect(await stage.run(['install'])).toMatchObject({ status: 0, err: '' });
+    expect(statSync(prefix).mode & 0o7777).toBe(0o2775);
   });
 
   test('uninstalling leaves the store, and nothing else', async () => {

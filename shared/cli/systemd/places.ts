@@ -22,6 +22,16 @@ export function onDisk(env: Environment, path: string): string {
   return env.LARDER_ROOT ? join(env.LARDER_ROOT, path) : path;
 }
 
+/** Whether a place is in a home, which ProtectHome= hides from services. */
+export function isInHome(path: string): boolean {
+  return /^\/(?:home|root|run\/user)(?:\/|$)/.test(path);
+}
+
+/** Whether services do not see a place unless it is bound: homes, and folders for temporary files (PrivateTmp=). */
+export function isHidden(path: string): boolean {
+  return isInHome(path) || /^\/(?:var\/)?tmp(?:\/|$)/.test(path);
+}
+
 /** The user that runs caches in system scope, and his group. */
 export const SERVICE_USER = 'larder';
 

@@ -1,4 +1,5 @@
 /** Copies of the program for the system scope: PREFIX/<version>, root's, never changed; `current` and `previous` lead to two of them. */
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -33,6 +34,7 @@ const CODE = /^dist\/server\.js\./;
 
 /** Puts a copy of the clone beside those that there are. @returns its version, once it is whole on disk @throws LarderError start */
 export function addCopy(clone: string, prefix: string): string {
+  requireOwnLinks(prefix);
   const files = programFiles(clone);
   const same = files.filter((file) => !CODE.test(file));
   const version = `${programVersion()}-${digestOf(clone, same)}`;
@@ -41,7 +43,8 @@ export function addCopy(clone: string, prefix: string): string {
   try {
     for (const file of files) copyFile(join(clone, file), join(next, file));
     for (const place of productionPackages(clone)) copyTree(join(clone, place), join(next, place));
-    for (const folder of [prefix, next]) chmodSync(folder, 0o755);
+    // A power cut must not leave a version, or a link to one, of files that never reached the disk.
+    spawnSync('sync', ['-f', next]);
     renameSync(next, join(prefix, version));
   } catch (error) {
     rmSync(next, { recursive: true, force: true });
@@ -55,6 +58,15 @@ export function addCopy(clone: string, prefix: string): string {
     );
   }
   return version;
+}
+
+/** @throws LarderError start: somebody else's folder, in which what the links are called is something of his */
+function requireOwnLinks(prefix: string): void {
+  for (const path of ['current', 'previous'].map((name) => join(prefix, name))) {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found && !(found.isSymbolicLink() && isVersion(readlinkSync(path))))
+      throw new LarderError('start', { what: `${path} is not of Larder`, remedy: 'choose a PREFIX that is a folder of its own' });
+  }
 }
 
 /** The version that a link leads to. @returns undefined if there is no such link, or nothing behind it */

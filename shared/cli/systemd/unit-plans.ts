@@ -8,7 +8,15 @@ import type { Context } from '../context';
 import { isAboutContainers } from '../context';
 import { cacheUnits } from './cache-units';
 import type { Settings } from './carried-settings';
-import { asEnvFile, asEnvironmentFile, installedSettings, namedFiles, systemSettings, userSettings } from './carried-settings';
+import {
+  asEnvFile,
+  asEnvironmentFile,
+  digestOfFile,
+  installedSettings,
+  namedFiles,
+  systemSettings,
+  userSettings,
+} from './carried-settings';
 import { requireOwnStore, requireReadable, requireSystemStore } from './install-checks';
 import type { Manager } from './systemctl';
 import type { InstallRecord } from './places';
@@ -70,7 +78,7 @@ export function userPlan(context: Context, manager: Manager, caches: readonly st
   const isContainers = isAboutContainers(context);
   if (!isContainers) requireOwnStore(config);
   const path = userPlaces(env).settings;
-  const head = '# Made by make install-sockets, beside the settings of .env. Repeat it to change this.';
+  const head = `# Made by make install-sockets, beside the settings of .env (${digestOfFile(context)}). Repeat it to change this.`;
   const units = cacheUnits(config, caches, {
     scope: 'user',
     node: process.execPath,

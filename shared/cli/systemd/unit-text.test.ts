@@ -101,15 +101,15 @@ describe('the service', () => {
     ]);
     expect(lines(usual, 'ReadWritePaths')).toEqual([]);
     const elsewhere = units({ CACHE_DIR: '/mnt/big disk' }).get('larder-housekeeping.service');
-    expect([lines(elsewhere, 'ReadWritePaths'), lines(elsewhere, 'CacheDirectory')]).toEqual([['"/mnt/big disk"'], []]);
+    expect([lines(elsewhere, 'ReadWritePaths'), lines(elsewhere, 'CacheDirectory')]).toEqual([['"-/mnt/big disk"'], []]);
     const inHome = units({ CACHE_DIR: '/home/a/store' }, { files: ['/root/token', '/etc/larder/token'] }).get('cache-one.service');
-    expect([lines(inHome, 'BindPaths'), lines(inHome, 'BindReadOnlyPaths')]).toEqual([['/home/a/store'], ['/root/token']]);
+    expect([lines(inHome, 'BindPaths'), lines(inHome, 'BindReadOnlyPaths')]).toEqual([['-/home/a/store'], ['-/root/token']]);
     expect(lines(inHome, 'ProtectHome')).toEqual(['tmpfs']);
   });
 
   test('paths with a colon are one path', () => {
     const unit = units({ CACHE_DIR: '/home/a/b:c' }, { files: ['/home/x/a :b'] }).get('cache-one.service');
-    expect([lines(unit, 'BindPaths'), lines(unit, 'BindReadOnlyPaths')]).toEqual([['"/home/a/b:c"'], ['"/home/x/a :b"']]);
+    expect([lines(unit, 'BindPaths'), lines(unit, 'BindReadOnlyPaths')]).toEqual([['"-/home/a/b:c"'], ['"-/home/x/a :b"']]);
   });
 
   test('in user scope has nothing that a manager without privileges cannot do', () => {

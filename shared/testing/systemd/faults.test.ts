@@ -114,3 +114,16 @@ onMachine('a process that always crashes is not started more than once a second,
   await scene.well(['sh', '-c', `rm -r ${drop} && systemctl daemon-reload`]);
   expect((await waiting.whole).status).toBe(200);
 });
+
+onMachine('a store that is gone, or cannot be written, when the socket fires: what is fetched is passed on, and that is said', async () => {
+  await scene.well(['install', '-d', '-o', 'larder', '-g', 'larder', '/srv/store']);
+  scene.configure({ CACHE_DIR: '/srv/store' });
+  await scene.made(['install-sockets', 'c=npm']);
+  await scene.well(['systemctl', 'stop', SERVICE]);
+  await scene.well(['rm', '-r', '/srv/store']);
+  const passed = { status: 200, headers: expect.objectContaining({ 'cache-status': expect.stringContaining('not-storing') }) as unknown };
+  expect(await scene.ask('npm', target('small')).whole).toMatchObject(passed);
+  await scene.well(['systemctl', 'stop', SERVICE]);
+  await scene.well(['sh', '-c', 'mkdir /srv/store && mount -t tmpfs -o ro none /srv/store']);
+  expect(await scene.ask('npm', target('small')).whole).toMatchObject(passed);
+});
