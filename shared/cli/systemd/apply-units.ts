@@ -29,7 +29,8 @@ export function ownUnits(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => /^(?:cache|larder)-.*\.(?:socket|service|timer)$/.test(name))
-    .filter((name) => readFileSync(join(folder, name), 'utf8').startsWith(MARK))
+    // Others have links there that lead nowhere.
+    .filter((name) => existsSync(join(folder, name)) && readFileSync(join(folder, name), 'utf8').startsWith(MARK))
     .sort();
 }
 

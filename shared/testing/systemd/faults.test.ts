@@ -127,3 +127,13 @@ onMachine('a store that is gone, or cannot be written, when the socket fires: wh
   await scene.well(['sh', '-c', 'mkdir /srv/store && mount -t tmpfs -o ro none /srv/store']);
   expect(await scene.ask('npm', target('small')).whole).toMatchObject(passed);
 });
+
+onMachine('a store among temporary files is seen by the services, which have such folders of their own', async () => {
+  const folder = '/var/tmp/store';
+  await scene.well(['install', '-d', '-o', 'larder', '-g', 'larder', folder]);
+  scene.configure({ CACHE_DIR: folder });
+  await scene.made(['install-sockets', 'c=npm']);
+  await scene.ask('npm', target('small')).whole;
+  await until('it is held', async () => (await scene.ask('npm', target('small')).whole).headers['x-cache'] === 'hit', { mostMs: 60_000 });
+  expect(await scene.well(['ls', folder])).not.toBe('');
+});
