@@ -30,7 +30,9 @@ export interface Project {
 export function engineEnvironment({ config, env }: Context): Environment {
   const { dockerHost, project } = config.service;
   const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !FOREIGN.includes(name)));
-  return { ...kept, ...(dockerHost && { DOCKER_HOST: dockerHost }), COMPOSE_PROJECT_NAME: project, COMPOSE_PROFILES: ALL };
+  // Other builders than the engine's own keep what they build to themselves, and do not see its images.
+  const own = { BUILDX_BUILDER: 'default', DOCKER_CLI_HINTS: 'false', COMPOSE_PROJECT_NAME: project, COMPOSE_PROFILES: ALL };
+  return { ...kept, ...(dockerHost && { DOCKER_HOST: dockerHost }), ...own };
 }
 
 /** @throws LarderError start: no engine, no Compose; config */

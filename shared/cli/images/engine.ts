@@ -1,6 +1,7 @@
 /** The container engine, by its command line. */
 import { spawn } from 'node:child_process';
 import { LarderError, errorCode, errorText } from '../../errors';
+import { engineEnvironment } from '../containers/project';
 import type { Context } from '../context';
 
 /** What is used of `docker image inspect`. */
@@ -29,15 +30,8 @@ export class Engine {
   private constructor(private readonly env: NodeJS.ProcessEnv) {}
 
   /** @throws LarderError start: there is none, or it does not answer */
-  static async open({ env, config }: Context): Promise<Engine> {
-    const { dockerHost } = config.service;
-    // Other builders than the engine's own do not see its images.
-    const engine = new Engine({
-      ...env,
-      BUILDX_BUILDER: 'default',
-      DOCKER_CLI_HINTS: 'false',
-      ...(dockerHost && { DOCKER_HOST: dockerHost }),
-    });
+  static async open(context: Context): Promise<Engine> {
+    const engine = new Engine(engineEnvironment(context));
     const { status, err } = await engine.run(['version', '--format', '{{.Server.Version}}']);
     if (status === 0) return engine;
     throw new LarderError('start', {

@@ -129,6 +129,27 @@ async function cli(text: string, env: Record<string, string> = {}): Promise<{ st
   return { status, out, err };
 }
 
+describe('an image that somebody made to do harm', () => {
+  test.each([
+    ['another image', 'node:22'],
+    ['an option', '--help'],
+    ['an instruction', 'app:1-original\nRUN evil'],
+  ])('cannot have %s taken for its original, which would be tagged and removed', async (_what, original) => {
+    local('app:1', { ...CONFIG, Labels: { 'larder.layer': 'app:1', 'larder.original': original } });
+    change({ tags: { ...world().tags, 'node:22': NEWER }, images: { ...world().images, [NEWER]: { RepoDigests: [], Config: CONFIG } } });
+    expect((await cli('build i=app:1')).status).toBe(1);
+    expect((await cli('clean i=app:1')).err).toEqual([expect.stringContaining('there is no app:1-original to go back to')]);
+    expect(world().tags).toEqual({ 'app:1': ID, 'node:22': NEWER });
+    expect(world().asked.flat()).not.toContain(original);
+  });
+
+  test('cannot have instructions in its PATH or user', async () => {
+    local('app:1', { ...CONFIG, User: 'app"\nRUN evil' });
+    expect(await cli('build i=app:1')).toMatchObject({ status: 1, err: [expect.stringContaining('has a line break in it')] });
+    expect([world().built, world().tags]).toEqual([undefined, { 'app:1': ID }]);
+  });
+});
+
 describe('make build i=', () => {
   test('lays a layer on an image, which stays what it is', async () => {
     local('team/app:1');

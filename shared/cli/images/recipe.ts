@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { LarderError } from '../../errors';
 import type { Image } from './engine';
 import { LAYER, writeLayer, type LedCache } from './layer';
-import { withTag, type ImageNames } from './reference';
+import { originalsOf, withTag, type ImageNames } from './reference';
 
 /** Label of a layered image: its own name, so that images built on it are not taken for layered ones. */
 const LABEL = 'larder.layer';
@@ -28,10 +28,13 @@ export function isLayered(image: Image | undefined, names: ImageNames): boolean 
   return image?.labels[LABEL] === withTag(names.layered);
 }
 
-/** The names with the original that a layered image was made of: `debian` and `debian:latest` have one. */
+/**
+ * The names with the original that a layered image was made of: `debian` and `debian:latest` have one. Anybody can write labels, so that no
+ * other name is taken from one: it will be tagged, and removed.
+ */
 export function withOriginal(names: ImageNames, image: Image | undefined): ImageNames {
   const original = isLayered(image, names) ? image?.labels[ORIGINAL] : undefined;
-  return original === undefined ? names : { ...names, original };
+  return original !== undefined && originalsOf(names.layered).includes(original) ? { ...names, original } : names;
 }
 
 /** @param folder need not exist @throws LarderError start: there is something in it that has no place in an image */
@@ -77,7 +80,8 @@ function dockerfile(names: ImageNames, { user, env, shell = ['/bin/sh', '-c'] }:
   ].join('\n');
 }
 
-/** A value in a Dockerfile, where nothing in it is to be a variable. */
+/** A value in a Dockerfile, where nothing in it is to be a variable. @throws LarderError start: it would end its line */
 function quoted(text: string): string {
+  if (/[\r\n]/.test(text)) throw new LarderError('start', { what: 'the USER or PATH of the image has a line break in it', remedy: '' });
   return `"${text.replace(/[\\"$]/g, '\\$&')}"`;
 }

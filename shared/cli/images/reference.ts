@@ -37,6 +37,11 @@ export function imageNames(text: string): ImageNames {
   return { source: text, layered, original: layered + SUFFIX };
 }
 
+/** What an original may be called, by the spellings of one layered name. */
+export function originalsOf(layered: string): readonly string[] {
+  return [layered, withTag(layered), layered.replace(/:latest$/, '')].map((name) => name + SUFFIX);
+}
+
 /** The same for all spellings of one name: with its tag. */
 export function withTag(name: string): string {
   return name.includes(':', name.lastIndexOf('/') + 1) ? name : `${name}:latest`;
