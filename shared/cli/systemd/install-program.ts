@@ -8,7 +8,7 @@ import { FileChanges } from './file-changes';
 import { requireNode, requireProgram } from './install-checks';
 import { openManager } from './systemctl';
 import type { InstallRecord } from './places';
-import { installRecord, isHidden, onDisk, scopeOf, SYSTEM, unitFolder } from './places';
+import { installRecord, isHidden, onDisk, SYSTEM, unitFolder } from './places';
 import { addCopy, linked, makeCurrent, prune, removeCopies, restoreLinks } from './program-copies';
 import type { Account } from './service-user';
 import { ensureServiceUser } from './service-user';
@@ -129,5 +129,5 @@ export function requireInstalled(env: Context['env']): InstallRecord {
 export function requireSystem(context: Context, verb: string): void {
   if (context.options.scope === 'user')
     throw new LarderError('start', { what: `make ${verb} is for the system scope`, remedy: 'in user scope the clone itself is run' });
-  scopeOf({ ...context.options, scope: 'system' }, verb);
+  if (process.getuid?.() !== 0) throw new LarderError('start', { what: `make ${verb} is for root`, remedy: `sudo make ${verb}` });
 }

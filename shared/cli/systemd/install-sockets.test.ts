@@ -242,6 +242,12 @@ describe('nothing is half-installed', () => {
     const { status, err } = await stage.run(['install-sockets', 'scope=system']);
     expect([status, err]).toEqual([1, expect.stringContaining('is for root; sudo make install-sockets, or scope=user')]);
   });
+
+  const ofRoot = ['install', 'upgrade', 'rollback', 'uninstall'];
+  (asRoot ? test.skip : test).each(ofRoot)(`%s, by somebody who is not root${asRoot ? ' (not here: this is root)' : ''}`, async (verb) => {
+    const { status, err } = await stage.run([verb]);
+    expect([status, err]).toEqual([1, expect.stringMatching(new RegExp(`make ${verb} is for root; sudo make ${verb}$`))]);
+  });
 });
 
 describe('uninstall-sockets', () => {
