@@ -1,8 +1,10 @@
 /** The verbs of containers, with a stand-in for docker on PATH: what they run, with what, and what they say when it goes wrong. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
+import { ROOT } from '../../config/sources';
 import { loadModules } from '../modules';
 import { run } from '../main';
 import { MARK } from '../systemd/unit-text';
@@ -301,4 +303,10 @@ describe('update', () => {
     expect(await make('update c=npm', [['^inspect --format .*Image', 0, 'running sha256:new\n'], ...RUNNING])).toBe(0);
     expect([lines.at(-1), composed()]).toEqual(['The npm cache has that image already.', []]);
   });
+});
+
+test.each(['stop', 'status', 'logs', 'logs-npm', 'purge', 'gc', 'reset-guard', 'uninstall-sockets'])('make %s hands with= on', (verb) => {
+  const env = { PATH: process.env['PATH'], HOME: tmpdir() };
+  const { status, stdout } = spawnSync('make', ['-s', verb, 'LARDER=echo', 'with=compose'], { cwd: ROOT, env, encoding: 'utf8' });
+  expect([status, stdout.trimEnd().split(' ').at(-1)]).toEqual([0, 'with=compose']);
 });
