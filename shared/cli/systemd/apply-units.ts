@@ -27,11 +27,13 @@ export interface Applied {
 /** The units of ours in a folder, by their mark. */
 export function ownUnits(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => /^(?:cache|larder)-.*\.(?:socket|service|timer)$/.test(name))
-    // Others have links there that lead nowhere.
-    .filter((name) => existsSync(join(folder, name)) && readFileSync(join(folder, name), 'utf8').startsWith(MARK))
-    .sort();
+  return (
+    readdirSync(folder)
+      .filter((name) => /^(?:cache|larder)-.*\.(?:socket|service|timer)$/.test(name))
+      // Others have links there that lead nowhere.
+      .filter((name) => existsSync(join(folder, name)) && readFileSync(join(folder, name), 'utf8').startsWith(MARK))
+      .sort()
+  );
 }
 
 /** @throws LarderError start: what systemd complained of; then everything is as it was before */
