@@ -1,13 +1,13 @@
 /**
- * No connection is lost by a cache that comes and goes: a client at random moments around its idle exits. LARDER_EXITS says how many; with a
- * real systemd there are 300 (testing/systemd/idle-exits.test.ts).
+ * No connection is lost by a cache that comes and goes: a client at random moments around 300 idle exits. LARDER_EXITS is another number of them; with a
+ * real systemd: testing/systemd/idle-exits.test.ts.
  */
 import { activate } from '../testing/activation/activated';
 import { visitAtRandom, type Tally } from '../testing/activation/random-client';
 import { bytes, offer, tarballTarget } from '../testing/packages';
 import { startUpstream } from '../testing/upstream';
 
-const EXITS = Number(process.env['LARDER_EXITS'] ?? 120);
+const EXITS = Number(process.env['LARDER_EXITS'] ?? 300);
 /** Caches that come and go beside each other, so that starts and ends meet a machine that has other things to do. */
 const CACHES = 3;
 
