@@ -17,8 +17,8 @@ export interface Intended {
 
 export class Intent {
   readonly folder: string;
-  private file: string | undefined;
-  private descriptor = -1;
+  /** This transaction's file, once it is open. */
+  private open: { readonly file: string; readonly descriptor: number } | undefined;
 
   constructor(cacheDir: string) {
     this.folder = join(cacheDir, 'spool', 'committing');
@@ -26,29 +26,36 @@ export class Intent {
 
   /** Adds to this transaction's intent. @throws NodeJS.ErrnoException: then nothing may be touched */
   add(keys: readonly string[], contents: readonly string[]): void {
-    if (!this.file) {
-      mkdirSync(this.folder, { recursive: true });
-      this.file = join(this.folder, `intent-${randomBytes(6).toString('hex')}`);
-      this.descriptor = openSync(this.file, 'ax');
-    }
+    this.open ??= this.begin();
     const line = `${JSON.stringify({ keys, contents })}\n`;
-    if (writeSync(this.descriptor, line) < Buffer.byteLength(line))
+    if (writeSync(this.open.descriptor, line) < Buffer.byteLength(line))
       throw Object.assign(new Error('no space for the intent'), { code: 'ENOSPC' });
   }
 
   /** After COMMIT: nothing is left to be made good. */
   fulfilled(): void {
-    if (!this.file) return;
-    closeSync(this.descriptor);
-    rmSync(this.file, { force: true });
-    this.file = undefined;
+    const file = this.close();
+    if (file !== undefined) rmSync(file, { force: true });
   }
 
   /** After a rollback: the file stays for the next transaction (ours or another's) to act on. */
   abandoned(): void {
-    if (!this.file) return;
-    closeSync(this.descriptor);
-    this.file = undefined;
+    this.close();
+  }
+
+  private begin(): { readonly file: string; readonly descriptor: number } {
+    mkdirSync(this.folder, { recursive: true });
+    const file = join(this.folder, `intent-${randomBytes(6).toString('hex')}`);
+    return { file, descriptor: openSync(file, 'ax') };
+  }
+
+  /** @returns the file that was open */
+  private close(): string | undefined {
+    const { open } = this;
+    // Forgotten first: a number closed twice would close what got it since, be it a client's connection.
+    this.open = undefined;
+    if (open) closeSync(open.descriptor);
+    return open?.file;
   }
 
   /** Intents that others (or we, before a rollback) left behind, with the file to remove once they are acted on. */
