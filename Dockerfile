@@ -12,7 +12,7 @@ COPY shared/cli/containers/image-packages.cjs shared/cli/containers/
 RUN node shared/cli/containers/image-packages.cjs
 COPY caches caches
 COPY shared shared
-RUN node shared/cli/prepare.cjs start build && node shared/cli/containers/image-tree.cjs /image
+RUN node shared/cli/prepare.cjs start build && node dist/shared/cli/containers/image-tree-process.js /image
 
 FROM ${BASE_IMAGE}
 COPY --from=build /image/ /

@@ -59,7 +59,11 @@ describe('what the image has over its base', () => {
       mkdirSync(dirname(join(folder, name)), { recursive: true });
       writeFileSync(join(folder, name), name, { mode });
     }
-    const done = spawnSync(process.execPath, [join(ROOT, 'shared/cli/containers/image-tree.cjs'), join(folder, 'image')], { cwd: folder });
+    const places = new Set(Object.keys(sources).flatMap((name) => /^node_modules\/(?:@[^/]+\/)?[^/.@][^/]*/.exec(name)?.[0] ?? []));
+    const packages = Object.fromEntries([...places].map((place) => [place, { dev: place.endsWith('/jest') }]));
+    writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ packages }));
+    const program = join(ROOT, 'dist/shared/cli/containers/image-tree-process.js');
+    const done = spawnSync(process.execPath, [program, join(folder, 'image')], { cwd: folder });
     expect(`${String(done.stderr)}${done.status}`).toBe('0');
     return readdirSync(join(folder, 'image'), { recursive: true, encoding: 'utf8' })
       .sort()
@@ -74,12 +78,14 @@ describe('what the image has over its base', () => {
       'dist/.tsbuildinfo-start': 0o644,
       'dist/shared/main.js': 0o700,
       'dist/shared/main.js.map': 0o644,
+      'dist/shared/main.test.js': 0o644,
+      'dist/shared/testing/house.js': 0o644,
       'caches/npm/npm.ts': 0o644,
       'caches/npm/client/npmrc': 0o600,
-      'node_modules/.package-lock.json': 0o644,
       'node_modules/.bin/tsc': 0o755,
       'node_modules/typescript/lib/tsc.js': 0o644,
       'node_modules/@types/node/index.d.ts': 0o644,
+      'node_modules/jest/index.js': 0o644,
       'node_modules/yauzl/index.js': 0o755,
       'node_modules/yauzl/index.d.ts': 0o644,
       'node_modules/yauzl/README.md': 0o644,

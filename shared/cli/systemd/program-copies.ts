@@ -1,48 +1,31 @@
 /** Copies of the program for the system scope: PREFIX/<version>, root's, never changed; `current` and `previous` lead to two of them. */
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { programVersion } from '../../config/version';
 import { errorCode, LarderError } from '../../errors';
-import { openPack } from '../../pack/packed';
+import { copyFile, filesBelow, packageFiles, programFiles } from '../program-files';
 import { removeIfEmpty } from './file-changes';
 
 /** Versions that stay: the current, the previous, and one more to look at. */
 const KEPT = 3;
-/** What of a clone runs, beside dist/ and node_modules/. */
-const FILES = ['package.json', 'package-lock.json', 'shared/cli/prepare.cjs', 'compose.yaml', '.env.example'];
+/** What this needs that no cache does. */
+const FILES = ['package-lock.json', 'shared/cli/prepare.cjs', 'compose.yaml', '.env.example'];
 const FOLDERS = ['socket-activation'];
-/** Parts of dist/ for those who work on Larder. */
-const NOT_RUN = /^dist\/(?:shared\/(?:testing|bench|docs-check)(?:\/|$)|\..*)|\.test\.js$|\.js\.map$/;
-/** The pack, and V8's code of it, which is not the same each time it is made. */
-const PACK = /^dist\/server\.js/;
+/** V8's code of the pack, which is not the same each time it is made. */
 const CODE = /^dist\/server\.js\./;
 
 /** Puts a copy of the clone beside those that there are. @returns its version, once it is whole on disk @throws LarderError start */
 export function addCopy(clone: string, prefix: string): string {
   requireOwnLinks(prefix);
-  const files = programFiles(clone);
+  const files = [...FILES, ...FOLDERS.flatMap((folder) => filesBelow(clone, folder)), ...programFiles(clone)].sort();
   const same = files.filter((file) => !CODE.test(file));
   const version = `${programVersion()}-${digestOf(clone, same)}`;
   if (existsSync(join(prefix, version))) return version;
   const next = join(prefix, `.new-${randomBytes(4).toString('hex')}`);
   try {
-    for (const file of files) copyFile(join(clone, file), join(next, file));
-    for (const place of productionPackages(clone)) copyTree(join(clone, place), join(next, place));
+    for (const file of [...files, ...packageFiles(clone)]) copyFile(join(clone, file), join(next, file));
     // A power cut must not leave a version, or a link to one, of files that never reached the disk.
     spawnSync('sync', ['-f', next]);
     renameSync(next, join(prefix, version));
@@ -131,15 +114,6 @@ function link(prefix: string, name: string, version: string): void {
   renameSync(next, join(prefix, name));
 }
 
-function programFiles(clone: string): string[] {
-  // In the copy nothing would tell that the pack is older than what it was made of.
-  const isPacked = openPack(join(clone, 'dist')) !== undefined;
-  const built = filesBelow(clone, 'dist').filter((file) => !NOT_RUN.test(file) && (isPacked || !PACK.test(file)));
-  // Configuration files for clients, that the caches hand out.
-  const forClients = filesBelow(clone, 'caches').filter((file) => /^caches\/[^/]+\/client\//.test(file));
-  return [...FILES, ...FOLDERS.flatMap((folder) => filesBelow(clone, folder)), ...built, ...forClients].sort();
-}
-
 /** The lock stands for the packages: it has a digest of each. */
 function digestOf(clone: string, files: readonly string[]): string {
   const hash = createHash('sha256');
@@ -149,46 +123,4 @@ function digestOf(clone: string, files: readonly string[]): string {
       .update(readFileSync(join(clone, file)))
       .update('\0');
   return hash.digest('hex').slice(0, 12);
-}
-
-/** Folders of node_modules that the program needs when it runs: neither what tests nor what builds it. */
-function productionPackages(clone: string): string[] {
-  const lock = JSON.parse(readFileSync(join(clone, 'node_modules/.package-lock.json'), 'utf8')) as {
-    readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>>;
-  };
-  const needed = Object.entries(lock.packages).flatMap(([place, { dev, devOptional }]) => (dev || devOptional ? [] : [place]));
-  return needed.filter(
-    (place) => /^node_modules\/(?!typescript$|@types\/)(?:@[^/]+\/)?[^/]+$/.test(place) && existsSync(join(clone, place)),
-  );
-}
-
-function filesBelow(clone: string, folder: string): string[] {
-  return readdirSync(join(clone, folder), { withFileTypes: true }).flatMap((entry) => {
-    const name = `${folder}/${entry.name}`;
-    return entry.isDirectory() ? filesBelow(clone, name) : [name];
-  });
-}
-
-function copyTree(from: string, to: string): void {
-  makeFolder(to);
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    if (entry.name === '.bin') continue;
-    const source = join(from, entry.name);
-    if (entry.isDirectory()) copyTree(source, join(to, entry.name));
-    else copyFile(source, join(to, entry.name));
-  }
-}
-
-/** A file of whoever runs this, with content and the right to be run, nothing else of the former. */
-function copyFile(from: string, to: string): void {
-  makeFolder(dirname(to));
-  copyFileSync(from, to);
-  chmodSync(to, (statSync(from).mode & 0o111) === 0 ? 0o644 : 0o755);
-}
-
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  mkdirSync(folder);
-  chmodSync(folder, 0o755);
 }

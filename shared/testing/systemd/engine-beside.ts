@@ -64,7 +64,7 @@ export async function startEngineBeside(machine: Machine): Promise<() => Promise
 
 /** The tree that the Dockerfile makes, over this machine's Node and nothing else; what it declares besides. How it is built has tests of its own. */
 function importImage(tree: string, env: NodeJS.ProcessEnv): void {
-  execFileSync(process.execPath, [join(REPOSITORY, 'shared/cli/containers/image-tree.cjs'), tree], { cwd: REPOSITORY });
+  execFileSync(process.execPath, [join(REPOSITORY, 'dist/shared/cli/containers/image-tree-process.js'), tree], { cwd: REPOSITORY });
   for (const each of ['usr/bin', 'tmp', 'etc']) mkdirSync(join(tree, each), { recursive: true });
   chmodSync(join(tree, 'tmp'), 0o1777);
   cpSync(realpathSync(process.execPath), join(tree, 'usr/bin/node'));
