@@ -14,7 +14,10 @@ import { showStatus } from './status';
 import { stopCaches } from './stop';
 import { asOwner, withInstalledSettings } from './systemd/as-owner';
 
-const VERBS: Readonly<Record<string, (context: Context, args: readonly string[]) => Promise<void> | void>> = {
+type Work = (context: Context, args: readonly string[]) => Promise<void> | void;
+
+/** Commands about caches as they are installed. */
+const OF_THE_INSTALLED: Readonly<Record<string, Work>> = {
   start,
   stop,
   restart: async (context) => {
@@ -23,31 +26,35 @@ const VERBS: Readonly<Record<string, (context: Context, args: readonly string[])
   },
   status: showStatus,
   logs: async (context) => (isAboutContainers(context) ? (await containers()).followContainers(context) : followLogs(context)),
+  config: showConfig,
+  // The store and its database are loaded by these alone.
+  purge: (context, args) => inStore(context, args, async () => (await import('./store-verbs')).purge(context)),
+  gc: (context, args) => inStore(context, args, async () => (await import('./store-verbs')).collectGarbage(context)),
+  'reset-guard': (context, args) => inStore(context, args, async () => (await import('./store-verbs')).resetGuard(context)),
+  'uninstall-sockets': async (context) => (await import('./systemd/uninstall-sockets')).uninstallSockets(context),
+  uninstall: async (context) => (await import('./systemd/uninstall-sockets')).uninstall(context),
+  client: async (context) => (await import('./clients/configuration')).printSetup(context),
+  unclient: async (context) => (await import('./clients/configuration')).takeBack(context),
+  env: async (context) => (await import('./clients/shell')).printVariables(context),
+  unenv: async (context) => (await import('./clients/shell')).printUnset(context),
+  hosts: async (context) => (await import('./images/hosts')).printHosts(context),
+};
+
+/** Commands about this clone, or that install it. */
+const OF_THE_CLONE: Readonly<Record<string, Work>> = {
   down: async (context) => (await containers()).downContainers(context),
   destroy: async (context) => (await containers()).destroyContainers(context),
   network: async (context) => (await containers()).makeNetwork(context),
   images: async (context) => (await import('./containers/image')).buildOnBases(context),
   update: async (context) => (await import('./containers/update')).updateContainers(context),
   woken: async (context) => (await import('./containers/woken')).runWoken(context),
-  config: showConfig,
-  // The store and its database are loaded by these alone.
-  purge: (context, args) => inStore(context, args, async () => (await import('./store-verbs')).purge(context)),
-  gc: (context, args) => inStore(context, args, async () => (await import('./store-verbs')).collectGarbage(context)),
-  'reset-guard': (context, args) => inStore(context, args, async () => (await import('./store-verbs')).resetGuard(context)),
   'install-sockets': async (context) => (await import('./systemd/install-sockets')).installSockets(context),
-  'uninstall-sockets': async (context) => (await import('./systemd/uninstall-sockets')).uninstallSockets(context),
   install: async (context) => (await import('./systemd/install-program')).installProgram(context),
   upgrade: async (context) => (await import('./systemd/install-sockets')).upgrade(context),
   rollback: async (context) => (await import('./systemd/install-program')).rollBack(context),
-  uninstall: async (context) => (await import('./systemd/uninstall-sockets')).uninstall(context),
-  client: async (context) => (await import('./clients/configuration')).printSetup(context),
-  unclient: async (context) => (await import('./clients/configuration')).takeBack(context),
-  env: async (context) => (await import('./clients/shell')).printVariables(context),
-  unenv: async (context) => (await import('./clients/shell')).printUnset(context),
   build: async (context) => (await import('./images/build')).buildImage(context),
   rebuild: async (context) => (await import('./images/build')).rebuildImage(context),
   clean: async (context) => (await import('./images/clean')).restoreImage(context),
-  hosts: async (context) => (await import('./images/hosts')).printHosts(context),
   'service-name': serviceName,
   docs: ({ modules, out }) => out(`written: ${writeDocuments(modules).join(' ') || 'nothing, all are up to date'}`),
   'docs-check': ({ modules }) => {
@@ -56,25 +63,7 @@ const VERBS: Readonly<Record<string, (context: Context, args: readonly string[])
   },
 };
 
-/** Commands that are about caches as they are installed. The others are about this clone, or install it. */
-const OF_THE_INSTALLED = [
-  'start',
-  'stop',
-  'restart',
-  'status',
-  'logs',
-  'client',
-  'unclient',
-  'env',
-  'unenv',
-  'hosts',
-  'config',
-  'purge',
-  'gc',
-  'reset-guard',
-  'uninstall-sockets',
-  'uninstall',
-];
+const VERBS: Readonly<Record<string, Work>> = { ...OF_THE_INSTALLED, ...OF_THE_CLONE };
 
 const containers = async (): Promise<typeof import('./containers/verbs')> => import('./containers/verbs');
 
@@ -111,7 +100,7 @@ export async function run(invocation: Invocation): Promise<number> {
       throw new LarderError('start', { what: `there is no command "${verb}"`, remedy: `there are ${Object.keys(VERBS).join(', ')}` });
     const { c = '', p = '', ...words } = namedValues(rest);
     const options = optionsOf(words);
-    const env = OF_THE_INSTALLED.includes(verb) ? withInstalledSettings(invocation.env, options.scope) : invocation.env;
+    const env = Object.hasOwn(OF_THE_INSTALLED, verb) ? withInstalledSettings(invocation.env, options.scope) : invocation.env;
     await work(createContext({ ...invocation, env, cache: c, packageName: p, options }), invocation.args);
     return 0;
   } catch (error) {
