@@ -1,9 +1,9 @@
 /** `logs`: the last lines of the logs, and whatever comes, also over a rotation. */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { logFile } from '../config/files';
 import { LarderError } from '../errors';
 import type { Context } from './context';
+import { run } from './programs';
 
 /** Follows until it is interrupted. @throws LarderError start: no log yet */
 export async function followLogs(context: Context): Promise<void> {
@@ -15,11 +15,5 @@ export async function followLogs(context: Context): Promise<void> {
     });
   }
   // -F goes on with the new file when the old one is put aside.
-  const tail = spawn('tail', ['-n', '50', '-F', ...files], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const stop = (): boolean => tail.kill();
-  process.once('SIGTERM', stop).once('SIGINT', stop);
-  await new Promise<void>((resolve, reject) => {
-    tail.once('exit', () => resolve());
-    tail.once('error', (error) => reject(new LarderError('start', { what: `tail cannot be run: ${error.message}`, remedy: '' }, error)));
-  });
+  await run('tail', ['-n', '50', '-F', ...files], { env: process.env, stdio: ['ignore', 'inherit', 'inherit'], outlived: true });
 }

@@ -11,7 +11,9 @@ import { LarderError } from '../errors';
 import type { Context } from './context';
 import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
+import { lastLine, ownReason } from './programs';
 import { requireOwnFolder } from './store-owner';
+import { socketOf } from './systemd/unit-names';
 import { isWoken, listenAgain } from './systemd/woken';
 
 /** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
@@ -29,7 +31,7 @@ async function startCache(context: Context, cache: CacheConfig): Promise<void> {
   if (isWoken(context, cache)) {
     listenAgain(context, cache);
     out(
-      `The ${cache.name} cache is woken at ${baseUrlOf(config, cache)} by its socket (cache-${cache.name}.socket); nothing is to be started.`,
+      `The ${cache.name} cache is woken at ${baseUrlOf(config, cache)} by its socket (${socketOf(cache.name)}); nothing is to be started.`,
     );
     describe(context, cache, 'After a change of settings: make install-sockets');
     return;
@@ -120,11 +122,8 @@ function isHealthy(url: string): Promise<boolean> {
   });
 }
 
-// A server that cannot start says why in one line, `larder: …`; anything else is a fault of ours, so its last line is shown.
+// A server that cannot start says why in one line; anything else is a fault of ours, so its last line is shown.
 function startError(startLog: string, cache: string, ended: string): string {
-  const lines = readFileSync(startLog, 'utf8')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
-  const said = lines.findLast((line) => line.startsWith('larder: '));
-  return said ? said.slice('larder: '.length) : `the ${cache} cache ended with ${ended}: ${lines.at(-1) ?? 'no message'} (see ${startLog})`;
+  const log = readFileSync(startLog, 'utf8');
+  return ownReason(log) ?? `the ${cache} cache ended with ${ended}: ${lastLine(log, 'no message')} (see ${startLog})`;
 }

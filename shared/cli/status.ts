@@ -9,6 +9,7 @@ import type { Context } from './context';
 import { isAboutContainers, isConfigured, moduleOf, reachable } from './context';
 import { findRunning } from './control';
 import type { UnitState } from './systemd/systemctl';
+import { socketOf } from './systemd/unit-names';
 import { unitNotes, unitStates } from './systemd/woken';
 
 /** One line of the table. */
@@ -31,7 +32,7 @@ const HEADINGS = ['cache', 'state', 'address', 'hits', 'misses', 'stale', 'reval
 /** Prints the table of the caches that the command is about. */
 export async function showStatus(context: Context): Promise<void> {
   const units = unitStates(context);
-  const rows = (await Promise.all(context.caches.map((cache) => rowsOf(context, cache, units.get(`cache-${cache.name}.socket`))))).flat();
+  const rows = (await Promise.all(context.caches.map((cache) => rowsOf(context, cache, units.get(socketOf(cache.name)))))).flat();
   const inside = isAboutContainers(context) ? await (await import('./containers/verbs')).containerRows(context) : [];
   const shown = rows.filter(({ cache, status }) => status || !inside.some((row) => row.cache === cache));
   const place = ({ cache }: StatusRow): number => context.caches.findIndex(({ name }) => name === cache);

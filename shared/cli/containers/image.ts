@@ -3,8 +3,8 @@ import type { Environment } from '../../config/sources';
 import { ROOT } from '../../config/sources';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
-import type { Engine, Ran } from './engine';
-import { lastLine, openEngine } from './engine';
+import { lastLine, ownReason, type Ran } from '../programs';
+import { openEngine, type Engine } from './engine';
 import { engineEnvironment } from './project';
 
 /** @returns the id of the image that is here, if one is */
@@ -39,7 +39,7 @@ const MOST_BYTES = 150e6;
 export async function buildOnBases(context: Context): Promise<void> {
   const bases = (context.env.BASES ?? '').split(/\s+/).filter((word) => word !== '');
   if (bases.length === 0) throw new LarderError('start', { what: 'BASES names no image', remedy: "make images BASES='node:22-slim …'" });
-  const engine = await openEngine(engineEnvironment(context), false);
+  const engine = await openEngine(engineEnvironment(context), { compose: false });
   for (const base of bases) {
     const tag = `${context.config.service.project}:${base.replace(/[^\w.-]+/g, '-').slice(-128)}`;
     const ran = await engine.docker(buildWords(tag, base, context.env));
@@ -67,8 +67,7 @@ function buildWords(image: string, baseImage: string, env: Environment): string[
   return ['build', '--tag', image, ...args.flatMap((arg) => ['--build-arg', arg]), ROOT];
 }
 
-/** What we said ourselves in the middle of a build, else the engine's last line. */
+/** What we said ourselves in the middle of a build, else what the engine says. */
 function reasonOf({ stdout, stderr }: Ran): string {
-  const said = /larder: ([^\n]+)/.exec(`${stdout}\n${stderr}`)?.[1];
-  return said ?? lastLine(stderr);
+  return ownReason(`${stdout}\n${stderr}`) ?? lastLine(stderr);
 }

@@ -7,8 +7,8 @@ import { LarderError } from '../../errors';
 import type { Context } from '../context';
 import { inUrl } from '../context';
 import { ALL, NETWORK } from './compose-file';
-import type { Engine, Ran } from './engine';
-import { lastLine, openEngine } from './engine';
+import { lastLine, type Ran } from '../programs';
+import { openEngine, type Engine } from './engine';
 import { CA_INSIDE, insideSettings } from './inside-settings';
 
 /** Containers run as it where the clone is root's. */

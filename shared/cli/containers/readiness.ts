@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheConfig } from '../../config/config';
 import { LarderError } from '../../errors';
 import type { Status } from '../../http/status';
+import { lastLine, ownReason } from '../programs';
 import type { Engine } from './engine';
-import { lastLine } from './engine';
 import { HEALTH_PROGRAM } from './inside';
 
 /** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
@@ -57,12 +57,7 @@ async function refuseForeignStore(engine: Engine, container: string, cache: Cach
 
 async function ended(engine: Engine, container: string, cache: CacheConfig): Promise<LarderError> {
   const { stdout, stderr } = await engine.docker(['logs', '--tail', '20', container]);
-  const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
-  const said = lines.findLast((line) => line.startsWith('larder: '));
-  return new LarderError('start', {
-    what: said
-      ? said.slice('larder: '.length)
-      : `the container of the ${cache.name} cache ended: ${lastLine(lines.join('\n')) || 'no message'}`,
-    remedy: '',
-  });
+  const log = `${stdout}\n${stderr}`;
+  const what = ownReason(log) ?? `the container of the ${cache.name} cache ended: ${lastLine(log, 'no message')}`;
+  return new LarderError('start', { what, remedy: '' });
 }

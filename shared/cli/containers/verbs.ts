@@ -4,11 +4,13 @@ import type { CacheConfig } from '../../config/config';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
 import { baseUrlOf, forEach, isConfigured } from '../context';
+import { lastLine, ownReason } from '../programs';
 import { clientLines, notConfigured } from '../start';
 import type { StatusRow } from '../status';
+import { socketOf } from '../systemd/unit-names';
 import { isWoken, listenAgain, putToSleep } from '../systemd/woken';
 import { NETWORK } from './compose-file';
-import { lastLine, openEngine } from './engine';
+import { openEngine } from './engine';
 import { ensureImage } from './image';
 import { CODE_FOLDER } from './inside';
 import type { Project } from './project';
@@ -23,7 +25,7 @@ export async function startContainers(context: Context): Promise<void> {
   await forEach(context, async (cache) => {
     if (isWoken(context, cache)) {
       listenAgain(context, cache);
-      return context.out(`The ${cache.name} cache is woken at ${baseUrlOf(context.config, cache)} (cache-${cache.name}.socket).`);
+      return context.out(`The ${cache.name} cache is woken at ${baseUrlOf(context.config, cache)} (${socketOf(cache.name)}).`);
     }
     await upAndReady(project, cache);
     context.out(`The ${cache.name} cache runs at ${baseUrlOf(context.config, cache)}, in a container of the project ${project.name}.`);
@@ -48,7 +50,7 @@ export async function upAndReady(project: Project, cache: CacheConfig): Promise<
     const up = await project.compose(['up', '--detach', '--no-build', '--no-deps', cache.name]);
     const container = await project.containerOf(cache.name);
     if (up.code !== 0 || !container)
-      throw new LarderError('start', { what: `the ${cache.name} cache: ${lastLine(up.stderr) || 'no container'}`, remedy: '' });
+      throw new LarderError('start', { what: `the ${cache.name} cache: ${lastLine(up.stderr, 'no container')}`, remedy: '' });
     await untilReady(project.engine, container, cache);
   } catch (error) {
     await project.compose(['rm', '--stop', '--force', cache.name]);
@@ -116,7 +118,8 @@ export async function inContainer(context: Context, args: readonly string[]): Pr
   const ran = await project.compose([...words, ...args.filter((word) => !word.startsWith('with='))]);
   for (const line of ran.stdout.split('\n').filter((one) => one.trim() !== '')) context.out(line.trimEnd());
   if (ran.code === 0) return;
-  throw new LarderError('start', { what: lastLine(ran.stderr || ran.stdout).replace(/^larder: /, ''), remedy: '' });
+  const said = ran.stderr || ran.stdout;
+  throw new LarderError('start', { what: ownReason(said) ?? lastLine(said), remedy: '' });
 }
 
 /** Follows until it is interrupted. */
@@ -128,7 +131,7 @@ export async function followContainers(context: Context): Promise<void> {
 
 /** Makes the network of reverse proxies. */
 export async function makeNetwork(context: Context): Promise<void> {
-  const isNew = await ensureNetwork(await openEngine(engineEnvironment(context), false));
+  const isNew = await ensureNetwork(await openEngine(engineEnvironment(context), { compose: false }));
   context.out(
     `The network ${NETWORK} ${isNew ? 'is made' : 'is there already'}. A reverse proxy in it reaches each cache as cache-<c>.${context.config.domain}.`,
   );

@@ -7,7 +7,7 @@ import { refuseAll } from '../../activation/refusal';
 import type { CacheConfig } from '../../config/config';
 import { errorAdvice, LarderError } from '../../errors';
 import type { Context } from '../context';
-import { lastLine } from './engine';
+import { lastLine } from '../programs';
 import type { Project } from './project';
 import { openProject } from './project';
 import { untilReady } from './readiness';

@@ -1,17 +1,25 @@
 /** `build i=` and `rebuild i=`: makes an image use the caches, by a thin layer on what it was. */
+import type { StdioOptions } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
+import type { Engine } from '../containers/engine';
 import { isConfigured, moduleOf } from '../context';
+import { lastLine } from '../programs';
 import { healthPage, placesOf, type Places } from './addresses';
-import { Engine, type Image } from './engine';
+import { engineOf, imageOf, well, type Image } from './image';
 import type { LedCache } from './layer';
 import { lookInto, type Sight } from './look';
 import { imageNames, type ImageNames } from './reference';
 import { engineGateway, reachWarnings } from './reach';
 import { isLayered, openOverlay, withOriginal, writeRecipe } from './recipe';
+
+/** Nothing of what docker prints is a result: people see it on standard error. */
+const TO_TERMINAL: StdioOptions = ['ignore', 2, 2];
+/** The same of how far it is; what goes wrong is said by us. */
+const PROGRESS: StdioOptions = ['ignore', 2, 'pipe'];
 
 /** @throws LarderError start: i= names no image, or what the engine cannot do; then all tags are as they were */
 export async function buildImage(context: Context): Promise<void> {
@@ -26,23 +34,23 @@ export async function rebuildImage(context: Context): Promise<void> {
 async function layOn(context: Context, options: readonly string[]): Promise<void> {
   const asked = imageNames(context.options.image);
   const overlay = openOverlay(context.config.service.overlayDir);
-  const engine = await Engine.open(context);
-  const before = await engine.image(asked.layered);
+  const engine = await engineOf(context);
+  const before = await imageOf(engine, asked.layered);
   const names = withOriginal(asked, before);
-  const kept = await engine.image(names.original);
+  const kept = await imageOf(engine, names.original);
   const folder = mkdtempSync(join(tmpdir(), 'larder-image-'));
   try {
     const original = await findOriginal(context, engine, names, before, kept);
-    await engine.ask('tag', original.id, names.original);
+    await well(engine, 'tag', original.id, names.original);
     const gateway = await engineGateway(engine);
     const { caches, sight } = await findCaches(context, engine, names, gateway);
     writeRecipe(folder, names, original, caches, overlay);
-    const { status } = await engine.run(['build', ...options, '--tag', names.layered, folder], 'all');
-    if (status !== 0)
+    const { code } = await engine.docker(['build', ...options, '--tag', names.layered, folder], TO_TERMINAL);
+    if (code !== 0)
       throw new LarderError('start', { what: `the layer on ${names.source} cannot be built: docker build says above why`, remedy: '' });
-    const after = await engine.image(names.layered);
+    const after = await imageOf(engine, names.layered);
     // Nobody's any more, unless something was built on it.
-    if (before && isLayered(before, names) && before.id !== after?.id) await engine.run(['image', 'rm', before.id]);
+    if (before && isLayered(before, names) && before.id !== after?.id) await engine.docker(['image', 'rm', before.id]);
     for (const line of report(names, caches)) context.out(line);
     for (const line of await reachWarnings(context, caches, sight.urls, gateway)) context.out(line);
   } catch (error) {
@@ -55,10 +63,10 @@ async function layOn(context: Context, options: readonly string[]): Promise<void
 }
 
 async function restore(engine: Engine, name: string, image: Image | undefined): Promise<void> {
-  const now = await engine.image(name);
+  const now = await imageOf(engine, name);
   if (now?.id === image?.id) return;
-  if (image) await engine.run(['tag', image.id, name]);
-  else await engine.run(['image', 'rm', '--no-prune', name]);
+  if (image) await engine.docker(['tag', image.id, name]);
+  else await engine.docker(['image', 'rm', '--no-prune', name]);
 }
 
 /** The image without a layer: from its registry, else as it is here. @throws LarderError start: there is none */
@@ -69,17 +77,17 @@ async function findOriginal(
   before: Image | undefined,
   kept: Image | undefined,
 ): Promise<Image> {
-  const here = isLayered(before, names) ? kept : await engine.image(names.source);
+  const here = isLayered(before, names) ? kept : await imageOf(engine, names.source);
   if (here) refuseOthers(names, here);
   // What was only ever made here is not looked for in a registry, which may have something else of that name.
   if (here && !here.isOfRegistry) return here;
-  const { status, err } = await engine.run(['pull', names.source], 'progress');
-  if (status !== 0) {
-    if (!here) throw noImage(names, err, before !== undefined);
+  const { code, stderr } = await engine.docker(['pull', names.source], PROGRESS);
+  if (code !== 0) {
+    if (!here) throw noImage(names, lastLine(stderr), before !== undefined);
     out(`${names.source} cannot be pulled; the one that is here is taken.`);
     return here;
   }
-  const pulled = await engine.image(names.source);
+  const pulled = await imageOf(engine, names.source);
   // A registry may have been given a layered one.
   const original = isLayered(pulled, names) ? here : pulled;
   if (!original) throw noImage(names, 'it has a layer already', true);
@@ -96,8 +104,7 @@ function refuseOthers({ source }: ImageNames, { id, onBuild }: Image): void {
     throw new LarderError('start', { what: `${source} has ONBUILD instructions, which would be carried out in the layer`, remedy: '' });
 }
 
-function noImage({ source, original }: ImageNames, reason: string, isHere: boolean): LarderError {
-  const said = (reason.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^Error response from daemon: /, '').trim();
+function noImage({ source, original }: ImageNames, said: string, isHere: boolean): LarderError {
   return isHere
     ? new LarderError('start', { what: `${original} is gone, and ${source} cannot be pulled without a layer (${said})`, remedy: '' })
     : new LarderError('start', { what: `i=${source} names no image: there is none here, and it cannot be pulled (${said})`, remedy: '' });

@@ -1,17 +1,17 @@
 /** `clean i=`: gives an image back what it was. */
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
-import { Engine } from './engine';
+import { engineOf, imageOf, well } from './image';
 import { isLayered, withOriginal } from './recipe';
 import { imageNames } from './reference';
 
 /** @throws LarderError start: i= names no image, or one that has no layer */
 export async function restoreImage(context: Context): Promise<void> {
   const asked = imageNames(context.options.image);
-  const engine = await Engine.open(context);
-  const image = await engine.image(asked.layered);
+  const engine = await engineOf(context);
+  const image = await imageOf(engine, asked.layered);
   const names = withOriginal(asked, image);
-  const original = await engine.image(names.original);
+  const original = await imageOf(engine, names.original);
   if (!original)
     throw new LarderError('start', {
       what: `there is no ${names.original} to go back to`,
@@ -20,11 +20,11 @@ export async function restoreImage(context: Context): Promise<void> {
   const isOurs = isLayered(image, names);
   const hasOwnName = names.layered !== names.source;
   if (hasOwnName) {
-    if (isOurs) await engine.ask('image', 'rm', names.layered);
-  } else if (isOurs || !image) await engine.ask('tag', original.id, names.layered);
-  await engine.ask('image', 'rm', names.original);
+    if (isOurs) await well(engine, 'image', 'rm', names.layered);
+  } else if (isOurs || !image) await well(engine, 'tag', original.id, names.layered);
+  await well(engine, 'image', 'rm', names.original);
   // Nobody's any more, unless something was built on it.
-  if (image && isOurs && !hasOwnName) await engine.run(['image', 'rm', image.id]);
+  if (image && isOurs && !hasOwnName) await engine.docker(['image', 'rm', image.id]);
   context.out(
     isOurs || !image
       ? `${names.source} is what it was, and ${names.original} is gone.`

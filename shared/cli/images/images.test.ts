@@ -310,7 +310,7 @@ describe('what cannot be done is one line, and changes nothing', () => {
       'no engine',
       'i=app:1',
       { down: true },
-      /^larder: the container engine cannot be reached: Cannot connect to the Docker daemon.*; start it, or set DOCKER_HOST$/,
+      /^larder: no container engine answers \(Cannot connect to the Docker daemon.*\); start it, .* with DOCKER_HOST$/,
     ],
     ['no shell', 'i=app:1', { noShell: true }, /^larder: app:1 has no \/bin\/sh, without which nothing in it can be led$/],
     ['a failed build', 'i=app:1', { broken: true }, /^larder: the layer on app:1 cannot be built: docker build says above why$/],
@@ -343,7 +343,7 @@ describe('what cannot be done is one line, and changes nothing', () => {
 
   test('without docker', async () => {
     const { status, err } = await cli('build i=app', { PATH: '/nowhere' });
-    expect([status, err]).toEqual([1, ['larder: docker is not installed (or not in PATH)']]);
+    expect([status, err]).toEqual([1, ['larder: docker cannot be run: it is not installed, or not in PATH; install it']]);
   });
 
   test('an address with signs of a shell', async () => {

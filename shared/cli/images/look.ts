@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../config/sources';
 import { LarderError } from '../../errors';
-import type { Engine } from './engine';
-import { lastLine } from './engine';
+import type { Engine } from '../containers/engine';
+import { lastLine } from '../programs';
 
 /** Folder of the scripts that run in containers; not compiled. */
 export const SCRIPTS = join(ROOT, 'shared/cli/images/layer');
@@ -21,17 +21,17 @@ export interface Sight {
 export async function lookInto(engine: Engine, image: string, shownAs: string, sought: Sight): Promise<Sight> {
   const script = ['reach.sh', 'look.sh'].map((file) => readFileSync(join(SCRIPTS, file), 'utf8')).join('\n');
   const lists = [sought.programs, sought.names, sought.urls].map((list) => list.join(' '));
-  const { status, out, err } = await engine.run([
+  const { code, stdout, stderr } = await engine.docker([
     ...['run', '--rm', '--user', '0', '--entrypoint', '/bin/sh', image, '-c', script, 'look'],
     ...lists,
   ]);
-  if (status !== 0) {
-    const reason = lastLine(err);
-    if (/\/bin\/sh"?: (?:stat|no such file|executable)/.test(err) || /no such file or directory/.test(reason))
+  if (code !== 0) {
+    const reason = lastLine(stderr);
+    if (/\/bin\/sh"?: (?:stat|no such file|executable)/.test(stderr) || /no such file or directory/.test(reason))
       throw new LarderError('start', { what: `${shownAs} has no /bin/sh, without which nothing in it can be led`, remedy: '' });
     throw new LarderError('start', { what: `no container of ${shownAs} can be started: ${reason}`, remedy: '' });
   }
-  const lines = out.split('\n');
+  const lines = stdout.split('\n');
   const there = (kind: string, list: readonly string[]): string[] => list.filter((one) => lines.includes(`${kind} ${one}`));
   return { programs: there('program', sought.programs), names: there('resolves', sought.names), urls: there('reaches', sought.urls) };
 }

@@ -5,13 +5,13 @@ import type { Config } from '../../config/config';
 import type { Context } from '../context';
 import { findRunning } from '../control';
 import { healthPage, isLocalOnly } from './addresses';
-import type { Engine } from './engine';
+import type { Engine } from '../containers/engine';
 import type { LedCache } from './layer';
 
 /** Address of this machine in the network that containers have by default; undefined if the engine does not tell. */
 export async function engineGateway(engine: Engine): Promise<string | undefined> {
-  const { out } = await engine.run(['network', 'inspect', 'bridge', '--format', '{{range .IPAM.Config}}{{println .Gateway}}{{end}}']);
-  return out.split('\n').find((line) => /^\d+(?:\.\d+){3}$/.test(line));
+  const { stdout } = await engine.docker(['network', 'inspect', 'bridge', '--format', '{{range .IPAM.Config}}{{println .Gateway}}{{end}}']);
+  return stdout.split('\n').find((line) => /^\d+(?:\.\d+){3}$/.test(line));
 }
 
 /** What `start` says where there is a container engine, and the caches listen on loopback only. @returns [] if nothing is wrong */

@@ -2,7 +2,7 @@
 import { chmodSync, cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LarderError } from '../../errors';
-import type { Image } from './engine';
+import type { Image } from './image';
 import { LAYER, writeLayer, type LedCache } from './layer';
 import { originalsOf, withTag, type ImageNames } from './reference';
 

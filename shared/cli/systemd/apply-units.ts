@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileChanges } from './file-changes';
 import type { Manager } from './systemctl';
+import { isUnitName } from './unit-names';
 import { MARK } from './unit-text';
 
 export interface UnitSet {
@@ -29,7 +30,7 @@ export function ownUnits(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return (
     readdirSync(folder)
-      .filter((name) => /^(?:cache|larder)-.*\.(?:socket|service|timer)$/.test(name))
+      .filter(isUnitName)
       // Others have links there that lead nowhere.
       .filter((name) => existsSync(join(folder, name)) && readFileSync(join(folder, name), 'utf8').startsWith(MARK))
       .sort()
@@ -53,7 +54,7 @@ export function applyUnits(manager: Manager, set: UnitSet): Applied {
     const isMoved = (name: string): boolean => before.has(name) && listensOn(before.get(name)) !== listensOn(units.get(name));
     const changedSockets = written.filter((name) => name.endsWith('.socket') && isMoved(name));
     // A socket does not start beside its running service, so that one goes with it.
-    if (changedSockets.length > 0) manager.run('stop', ...changedSockets, ...changedSockets.map(serviceOf));
+    if (changedSockets.length > 0) manager.run('stop', ...changedSockets, ...changedSockets.map(startedBy));
     const failed = [...manager.states(wanted)].flatMap(([name, { active }]) => (active === 'failed' ? [name] : []));
     if (failed.length > 0) manager.run('reset-failed', ...failed);
     if (wanted.length > 0) manager.run('start', ...wanted);
@@ -108,6 +109,6 @@ function listensOn(unit = ''): string {
     .join('\n');
 }
 
-function serviceOf(socket: string): string {
+function startedBy(socket: string): string {
   return socket.replace(/\.socket$/, '.service');
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Environment } from '../../config/sources';
 import { LarderError } from '../../errors';
 import type { Context, Options } from '../context';
+import { lastLine, ownReason } from '../programs';
 import { installRecord, onDisk, SYSTEM } from './places';
 import { accountOf, failureAs } from './service-user';
 
@@ -49,9 +50,6 @@ export async function asOwner(context: Context, args: readonly string[], work: (
   });
   for (const line of done.stdout.split('\n').filter((one) => one !== '')) out(line);
   if (done.status === 0) return;
-  const said = done.stderr.trim().split('\n').at(-1) ?? '';
-  throw new LarderError('start', {
-    what: said.replace(/^larder: /, '') || `the command ended with status ${String(done.status)}`,
-    remedy: '',
-  });
+  const what = ownReason(done.stderr) ?? lastLine(done.stderr, `the command ended with status ${String(done.status)}`);
+  throw new LarderError('start', { what, remedy: '' });
 }

@@ -3,10 +3,10 @@ import type { Config } from '../../config/config';
 import type { Scope } from './places';
 import { isHidden, isInHome, SYSTEM } from './places';
 import { containerUnits, filterLines } from './container-units';
+import { HOUSEKEEPING, serviceOf, socketOf } from './unit-names';
 import type { UnitValues } from './unit-text';
 import { commandWord, quoted, renderLines, renderUnit, unitWord } from './unit-text';
 
-export const HOUSEKEEPING = ['larder-housekeeping.service', 'larder-housekeeping.timer'] as const;
 /** Responses under way may take 10 s to finish (25 s when it was going to sleep by itself), then everything pending is written. */
 const STOP_SECONDS = 40;
 /** The first systemd that can restart ever more slowly (RestartSteps=). */
@@ -28,11 +28,6 @@ export interface Facts {
   readonly containers?: readonly string[];
 }
 
-/** Names of the units of one cache, in whatever form. */
-export function unitNamesOf(cache: string): string[] {
-  return [`cache-${cache}.socket`, `cache-${cache}.service`, `cache-${cache}-container.service`];
-}
-
 /** Units by name, for these caches of the configuration. */
 export function cacheUnits(config: Config, caches: readonly string[], facts: Facts): Map<string, string> {
   const units = new Map<string, string>();
@@ -40,14 +35,14 @@ export function cacheUnits(config: Config, caches: readonly string[], facts: Fac
   for (const { name, port } of config.caches) {
     if (!caches.includes(name)) continue;
     if (facts.containers) {
-      units.set(`cache-${name}.socket`, socketUnit(name, config.listen, port, filterLines(config, facts.scope)));
+      units.set(socketOf(name), socketUnit(name, config.listen, port, filterLines(config, facts.scope)));
       const own = { ...facts, environment: [...facts.environment, ...facts.containers] };
       for (const [unit, text] of containerUnits(config, name, port, own)) units.set(unit, text);
       continue;
     }
-    units.set(`cache-${name}.socket`, socketUnit(name, config.listen, port));
+    units.set(socketOf(name), socketUnit(name, config.listen, port));
     const command = [facts.node, `${facts.program}/dist/shared/main.js`, name].map(commandWord).join(' ');
-    units.set(`cache-${name}.service`, renderUnit('cache.service', { ...values, cache: name, command }));
+    units.set(serviceOf(name), renderUnit('cache.service', { ...values, cache: name, command }));
   }
   // In a container it is done, and kept in, by the engine.
   const free = facts.containers && { hardening: [], offNetwork: [], environment: [...facts.environment, ...facts.containers] };

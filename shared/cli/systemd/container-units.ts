@@ -5,6 +5,7 @@ import { isLoopback } from '../../config/places';
 import { LarderError } from '../../errors';
 import { behindPort } from '../containers/woken-places';
 import type { Scope } from './places';
+import { containerServiceOf, serviceOf } from './unit-names';
 import { commandWord, renderLines, renderUnit } from './unit-text';
 
 /** systemd-socket-proxyd(8). */
@@ -33,7 +34,7 @@ export function containerUnits(config: Config, name: string, port: number, facts
   const isSystem = facts.scope === 'system';
   return [
     [
-      `cache-${name}.service`,
+      serviceOf(name),
       renderUnit('cache-proxy.service', {
         cache: name,
         command: proxy,
@@ -42,7 +43,7 @@ export function containerUnits(config: Config, name: string, port: number, facts
       }),
     ],
     [
-      `cache-${name}-container.service`,
+      containerServiceOf(name),
       renderUnit('cache-container.service', {
         cache: name,
         command: container,

@@ -12,6 +12,7 @@ import { installRecord, isHidden, onDisk, SYSTEM, unitFolder } from './places';
 import { addCopy, linked, makeCurrent, prune, removeCopies, restoreLinks } from './program-copies';
 import type { Account } from './service-user';
 import { ensureServiceUser } from './service-user';
+import { isCacheService } from './unit-names';
 
 /** Puts a copy of the program where the system's caches run it; those that are awake go on as it. @throws LarderError start */
 export function installProgram(context: Context): void {
@@ -115,7 +116,7 @@ export function rollBack(context: Context): void {
 
 /** The services of caches of the system. */
 export function cacheServices(env: Context['env']): string[] {
-  return ownUnits(unitFolder(env, 'system')).filter((name) => /^cache-.*\.service$/.test(name));
+  return ownUnits(unitFolder(env, 'system')).filter(isCacheService);
 }
 
 /** @throws LarderError start: nothing is installed for the system */

@@ -2,6 +2,7 @@
 import { userInfo } from 'node:os';
 import type { Context } from '../context';
 import { baseUrlOf, isAboutContainers } from '../context';
+import { runNow } from '../programs';
 import type { Applied } from './apply-units';
 import { applyUnits, ownUnits } from './apply-units';
 import { FileChanges } from './file-changes';
@@ -9,10 +10,11 @@ import { requirePorts } from './install-checks';
 import type { Placed } from './install-program';
 import { cacheServices, chosenRecord, keepRecord, placeProgram, requireInstalled, requireSystem } from './install-program';
 import type { Manager } from './systemctl';
-import { openManager, runProgram } from './systemctl';
+import { openManager } from './systemctl';
 import { onDisk, scopeOf, unitFolder } from './places';
 import { linked, prune } from './program-copies';
 import { ensureServiceUser } from './service-user';
+import { serviceOf, socketOf } from './unit-names';
 import type { Plan } from './unit-plans';
 import { standingPlan, systemPlan, userPlan } from './unit-plans';
 
@@ -100,7 +102,7 @@ function wholly<T>(work: (changes: FileChanges, whenFailed: (undo: () => void) =
 
 /** With `c=`: that one, beside those that there are and that the settings still have. */
 function wantedCaches({ config, caches, single }: Context, own: readonly string[]): string[] {
-  const isWanted = (name: string): boolean => caches.some((one) => one.name === name) || (single && own.includes(`cache-${name}.socket`));
+  const isWanted = (name: string): boolean => caches.some((one) => one.name === name) || (single && own.includes(socketOf(name)));
   return config.caches.map(({ name }) => name).filter(isWanted);
 }
 
@@ -120,14 +122,14 @@ function putInForce({ env }: Context, manager: Manager, plan: Plan, changes: Fil
 
 function lingering(env: Context['env']): string[] {
   const { username } = userInfo();
-  if (runProgram(env, 'loginctl', ['show-user', username, '--property=Linger', '--value']).stdout.trim() === 'yes') return [];
+  if (runNow(env, 'loginctl', ['show-user', username, '--property=Linger', '--value']).stdout.trim() === 'yes') return [];
   return [`They listen while you are logged in. To have them from boot on, also without you: sudo loginctl enable-linger ${username}`];
 }
 
 function tell({ out }: Context, { config, caches }: Plan, { written, removed }: Applied): void {
   for (const cache of config.caches.filter(({ name }) => caches.includes(name))) {
-    const isNew = written.some((name) => name.startsWith(`cache-${cache.name}.`));
-    out(`The ${cache.name} cache is woken at ${baseUrlOf(config, cache)} (cache-${cache.name}.socket${isNew ? '' : ', as before'})`);
+    const isNew = [socketOf(cache.name), serviceOf(cache.name)].some((name) => written.includes(name));
+    out(`The ${cache.name} cache is woken at ${baseUrlOf(config, cache)} (${socketOf(cache.name)}${isNew ? '' : ', as before'})`);
   }
   const gone = removed.filter((name) => name.endsWith('.socket'));
   if (gone.length > 0) out(`No longer: ${gone.join(' ')}`);

@@ -1,32 +1,10 @@
 /** The service manager: systemctl with arguments as they are, and the one line for whoever has no systemd. */
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Environment } from '../../config/sources';
-import { errorCode, LarderError } from '../../errors';
+import { LarderError } from '../../errors';
+import { firstLine, runNow, type Ran } from '../programs';
 import type { Scope } from './places';
 import { onDisk } from './places';
-
-/** Longest time a program may take: a service drains, and starts with a big store. */
-const PROGRAM_MS = 240_000;
-
-export interface Outcome {
-  /** Exit status; 127 where the program cannot be run, 1 where a signal ended it. */
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a program to its end. No shell reads the arguments. */
-export function runProgram(
-  env: Environment,
-  command: string,
-  args: readonly string[],
-  as?: { readonly uid: number; readonly gid: number },
-): Outcome {
-  const done = spawnSync(command, [...args], { env: { ...env, LC_ALL: 'C' }, encoding: 'utf8', timeout: PROGRAM_MS, ...as });
-  if (done.error) return { status: 127, stdout: '', stderr: `${command} cannot be run (${errorCode(done.error) ?? done.error.message})` };
-  return { status: done.status ?? 1, stdout: done.stdout, stderr: done.stderr };
-}
 
 /** What systemd says of a unit. */
 export interface UnitState {
@@ -49,14 +27,14 @@ export class Manager {
 
   /** @returns what it printed @throws LarderError start: the first line of what systemctl complained of */
   run(...args: string[]): string {
-    const { status, stdout, stderr } = this.try(...args);
-    if (status === 0) return stdout;
-    throw new LarderError('start', { what: `systemctl ${args.join(' ')}: ${firstLine(stderr) || `status ${status}`}`, remedy: '' });
+    const { code, stdout, stderr } = this.try(...args);
+    if (code === 0) return stdout;
+    throw new LarderError('start', { what: `systemctl ${args.join(' ')}: ${firstLine(stderr) || `status ${code}`}`, remedy: '' });
   }
 
   /** As run, whatever the outcome. */
-  try(...args: string[]): Outcome {
-    return runProgram(this.env, 'systemctl', [...(this.scope === 'user' ? ['--user'] : []), '--no-ask-password', ...args]);
+  try(...args: string[]): Ran {
+    return runNow(this.env, 'systemctl', [...(this.scope === 'user' ? ['--user'] : []), '--no-ask-password', ...args]);
   }
 
   /** The states of units, by name; those that systemd does not know are left out. Starts nothing. */
@@ -83,7 +61,7 @@ export class Manager {
 /** The manager of a scope. @throws LarderError start: there is none, or it cannot be reached */
 export function openManager(env: Environment, scope: Scope): Manager {
   const manager = new Manager(scope, env);
-  if (!existsSync(onDisk(env, '/run/systemd/system')) || manager.try('--version').status !== 0)
+  if (!existsSync(onDisk(env, '/run/systemd/system')) || manager.try('--version').code !== 0)
     throw new LarderError('start', { what: 'systemd does not run on this machine', remedy: 'make start runs caches without it' });
   if (scope === 'user') requireSession(env, manager);
   return manager;
@@ -95,15 +73,10 @@ function requireSession(env: Environment, manager: Manager): void {
       what: 'XDG_RUNTIME_DIR is not set, so your own systemd cannot be found',
       remedy: 'log in as yourself (ssh, a console, machinectl shell), not by su; or export XDG_RUNTIME_DIR=/run/user/$(id -u)',
     });
-  const { status, stderr } = manager.try('show', '--property=Version');
-  if (status !== 0)
+  const { code, stderr } = manager.try('show', '--property=Version');
+  if (code !== 0)
     throw new LarderError('start', {
       what: `your own systemd cannot be reached: ${firstLine(stderr)}`,
       remedy: 'log in as yourself, or start it: sudo systemctl start user@$(id -u).service',
     });
-}
-
-/** The first line of what a program printed. */
-export function firstLine(text: string): string {
-  return text.trim().split('\n')[0] ?? '';
 }

@@ -2,7 +2,6 @@
 import { dirname } from 'node:path';
 import type { Context } from '../context';
 import { ownUnits, withdraw } from './apply-units';
-import { HOUSEKEEPING, unitNamesOf } from './cache-units';
 import { installedSettings } from './carried-settings';
 import { FileChanges, removeIfEmpty } from './file-changes';
 import { requireSystem } from './install-program';
@@ -11,6 +10,7 @@ import { openManager } from './systemctl';
 import type { Scope } from './places';
 import { installRecord, onDisk, scopeOf, SERVICE_USER, SYSTEM, unitFolder, userPlaces } from './places';
 import { removeCopies } from './program-copies';
+import { HOUSEKEEPING, isCacheService, isContainerService, unitNamesOf } from './unit-names';
 
 /** Takes away the sockets of the caches that are meant; with the last one everything but the store. @throws LarderError start */
 export function uninstallSockets(context: Context): void {
@@ -28,14 +28,14 @@ function takeAway({ env, out, caches, single, config }: Context, manager: Manage
   const folder = unitFolder(env, scope);
   const own = ownUnits(folder);
   const meant = single ? caches.flatMap(({ name }) => unitNamesOf(name)).filter((name) => own.includes(name)) : own;
-  const stay = own.filter((name) => !meant.includes(name) && !HOUSEKEEPING.some((one) => one === name));
+  const stay = own.filter((name) => !meant.includes(name) && !HOUSEKEEPING.includes(name));
   const going = stay.length > 0 ? meant : own;
   withdraw(manager, folder, going, new FileChanges());
   const sockets = going.filter((name) => name.endsWith('.socket'));
   out(sockets.length > 0 ? `No longer: ${sockets.join(' ')}` : 'There is no such socket.');
   if (stay.length > 0) return;
-  const forms = going.filter((name) => /^cache-.*\.service$/.test(name));
-  const inContainers = forms.filter((name) => name.endsWith('-container.service'));
+  const forms = going.filter(isCacheService);
+  const inContainers = forms.filter(isContainerService);
   // Each has another service beside that of its container.
   const stores: Stores = { inVolumes: inContainers.length > 0, inFolders: forms.length > 2 * inContainers.length || forms.length === 0 };
   if (scope === 'user') {

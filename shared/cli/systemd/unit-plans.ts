@@ -22,6 +22,7 @@ import type { Manager } from './systemctl';
 import type { InstallRecord } from './places';
 import { onDisk, SYSTEM, userPlaces } from './places';
 import type { Account } from './service-user';
+import { socketOf } from './unit-names';
 import { unitWord } from './unit-text';
 
 /** Units that are ready to be written, and the file with the settings that they name. */
@@ -39,7 +40,7 @@ export function systemPlan(context: Context, manager: Manager, caches: readonly 
 
 /** For the system, with the settings that it was installed with. @throws as systemPlan */
 export function standingPlan(context: Context, manager: Manager, own: readonly string[], record: InstallRecord, user: Account): Plan {
-  const caches = context.modules.map(({ name }) => name).filter((name) => own.includes(`cache-${name}.socket`));
+  const caches = context.modules.map(({ name }) => name).filter((name) => own.includes(socketOf(name)));
   return planOf(context, manager, caches, record, user, installedSettings(context.env));
 }
 

@@ -6,6 +6,7 @@ import type { UnitState } from './systemctl';
 import { Manager, openManager } from './systemctl';
 import type { Scope } from './places';
 import { onDisk, SYSTEM, unitFolder } from './places';
+import { serviceOf, socketOf } from './unit-names';
 
 /** Whose units `start`, `stop` and `status` look at; nothing is refused here. */
 function scopeSeen({ options }: Context): Scope {
@@ -14,13 +15,13 @@ function scopeSeen({ options }: Context): Scope {
 
 /** Whether a cache has a socket unit of ours. */
 export function isWoken(context: Context, { name }: CacheConfig): boolean {
-  return ownUnits(unitFolder(context.env, scopeSeen(context))).includes(`cache-${name}.socket`);
+  return ownUnits(unitFolder(context.env, scopeSeen(context))).includes(socketOf(name));
 }
 
 /** Has systemd listen for it, if somebody stopped that. @throws LarderError start */
 export function listenAgain(context: Context, { name }: CacheConfig): void {
   const manager = openManager(context.env, scopeSeen(context));
-  const socket = `cache-${name}.socket`;
+  const socket = socketOf(name);
   const active = manager.states([socket]).get(socket)?.active;
   if (active === 'failed') manager.run('reset-failed', socket);
   if (active !== 'active') manager.run('start', socket);
@@ -28,7 +29,7 @@ export function listenAgain(context: Context, { name }: CacheConfig): void {
 
 /** Puts a cache to sleep: responses finish, and its socket goes on listening. @throws LarderError start */
 export function putToSleep(context: Context, { name }: CacheConfig): void {
-  openManager(context.env, scopeSeen(context)).run('stop', `cache-${name}.service`);
+  openManager(context.env, scopeSeen(context)).run('stop', serviceOf(name));
 }
 
 /** What systemd says of the sockets and services of ours, by unit; asking wakes nobody. */

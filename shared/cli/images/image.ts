@@ -1,0 +1,62 @@
+/** Images of the container engine, by its command line. */
+import { LarderError } from '../../errors';
+import { openEngine, type Engine } from '../containers/engine';
+import { engineEnvironment } from '../containers/project';
+import type { Context } from '../context';
+import { lastLine } from '../programs';
+
+/** What is used of `docker image inspect`. */
+export interface Image {
+  /** `sha256:…` */
+  readonly id: string;
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** What RUN and CMD give their text to; undefined: `/bin/sh -c`. */
+  readonly shell: readonly string[] | undefined;
+  /** Instructions that a build on this image begins with. */
+  readonly onBuild: readonly string[];
+  /** Whether a registry has it, as far as the engine knows. */
+  readonly isOfRegistry: boolean;
+}
+
+/** Whoever interrupts what is done by this engine wants the tags to be as they were. @throws LarderError start: there is none */
+export function engineOf(context: Context): Promise<Engine> {
+  return openEngine(engineEnvironment(context), { compose: false, outlived: true });
+}
+
+/** Runs docker. @throws LarderError start: it fails, in its own words */
+export async function well(engine: Engine, ...args: readonly string[]): Promise<void> {
+  const { code, stderr } = await engine.docker(args);
+  if (code !== 0) throw new LarderError('start', { what: `docker ${args.slice(0, 2).join(' ')}: ${lastLine(stderr)}`, remedy: '' });
+}
+
+/** @returns undefined if there is no image of that name here */
+export async function imageOf(engine: Engine, name: string): Promise<Image | undefined> {
+  const { code, stdout } = await engine.docker(['image', 'inspect', name]);
+  if (code !== 0) return undefined;
+  const [found] = JSON.parse(stdout) as [Inspected];
+  const { User, Env, Labels, Shell, OnBuild } = found.Config ?? {};
+  return {
+    id: found.Id,
+    user: User ?? '',
+    env: Env ?? [],
+    labels: Labels ?? {},
+    shell: Shell ?? undefined,
+    onBuild: OnBuild ?? [],
+    isOfRegistry: (found.RepoDigests ?? []).length > 0,
+  };
+}
+
+/** As the engine's API has it (Image, ImageConfig). */
+interface Inspected {
+  readonly Id: string;
+  readonly RepoDigests?: readonly string[] | null;
+  readonly Config?: {
+    readonly User?: string;
+    readonly Env?: readonly string[] | null;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly Shell?: readonly string[] | null;
+    readonly OnBuild?: readonly string[] | null;
+  } | null;
+}
