@@ -15,7 +15,7 @@ export const STAGE = '(?<dev>(?:~|%7[Ee])dev)?';
 /** A normalized version, or the MD5 that clients make of one with a slash; group `version`. */
 const VERSION = `${NO_DOTS}(?<version>(?:[\\w.+@~!,=-]|%2[BCDEbcde]|%3[Dd]|%40|%7[Ee])+)`;
 /** What Composer can unpack and fetches by URL. */
-export const TYPES = ['zip', 'tar', 'gzip', 'xz', 'rar', 'phar', 'file'] as const;
+const TYPES = ['zip', 'tar', 'gzip', 'xz', 'rar', 'phar', 'file'] as const;
 /** The file of a version as mirrors are asked for it; the reference is missing where the repository gives none. */
 export const FILE = `${PACKAGE}/${VERSION}/(?<reference>[0-9a-f]*)\\.(?<type>${TYPES.join('|')})`;
 

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { DocumentError } from '../module';
 
 /** Containers within containers at most; deeper texts are refused. */
-export const DEPTH_LIMIT = 512;
+const DEPTH_LIMIT = 512;
 /** Ends are remembered for containers up to this depth (the root is 1) … */
 const SHALLOW = 4;
 /** … and at least this long; all others are cheaper to skip than to remember, and a hostile text cannot fill the memory. */

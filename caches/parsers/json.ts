@@ -127,7 +127,7 @@ export class JsonText {
 const EMPTY: Span = { start: 0, end: 0 };
 
 /** A cursor over the members of one object: call `next()` before each look. It is the current member's value as a span. */
-export class Members implements Span {
+class Members implements Span {
   /** The current key, from its quote … */
   keyStart = 0;
   /** … to behind its quote. */
@@ -185,7 +185,7 @@ export class Members implements Span {
 }
 
 /** A cursor over the elements of one array: call `next()` before each look. It is the current element as a span. */
-export class Elements implements Span {
+class Elements implements Span {
   start = 0;
   end = 0;
   private at: number;

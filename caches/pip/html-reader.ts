@@ -140,7 +140,7 @@ function readLink(tags: HtmlTags, base: string, targets: FileTargets): PageFile 
 const NOTHING: readonly never[] = [];
 
 /** `sha256=<hex>`, also among other parts (`egg=…&sha256=…`). */
-export function hashesIn(text: string): Hashes {
+function hashesIn(text: string): Hashes {
   // What nearly all are.
   if (text === '' || /^sha256=[0-9a-f]{64}$/.test(text)) return text;
   const hashes: string[] = [];

@@ -30,7 +30,7 @@ export interface DebianStock {
 }
 
 /** Lengths of the packages of one hot set. */
-export const HOT_BYTES = [10_000, 100_000] as const;
+const HOT_BYTES = [10_000, 100_000] as const;
 
 export class DebianArchive {
   private key: SigningKey | undefined;

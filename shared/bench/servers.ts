@@ -124,7 +124,7 @@ export function freePort(wanted = 0): Promise<number> {
 }
 
 /** True if something accepts connections at the port. */
-export function accepts(port: number): Promise<boolean> {
+function accepts(port: number): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { bootId, closeQuietly, fileIdentity, isBusy, isCorrupt, openDatabase, removeDatabase, type Connection } from './database';
 import { CATALOGUE_SCHEMA, CATALOGUE_VERSION } from './schema';
 
-export { isBusy, isCorrupt, isFull, isSqlite } from './database';
+export { isCorrupt, isFull, isSqlite } from './database';
 
 /** One held key. Times in ms since the epoch, sizes in bytes. */
 export interface Row {

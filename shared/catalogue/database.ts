@@ -37,7 +37,7 @@ export function openDatabase(file: string, schema: string, synchronous: 'NORMAL'
 }
 
 /** Blocks this thread; only workers wait for a lock. */
-export function pause(ms: number): void {
+function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 

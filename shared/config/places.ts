@@ -9,7 +9,7 @@ const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 const PRIVATE = /^(?:10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/i;
 
 /** The user's home, also where HOME is unset or empty. */
-export function home(env: Environment): string {
+function home(env: Environment): string {
   return env.HOME || homedir() || userInfo().homedir;
 }
 

@@ -111,7 +111,7 @@ export function choice<const T extends string>(...words: readonly T[]): Kind<T> 
 }
 
 /** A list, separated by commas or white space, of `one`; every element must be allowed. */
-export function list<T>(one: Kind<T>, allowed: string): Kind<readonly T[]> {
+function list<T>(one: Kind<T>, allowed: string): Kind<readonly T[]> {
   return {
     allowed,
     parse: (raw) => {

@@ -21,7 +21,7 @@ const OVERHEAD_BYTES = 2200;
 /** How long clients are told that an idle connection is kept, unless the process exits earlier. */
 export const KEEP_ALIVE_SECONDS = 65;
 /** Largest bodies kept: files are small ones only, documents may be large. */
-export const READY_BYTES = 8 * 1024 * 1024;
+const READY_BYTES = 8 * 1024 * 1024;
 
 export class Hot {
   private readonly slots = new Map<string, Slot>();

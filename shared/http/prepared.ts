@@ -5,7 +5,7 @@
  */
 const SECONDS_WIDTH = 10;
 const MOST_SECONDS = 2 ** 31;
-export const DATE_WIDTH = 'Thu, 01 Jan 1970 00:00:00 GMT'.length;
+const DATE_WIDTH = 'Thu, 01 Jan 1970 00:00:00 GMT'.length;
 /** Head and body of one buffer up to here; above it a copy costs more than a second write. */
 const JOINED_BYTES = 32 * 1024;
 

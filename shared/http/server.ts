@@ -29,9 +29,9 @@ import { MirrorDoor } from './mirror-door';
 import { parseTarget, type Target } from './target';
 
 /** Paths below it are the cache's own, on every cache. */
-export const OWN_PREFIX = '/_cache/';
+const OWN_PREFIX = '/_cache/';
 /** Whether the cache answers at all. */
-export const HEALTH_PATH = '/_cache/health';
+const HEALTH_PATH = '/_cache/health';
 
 export interface ServerRooms {
   readonly config: Config;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { dateAt, get, NOW, received, request, response, stored, storedFor, URL } from '../testing/http-messages';
-import { choose, replaces } from './choose';
+import { choose } from './choose';
 import { toStored } from './record';
 import { selects } from './vary';
 
@@ -131,23 +131,5 @@ describe('RFC 9111 §4.1: Vary', () => {
         expect(selects(asked, storedFor(asked, `Vary: ${name}`))).toBe(true);
       }),
     );
-  });
-});
-
-describe('what a new response takes the place of', () => {
-  it('of what would have answered its request', () => {
-    const asked = get('Foo: 1');
-    const newer = storedFor(asked, 'Vary: foo');
-    expect(replaces(asked, newer, storedFor(asked, 'Vary: foo'))).toBe(true);
-    expect(replaces(asked, newer, storedFor(get('Foo: 2'), 'Vary: foo'))).toBe(false);
-    expect(replaces(asked, newer, stored())).toBe(true);
-    expect(replaces(asked, storedFor(asked), storedFor(asked, 'Vary: foo'))).toBe(true);
-    expect(replaces(asked, storedFor(asked), storedFor(get(), 'Vary: foo'))).toBe(false);
-  });
-
-  it('never what a GET brought by what a HEAD says', () => {
-    const head = request('HEAD');
-    expect(replaces(head, toStored(head, response(200)), stored())).toBe(false);
-    expect(replaces(get(), stored(), toStored(head, response(200)))).toBe(false);
   });
 });

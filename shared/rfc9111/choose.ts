@@ -29,12 +29,6 @@ export function choose(request: CacheRequest, stored: readonly StoredResponse[])
   return chosen === undefined ? { miss: 'vary-miss' } : { chosen };
 }
 
-/** Does the answer to `request` take the place of `older`? It does where the older one would have been an answer to it. */
-export function replaces(request: CacheRequest, newer: StoredResponse, older: StoredResponse): boolean {
-  // A HEAD says nothing of the content that a GET brought.
-  return newer.method === older.method && couldBeChosen(request, older);
-}
-
 /** What a GET brought also answers a HEAD (RFC 9110 §9.3.2). */
 function isOfMethod(request: CacheRequest, stored: StoredResponse): boolean {
   return stored.method === request.method || (stored.method === 'GET' && request.method === 'HEAD');

@@ -49,7 +49,7 @@ export function membersOf(value: string): readonly string[] {
 }
 
 /** Where the quoted string that begins at `start` ends (its closing mark), -1 where it does not (RFC 9110 §5.6.4). */
-export function endOfQuoted(value: string, start: number): number {
+function endOfQuoted(value: string, start: number): number {
   for (let at = start + 1; at < value.length; at += 1) {
     if (value[at] === '\\') at += 1;
     else if (value[at] === '"') return at;

@@ -1,7 +1,7 @@
 import { dateAt, get, NOW, received, request, response, SECOND, stored, storedFor, values } from '../testing/http-messages';
 import { freshened, headUpdates } from './freshen';
 import type { ReceivedResponse, StoredResponse } from './message';
-import { completionFields, forwardedFields, synthesised, validationFields } from './validation';
+import { completionFields, forwardedFields, validationFields } from './validation';
 import { toStored } from './record';
 
 const LATER = NOW + 50 * SECOND;
@@ -73,12 +73,6 @@ describe('RFC 9111 §4.3.1: a validation request', () => {
   it('§4.3.2: with nothing stored, conditions and Range are for the origin', () => {
     const asked = get('If-None-Match: "c"', 'If-Match: "d"', 'Range: bytes=0-1', 'If-Range: "e"');
     expect(forwardedFields(asked)).toEqual(asked.fields);
-  });
-
-  it('without a client: method, URL and the fields that Vary names', () => {
-    const asked = get('Foo: 1', 'Baz: 2');
-    const held = storedFor(asked, 'Vary: foo, bar');
-    expect(synthesised(held)).toEqual({ method: 'GET', url: asked.url, fields: [['foo', '1']] });
   });
 
   it('§3.3: to complete, a range with If-Range and the strong validator', () => {

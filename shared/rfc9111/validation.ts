@@ -38,9 +38,3 @@ export function completionFields(request: CacheRequest, stored: StoredResponse, 
   const bare = without(forwardedFields(request), new Set([...CONDITIONS, 'range']));
   return [...bare, ['Range', `bytes=${range.first}-${range.last === Infinity ? '' : range.last}`], ['If-Range', validator]];
 }
-
-/** The request that validates without a client: method, URL and the fields that Vary names (RFC 9111 §4.3.1). */
-export function synthesised(stored: StoredResponse): CacheRequest {
-  const fields = Object.entries(stored.selecting).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
-  return { method: stored.method, url: stored.url, fields };
-}

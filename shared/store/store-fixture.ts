@@ -8,7 +8,7 @@ import type { Log } from '../log/types';
 import { CHUNK_BYTES, type Entry, type NewEntry } from './entry';
 import { openStore, type LarderStore, type StoreOptions } from './store';
 
-export const MODULES = ['npm', 'pip'];
+const MODULES = ['npm', 'pip'];
 
 export class StoreFixture {
   readonly folder = mkdtempSync(join(tmpdir(), 'store-'));

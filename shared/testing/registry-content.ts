@@ -54,7 +54,7 @@ export function createSigningKey(): SigningKey {
 }
 
 /** `/<name>/-/<basename>-<version>.tgz` */
-export function canonicalTarballPath(name: string, version: string): string {
+function canonicalTarballPath(name: string, version: string): string {
   return `/${name}/-/${name.replace(/^@[^/]+\//, '')}-${version.split('+')[0]}.tgz`;
 }
 

@@ -22,12 +22,12 @@ export interface WheelOptions extends Distribution {
 }
 
 /** `Demo-Pkg` → `demo_pkg`, as file names have it (PEP 427, escaping of PEP 503 names). */
-export function fileNamePart(name: string): string {
+function fileNamePart(name: string): string {
   return name.replace(/[-_.]+/g, '_').toLowerCase();
 }
 
 /** The METADATA of a distribution. */
-export function metadataOf({ name, version, requires = [], requiresPython }: Distribution): Buffer {
+function metadataOf({ name, version, requires = [], requiresPython }: Distribution): Buffer {
   const lines = ['Metadata-Version: 2.1', `Name: ${name}`, `Version: ${version}`, `Summary: test package ${name}`];
   if (requiresPython !== undefined) lines.push(`Requires-Python: ${requiresPython}`);
   for (const one of requires) lines.push(`Requires-Dist: ${one}`);

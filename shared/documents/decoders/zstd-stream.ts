@@ -43,7 +43,7 @@ export async function openZstd(): Promise<ZstdStream> {
 }
 
 /** One stream of frames. Close it. */
-export class ZstdStream {
+class ZstdStream {
   private readonly context: number;
   private readonly input: number;
   private readonly output: number;

@@ -15,7 +15,7 @@ export type Kind = typeof FOLDER | typeof PLAIN | typeof EXECUTABLE | typeof LIN
 /** Names that a tree may have, folders included, which files imply: 1,000,000 files in 100,000 folders fit. It then takes about 300 MB. */
 export const MOST_NAMES = 1_200_000;
 /** Bytes that all of them together may have. */
-export const MOST_NAME_BYTES = 96 * 1024 * 1024;
+const MOST_NAME_BYTES = 96 * 1024 * 1024;
 /** Folders that are gone through for them, where the next entry is in another one than the last: some seconds. */
 const MOST_STEPS = 10_000_000;
 

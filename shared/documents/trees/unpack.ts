@@ -62,7 +62,7 @@ export async function* decoded({ pieces }: Packed): AsyncGenerator<Buffer> {
 }
 
 /** How bytes are compressed, by the first four of them (RFC 1952 §2.3.1, RFC 8878 §3.1). */
-export function formOf(head: Buffer): 'gzip' | 'zstd' | undefined {
+function formOf(head: Buffer): 'gzip' | 'zstd' | undefined {
   if (head.length < 4) return undefined;
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   const magic = head.readUInt32LE(0);

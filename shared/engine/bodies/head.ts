@@ -65,7 +65,7 @@ export function hostOf(base: string): string {
 }
 
 /** Why a 200 cannot be a file: it is a page for people. */
-export function refusePage(headers: Readonly<Record<string, string>>): string | undefined {
+function refusePage(headers: Readonly<Record<string, string>>): string | undefined {
   return /^text\/html\b/i.test(headers['content-type'] ?? '') ? 'an HTML page came instead of the file' : undefined;
 }
 
@@ -75,7 +75,7 @@ export function refuseFile(plan: Plan, fields: Readonly<Record<string, string>>)
 }
 
 /** Why a 200 cannot be a file of a route that takes no encoded ones. */
-export function refuseEncoded(route: Route, headers: Readonly<Record<string, string>>): string | undefined {
+function refuseEncoded(route: Route, headers: Readonly<Record<string, string>>): string | undefined {
   const encoding = headers['content-encoding'];
   if (route.encoded !== 'refused' || encoding === undefined || encoding === 'identity') return undefined;
   return `it came with the encoding ${encoding}, which nobody asked for`;

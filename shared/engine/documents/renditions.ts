@@ -144,7 +144,7 @@ export class Renditions {
 }
 
 /** Derived keys begin with their document's key and `#` (which no path contains), so that purging a document finds them. */
-export function derivedKey(plan: Plan, wanted: Wanted): string {
+function derivedKey(plan: Plan, wanted: Wanted): string {
   const key = `${plan.key}#${wanted.variant}#${wanted.gzip ? 'gzip' : 'identity'}#${wanted.base}`;
   if (!wanted.absent) return key;
   // Processes that know of other absences have renderings of their own.

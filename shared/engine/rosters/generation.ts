@@ -106,6 +106,6 @@ function asFile(plan: Plan, path: string, integrity: string): Plan {
 }
 
 /** The first part of a plan's key. */
-export function moduleOf({ key }: Plan): string {
+function moduleOf({ key }: Plan): string {
   return key.slice(0, key.indexOf('|'));
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { AptRoot } from '../apt-root';
 
 /** sha256 of each downloaded package, by its name as apt writes it: `name_version_architecture`, the version escaped. */
-export function downloaded(apt: AptRoot): Map<string, string> {
+function downloaded(apt: AptRoot): Map<string, string> {
   const folder = join(apt.folder, 'var/cache/apt/archives');
   return new Map(
     apt
@@ -22,7 +22,7 @@ export function downloaded(apt: AptRoot): Map<string, string> {
 }
 
 /** What the indexes that it holds promise of those packages: every digest that one of them names. */
-export function promised(apt: AptRoot, names: Iterable<string>): Map<string, readonly string[]> {
+function promised(apt: AptRoot, names: Iterable<string>): Map<string, readonly string[]> {
   const found = new Map<string, string[]>([...names].map((name) => [name, []]));
   for (const [list, text] of apt.lists()) {
     if (!list.endsWith('_Packages')) continue;
