@@ -66,10 +66,14 @@ test('programs that it starts inherit neither the sockets nor the words about th
 
 test.each([
   ['a Unix socket', { addresses: ['/UNIX'] }, /descriptor 3 .*no listening TCP socket.*Unix.*ListenStream=/],
+  ['a connection', { addresses: ['connected'] }, /descriptor 3 .*no listening TCP socket.*EINVAL.*Accept=no/],
   ['sockets of another cache', { fdName: 'cache-pip' }, /cache-pip.*cache-npm.*make install-sockets/],
 ])('%s: one line says what is wrong', async (_what, options: ActivatedOptions, said) => {
   const unix = join(execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim(), 's');
-  await open({ ...options, ...(options.addresses ? { addresses: options.addresses.map(() => unix) } : {}) });
+  await open({
+    ...options,
+    ...(options.addresses ? { addresses: options.addresses.map((address) => (address === '/UNIX' ? unix : address)) } : {}),
+  });
   cache.start();
   await until('it has said it', () => said.test(cache.errors()));
   expect(cache.errors().trimEnd().split('\n')).toHaveLength(1);

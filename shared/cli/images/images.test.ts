@@ -143,8 +143,12 @@ describe('an image that somebody made to do harm', () => {
     expect(world().asked.flat()).not.toContain(original);
   });
 
-  test('cannot have instructions in its PATH or user', async () => {
-    local('app:1', { ...CONFIG, User: 'app"\nRUN evil' });
+  test.each([
+    ['user', { User: 'app"\nRUN evil' }],
+    ['user, as Windows ends lines', { User: 'app"\rRUN evil' }],
+    ['PATH', { Env: ['PATH=/usr/bin"\nRUN evil'] }],
+  ])('cannot have instructions in its %s', async (_what, evil) => {
+    local('app:1', { ...CONFIG, ...evil });
     expect(await cli('build i=app:1')).toMatchObject({ status: 1, err: [expect.stringContaining('has a line break in it')] });
     expect([world().built, world().tags]).toEqual([undefined, { 'app:1': ID }]);
   });

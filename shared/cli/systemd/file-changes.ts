@@ -24,7 +24,8 @@ export class FileChanges {
   write(path: string, text: string, { mode = 0o644, gid }: FileOptions = {}): boolean {
     const before = this.look(path);
     if (before.text === text && before.mode === mode && (gid === undefined || gid === before.gid)) return false;
-    this.makeFolder(dirname(path));
+    // Whatever the umask: who may read the file may pass.
+    this.makeFolder(dirname(path), (mode & 0o044) === 0 ? 0o700 : 0o755);
     put(path, text, mode, gid);
     this.former.push(before);
     return before.text !== text;
@@ -54,10 +55,11 @@ export class FileChanges {
     return { path, text: readFileSync(path, 'utf8'), mode: mode & 0o777, gid };
   }
 
-  private makeFolder(folder: string): void {
+  private makeFolder(folder: string, mode: number): void {
     if (existsSync(folder)) return;
-    this.makeFolder(dirname(folder));
-    mkdirSync(folder, { mode: 0o755 });
+    this.makeFolder(dirname(folder), mode);
+    mkdirSync(folder);
+    chmodSync(folder, mode);
     this.madeFolders.push(folder);
   }
 }

@@ -1,5 +1,5 @@
 /** What must be right before anything is installed: folders, files that settings name, ports, Node. Each fault is one line with its remedy. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Config } from '../../config/config';
@@ -113,12 +113,14 @@ export function requireNode(env: Environment, user: Account): string {
     });
   };
   if (!node.startsWith('/')) refuse('is no absolute path');
-  if (isInHome(node)) refuse('is in a home, which services do not see');
+  // A link may lead to where services see nothing.
+  const place = existsSync(node) ? realpathSync(node) : node;
+  if (isInHome(node) || isInHome(place)) refuse('is in a home, which services do not see');
   const failure = failureAs(user, env, node, 'process.exit(0)');
   if (failure !== undefined) refuse(`cannot be run by ${user.name}, who runs the caches (${failure})`);
   const { mode, uid } = statSync(node);
   if (process.getuid?.() === 0 && (uid !== 0 || (mode & 0o022) !== 0)) refuse('can be changed by others than root');
-  if (isHidden(node)) refuse('is in a folder for temporary files, which services do not see');
+  if (isHidden(node) || isHidden(place)) refuse('is in a folder for temporary files, which services do not see');
   const tooOld = 'if (!require(process.argv[1]).satisfies(process.versions.node, process.argv[2])) throw process.versions.node';
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- outside dist/, so that it runs before anything is built
   const { engines } = require(join(ROOT, 'package.json')) as { engines: { node: string } };

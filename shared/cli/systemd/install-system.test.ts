@@ -5,17 +5,20 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { loadModules } from '../modules';
 import { freePort, Stage, STAND_IN_UID, standInModule } from '../../testing/stand-in-systemd';
+import { addCopy } from './program-copies';
 import { MARK } from './unit-text';
 
 jest.setTimeout(120_000);
@@ -28,6 +31,16 @@ const OLD = '0.0.1-0123456789ab';
 let stage: Stage;
 let store: Record<string, string>;
 let prefix: string;
+const elsewhere: string[] = [];
+
+/** A Node of root's in a new folder of this one. */
+function nodeIn(folder: string): string {
+  const made = mkdtempSync(join(folder, 'larder-node-'));
+  elsewhere.push(made);
+  chmodSync(made, 0o755);
+  writeFileSync(join(made, 'node'), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+  return join(made, 'node');
+}
 
 function storeOf(one: Stage): Record<string, string> {
   const folders = { CACHE_DIR: join(one.folder, 'store'), STATE_DIR: join(one.folder, 'state') };
@@ -51,7 +64,10 @@ beforeEach(async () => {
   stage = new Stage(['one', 'two'].map((name, index) => standInModule(name, ports[index] ?? 0)));
   prefix = join(stage.root, 'usr/local/lib/larder');
 });
-afterEach(() => stage.remove());
+afterEach(() => {
+  stage.remove();
+  for (const folder of elsewhere.splice(0)) rmSync(folder, { recursive: true });
+});
 
 asRoot(`for the system${why}`, () => {
   beforeEach(() => {
@@ -93,6 +109,64 @@ asRoot(`for the system${why}`, () => {
     expect(unit).toContain(`\nBindPaths=-${store.CACHE_DIR}\n`);
   });
 
+  test('whatever the umask of root is, everybody may pass to what is installed, and nobody may change it', async () => {
+    const before = process.umask(0o077);
+    try {
+      rmSync(prefix, { recursive: true });
+      expect(await system('install-sockets')).toMatchObject({ status: 0, err: '' });
+    } finally {
+      process.umask(before);
+    }
+    const version = readlinkSync(join(prefix, 'current'));
+    const modes = (folder: string): string[] =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => {
+        const { mode } = lstatSync(join(folder, name));
+        return `${(mode & 0o7777).toString(8)}${(mode & 0o170000) === 0o040000 ? '/' : ''}`;
+      });
+    expect(new Set(modes(join(prefix, version)))).toEqual(new Set(['755/', '644']));
+    const folders = [prefix, join(prefix, version), join(stage.root, 'etc/larder'), join(stage.root, 'etc/sysusers.d')];
+    expect(folders.map((folder) => (statSync(folder).mode & 0o7777).toString(8))).toEqual(['755', '755', '755', '755']);
+    expect(statSync(join(stage.systemUnits, 'cache-one.socket')).mode & 0o777).toBe(0o644);
+  });
+
+  test('what is copied has modes of its own, whatever those of the clone are', () => {
+    const clone = join(stage.folder, 'clone');
+    const sources: Record<string, number> = {
+      'package.json': 0o600,
+      'package-lock.json': 0o664,
+      'shared/cli/prepare.cjs': 0o600,
+      'compose.yaml': 0o666,
+      '.env.example': 0o640,
+      'socket-activation/cache.socket': 0o600,
+      'dist/shared/main.js': 0o700,
+      'caches/npm/client/npmrc': 0o600,
+      'node_modules/one/index.js': 0o666,
+    };
+    for (const [name, mode] of Object.entries(sources)) {
+      mkdirSync(dirname(join(clone, name)), { recursive: true });
+      writeFileSync(join(clone, name), '');
+      chmodSync(join(clone, name), mode);
+    }
+    writeFileSync(join(clone, 'package-lock.json'), JSON.stringify({ packages: { 'node_modules/one': {} } }));
+    const copy = join(stage.folder, 'copies', addCopy(clone, join(stage.folder, 'copies')));
+    const copied = Object.keys(sources).map((name) => [name, (statSync(join(copy, name)).mode & 0o7777).toString(8)]);
+    expect(copied).toEqual(Object.keys(sources).map((name) => [name, '644']));
+  });
+
+  test('of the versions that were installed three stay: the current one, the one before, and the newest of the others', async () => {
+    const old = ['1', '2', '3'].map((digit) => `0.0.${digit}-0123456789ab`);
+    for (const [index, name] of old.entries()) {
+      mkdirSync(join(prefix, name), { recursive: true });
+      utimesSync(join(prefix, name), 1000 + index, 1000 + index);
+    }
+    mkdirSync(join(prefix, '.new-0badcafe/dist'), { recursive: true });
+    mkdirSync(join(prefix, 'notes'));
+    await system('install-sockets');
+    expect(await stage.run(['upgrade'])).toMatchObject({ status: 0, err: '' });
+    const version = readlinkSync(join(prefix, 'current'));
+    expect(readdirSync(prefix).sort()).toEqual([OLD, '0.0.3-0123456789ab', version, 'current', 'notes', 'previous'].sort());
+  });
+
   test('without a store of its own it is in /var, which systemd makes', async () => {
     expect(await system('install-sockets', { CACHE_DIR: undefined, STATE_DIR: undefined })).toMatchObject({ status: 0 });
     expect(settingsFile()).toContain("\nCACHE_DIR='/var/cache/larder'\nSTATE_DIR='/var/lib/larder'\n");
@@ -126,6 +200,20 @@ asRoot(`for the system${why}`, () => {
         return { NODE: node };
       },
       /can be changed by others than root/,
+    ],
+    [
+      'a Node among temporary files',
+      () => ({ NODE: nodeIn('/tmp') }),
+      /Node at \S+ is in a folder for temporary files, which services do not see; install Node for the whole machine/,
+    ],
+    [
+      'a link to one, where services would see it',
+      () => {
+        const link = join(dirname(nodeIn('/var')), 'link');
+        symlinkSync(nodeIn('/tmp'), link);
+        return { NODE: link };
+      },
+      /Node at \/var\/\S+ is in a folder for temporary files/,
     ],
     [
       'a PREFIX that services do not see',

@@ -88,7 +88,7 @@ export function prune(prefix: string): void {
   const kept = new Set([linked(prefix, 'current'), linked(prefix, 'previous')]);
   const names = readdirSync(prefix);
   for (const name of names.filter((one) => one.startsWith('.new-'))) rmSync(join(prefix, name), { recursive: true, force: true });
-  const versions = names.filter((name) => lstatSync(join(prefix, name)).isDirectory() && isVersion(name));
+  const versions = names.filter((name) => isVersion(name) && lstatSync(join(prefix, name)).isDirectory());
   const newestFirst = versions.sort((a, b) => statSync(join(prefix, b)).mtimeMs - statSync(join(prefix, a)).mtimeMs);
   for (const version of newestFirst) if (kept.size < KEPT) kept.add(version);
   for (const version of versions) if (!kept.has(version)) rmSync(join(prefix, version), { recursive: true, force: true });

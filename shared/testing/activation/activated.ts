@@ -13,7 +13,7 @@ const ACTIVATOR = resolve(DIST, '..', 'shared', 'testing', 'activation', 'activa
 export interface ActivatedOptions {
   /** Whose cache it is; npm's unless given. */
   readonly cache?: string;
-  /** HOST:PORT, [HOST]:PORT or the path of a Unix socket; one free port of 127.0.0.1 unless given. */
+  /** HOST:PORT, [HOST]:PORT, the path of a Unix socket, or `connected` for a connection; one free port of 127.0.0.1 unless given. */
   readonly addresses?: readonly string[];
   /** UPSTREAM_<cache>; none unless given. */
   readonly upstream?: string;

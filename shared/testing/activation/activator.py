@@ -3,7 +3,7 @@ the sockets (sd_listen_fds(3)), waits for its end, and waits again. Sockets stay
 
     python3 activator.py NAME ADDRESS... -- COMMAND...
 
-ADDRESS is HOST:PORT, [HOST]:PORT, or /path for a Unix socket. Every event is one line of JSON on standard output: `bound` with the addresses,
+ADDRESS is HOST:PORT, [HOST]:PORT, /path for a Unix socket, or `connected`. Every event is one line of JSON on standard output: `bound` with the addresses,
 `started` with the pid, `ended` with the exit status (negative: the signal). A line on standard input is an order: `start` does not wait for a
 connection, `signal N` sends one to the service. It ends with its standard input, and takes the service along. Options are taken from the
 environment: ACTIVATOR_PID=other hands the sockets to another process by name.
@@ -17,11 +17,19 @@ import socket
 import sys
 
 
+peers = []
+
+
 def say(event, **facts):
     print(json.dumps({"event": event, **facts}), flush=True)
 
 
 def bound(address):
+    if address == "connected":
+        # Handed over by mistake: a connection, as with Accept=yes.
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            peers.append(socket.create_connection(server.getsockname()))
+            return server.accept()[0]
     if address.startswith("/"):
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(address)
