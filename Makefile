@@ -14,9 +14,21 @@ yes ?=
 BASES ?= node:22-slim node:22-bookworm node:22-alpine
 export c p i client scope with yes BASES
 
-LARDER = node dist/shared/cli/main.js
+ifeq ($(wildcard shared/cli/prepare.cjs),)
+$(error larder: run make in the folder of the clone, or make -C $(dir $(lastword $(MAKEFILE_LIST))))
+endif
+# `make start npm` and `make stop C=npm` would be about every cache, and only afterwards it would be said that there is no target npm.
+UNKNOWN := $(filter-out logs-% $(shell sed -n 's/^\([a-z][a-z0-9 -]*\):.*/\1/p' Makefile),$(MAKECMDGOALS))
+MISSPELT := $(filter C=% P=% I=% cache=% CACHE=% package=% image=%,$(MAKEOVERRIDES))
+ifneq ($(UNKNOWN),)
+$(error larder: there is no command $(firstword $(UNKNOWN)); see make. A cache is named so: c=npm)
+endif
+ifneq ($(MISSPELT),)
+$(error larder: $(firstword $(MISSPELT)) is not understood; write c=<cache>, p=<package>, i=<image>)
+endif
+
+LARDER = node shared/cli/make.cjs
 JEST = node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
-BIN = node_modules/.bin
 
 ##: Using the caches (c=<cache>; without it all of CACHES)
 start: runnable ## start in the background, and print how to use it
@@ -122,11 +134,12 @@ help:
 	@printf '\nSettings: copy .env.example to .env. More: README.md and docs/\n'
 
 # Dependencies and build, each only when something changed: of everything, or (runnable) of what a start needs.
-ready runnable:
-	@command -v node >/dev/null 2>&1 || { echo 'larder: Node is not installed (or not in PATH); get it from nodejs.org, see engines in package.json' >&2; exit 1; }
+ready runnable: node
 	@node shared/cli/prepare.cjs $(if $(filter runnable,$@),start)
 # As it was last built: stopping and looking must not depend on the network.
-built:
+built: node
 	@[ -e dist/.sources ] || [ -e dist/.sources-start ] || $(MAKE) runnable >&2
+node:
+	@command -v node >/dev/null 2>&1 || { echo 'larder: Node is not installed, or not in PATH ($(if $(SUDO_USER),sudo has a PATH of its own,get it from nodejs.org)); needed are the versions of engines in package.json' >&2; exit 1; }
 
-.PHONY: rebuild hosts start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker e2e-systemd check bench docs clean help ready runnable built
+.PHONY: rebuild hosts start stop restart status logs start-service stop-service config purge gc reset-guard build test e2e e2e-docker e2e-systemd check bench docs clean help ready runnable built node

@@ -2,11 +2,8 @@
  * The program `larder`, for scripts: what make has, with the same words, and commands that make has not. Results go to standard output, one line of error
  * to standard error. Exit status: 0; 1 when something failed, or `--check` found something; 2 when the command line was not understood.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { Command, CommanderError } from 'commander';
-import { ROOT } from '../config/sources';
 import { programVersion } from '../config/version';
 import { createContext } from './context';
 import { restoreLockfiles } from './lockfile/restore';
@@ -101,24 +98,8 @@ function oneLine(text: string): string {
     .replace(/\s+/g, ' ')}; see larder --help`;
 }
 
-/** One line about a Node that is none of `engines`; undefined for one that is. @param version of Node, e.g. `v20.17.0` */
-export function wrongNode(version: string): string | undefined {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  const satisfies = require('semver/functions/satisfies') as (version: string, range: string) => boolean;
-  const { node } = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { engines: { node: string } }).engines;
-  return satisfies(version, node)
-    ? undefined
-    : `larder: Node ${version} (${process.execPath}) is too old or not supported; needed is ${node}`;
-}
-
 /** @param args what stands behind the program's name */
 export async function main(args: readonly string[]): Promise<void> {
-  const wrong = wrongNode(process.version);
-  if (wrong !== undefined) {
-    console.error(wrong);
-    process.exitCode = 1;
-    return;
-  }
   process.exitCode = await runLarder(args, {
     env: process.env,
     out: (line) => console.log(line),

@@ -175,14 +175,15 @@ function serviceName({ caches, out }: Context): void {
   out(only.name);
 }
 
-if (require.main === module) {
-  void run({
-    args: process.argv.slice(2),
+/** @param args verb, then `name=value` */
+export async function main(args: readonly string[]): Promise<void> {
+  process.exitCode = await run({
+    args,
     env: process.env,
     modules: loadModules(),
     out: (line) => console.log(line),
     err: (line) => console.error(line),
-  }).then((status) => {
-    process.exitCode = status;
   });
 }
+
+if (require.main === module) void main(process.argv.slice(2));

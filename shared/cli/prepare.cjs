@@ -19,11 +19,26 @@ function satisfies(version, range) {
   });
 }
 
-module.exports = { satisfies: satisfies };
+/** One line about a Node that is none of `engines`; undefined for one that is. */
+function wrongNode(version, file) {
+  if (satisfies(version, needed)) return undefined;
+  return (
+    'larder: Node ' +
+    version +
+    ' (' +
+    file +
+    ') is too old or not supported; needed is ' +
+    needed +
+    ': install one, and put it first in PATH'
+  );
+}
+
+module.exports = { satisfies: satisfies, wrongNode: wrongNode };
 
 if (require.main === module) {
-  if (!satisfies(process.versions.node, needed)) {
-    console.error('larder: Node ' + process.versions.node + ' is too old or not supported; needed is ' + needed);
+  var wrong = wrongNode(process.versions.node, process.execPath);
+  if (wrong) {
+    console.error(wrong);
     process.exitCode = 1;
   } else {
     require('./prepare-clone.cjs').prepare(process.argv.slice(2));

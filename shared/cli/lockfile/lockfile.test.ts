@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openHouse, type HouseOptions, type LocalHouse } from '../../testing/house';
 import { startIndex, type FakeIndex } from '../../testing/python-index';
-import { runLarder, wrongNode } from '../larder';
+import { runLarder } from '../larder';
 
 jest.setTimeout(60_000);
 
@@ -236,12 +236,6 @@ describe('the program', () => {
       err: "larder: unknown option '--nonsense'; see larder --help\n",
     });
     expect(await larder(['lockfile', 'restore'], {})).toMatchObject({ status: 2, out: '' });
-  });
-
-  test('runs on no Node that the project does not support', () => {
-    expect([wrongNode('v20.17.0'), wrongNode('v22.9.0'), wrongNode('v30.1.0')]).toEqual([undefined, undefined, undefined]);
-    for (const version of ['v18.20.0', 'v20.16.0', 'v21.7.0', 'v22.8.0'])
-      expect(wrongNode(version)).toMatch(new RegExp(`^larder: Node ${version} .* is too old or not supported; needed is `));
   });
 
   test('has the verbs of make, with the same answers', async () => {
