@@ -38,7 +38,7 @@ describe('a start that fails says why in one line, and ends with 1', () => {
   afterAll(() => taken.close());
 
   const rows: readonly (readonly [string, () => Record<string, string>, RegExp])[] = [
-    ['a taken port', () => ({ PORT_npm: String(takenPort) }), /port \d+ on 127\.0\.0\.1 is taken.*PORT_/],
+    ['a taken port', () => ({ PORT_npm: String(takenPort) }), /port \d+ on 127\.0\.0\.1 is taken.*PORT_npm/],
     ['a CACHE_DIR in /proc', () => ({ CACHE_DIR: '/proc/larder' }), /CACHE_DIR=\/proc\/larder cannot be written/],
     ['a port that is none', () => ({ PORT_npm: '99999' }), /PORT_npm=99999/],
     ['a time that is none', () => ({ TTL_npm: 'soon' }), /TTL_npm=soon/],

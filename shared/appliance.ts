@@ -224,6 +224,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       inherited: options.inherited,
       addresses: config.listen,
       port: cache.port,
+      portSetting: `PORT_${cache.name}`,
       clients: new Nets(config.clientNets),
       connectRefusal: module.forwardProxy?.connectRefusal ?? 'this cache does not tunnel',
       tunnels,

@@ -102,7 +102,7 @@ describe('start', () => {
     expect(first.out).toContain('off: tool forget');
     expect(first.out).toContain(join(folder, 'state/log/fake.log'));
     expect(first.out).toContain(join(folder, 'cache'));
-    expect(first.out).toContain('does not survive a reboot');
+    expect(first.out).toMatch(/\n {2}It does not survive a reboot: then run make start c=fake again\. To stop: make stop c=fake$/m);
     expect((await cli(['start', 'c='])).out).toContain('The fake cache already runs');
     expect((await cli(['status'])).out).toMatch(/fake +up +127\.0\.0\.1:\d+ +1 +2 +0 +0 +0 +3 \(authorization\) +1\.5 KB in 2/);
     expect((await cli(['stop'])).out).toBe(`The fake cache on port ${port} is stopped.`);

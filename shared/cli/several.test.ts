@@ -95,6 +95,9 @@ test('all are started, shown and stopped; each says how to use it', async () => 
     expect(started.out).toContain(`The ${name} cache runs at http://127.0.0.1:${env[`PORT_${name}`]}`);
     expect(started.out).toContain(`tool-${name}  on:  use http://127.0.0.1:${env[`PORT_${name}`]}/`);
   }
+  // What is the same for all is said once.
+  expect(started.out).toMatch(/\n {2}They do not survive a reboot: then run make start again\. To stop: make stop$/m);
+  expect(started.out.match(/ {2}store /g)).toHaveLength(1);
   expect(started.out.match(/Not configured: .*/g)).toEqual([
     'Not configured: it has no upstream yet. Set UPSTREAM_two=https://… in .env, then make restart c=two.',
   ]);
@@ -108,6 +111,12 @@ test('all are started, shown and stopped; each says how to use it', async () => 
     /The one cache on port \d+ is stopped\.\nThe two cache does not run\.\nThe three cache on port \d+ is stopped\.\nThe one cache runs/,
   );
   expect((await cli('stop')).out.match(/is stopped/g)).toHaveLength(3);
+});
+
+test('two starts of one cache in the same moment: whoever is late finds it running', async () => {
+  const both = await Promise.all([cli('start', {}, 'c=one'), cli('start', {}, 'c=one')]);
+  expect(both.map(({ status, err }) => ({ status, err }))).toEqual(Array.from({ length: 2 }, () => ({ status: 0, err: '' })));
+  expect((await cli('status', {}, 'c=one')).out.match(/ up /g)).toHaveLength(1);
 });
 
 test('one that cannot start keeps none of the others from it', async () => {

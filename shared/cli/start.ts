@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
@@ -10,7 +10,7 @@ import { logFile, startLogFile } from '../config/files';
 import { LarderError } from '../errors';
 import type { Context } from './context';
 import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context';
-import { findRunning } from './control';
+import { findRunning, type Running } from './control';
 import { lastLine, ownReason } from './programs';
 import { requireOwnFolder } from './store-owner';
 import { socketOf } from './systemd/unit-names';
@@ -23,43 +23,65 @@ const HEALTH = '/_cache/health';
 
 /** Starts each, also if another one cannot be started. @throws LarderError start: those that cannot, in one line */
 export async function startCaches(context: Context): Promise<void> {
-  await forEach(context, (cache) => startCache(context, cache));
+  const started: Started[] = [];
+  try {
+    await forEach(context, async (cache) => void started.push(await startCache(context, cache)));
+  } finally {
+    for (const line of aboutAll(context, started)) context.out(line);
+  }
 }
 
-async function startCache(context: Context, cache: CacheConfig): Promise<void> {
+type Started = 'in the background' | 'by a socket';
+
+async function startCache(context: Context, cache: CacheConfig): Promise<Started> {
   const { config, out } = context;
-  if (isWoken(context, cache)) {
+  const place = baseUrlOf(config, cache);
+  const isByASocket = isWoken(context, cache);
+  if (isByASocket) {
     listenAgain(context, cache);
-    out(
-      `The ${cache.name} cache is woken at ${baseUrlOf(config, cache)} by its socket (${socketOf(cache.name)}); nothing is to be started.`,
-    );
-    describe(context, cache, 'After a change of settings: make install-sockets');
-    return;
-  }
-  const running = (await findRunning(config.cacheDir, cache.name)).find(({ status }) => status.port === cache.port);
-  if (running) {
-    out(`The ${cache.name} cache already runs at ${baseUrlOf(config, cache)} (process ${running.status.pid}).`);
+    out(`The ${cache.name} cache is woken at ${place} by its socket (${socketOf(cache.name)}); nothing is to be started.`);
   } else {
-    requireOwnFolder('CACHE_DIR', config.cacheDir);
-    requireOwnFolder('STATE_DIR', config.stateDir);
-    requireOwnFolder('STATE_DIR', dirname(logFile(config, cache.name)));
-    await launch(context, cache);
-    out(`The ${cache.name} cache runs at ${baseUrlOf(config, cache)}`);
+    const running = (await runningHere(context, cache)) ?? (await launched(context, cache));
+    out(`The ${cache.name} cache ${running ? `already runs at ${place} (process ${running.status.pid}).` : `runs at ${place}`}`);
   }
-  describe(
-    context,
-    cache,
-    `It does not survive a reboot: then run make start c=${cache.name} again. To stop it: make stop c=${cache.name}`,
-  );
+  for (const line of clientLines(context, cache)) out(line);
+  if (!isConfigured(context, cache)) out(notConfigured(context, cache));
+  return isByASocket ? 'by a socket' : 'in the background';
 }
 
-function describe(context: Context, cache: CacheConfig, how: string): void {
-  const { config, out } = context;
-  for (const line of clientLines(context, cache)) out(line);
-  out(`  log    ${logFile(config, cache.name)}`);
-  out(`  store  ${config.cacheDir}`);
-  if (!isConfigured(context, cache)) out(notConfigured(context, cache));
-  out(`  ${how}`);
+/** What is the same for all of them, once. */
+function aboutAll({ config, caches, single }: Context, started: readonly Started[]): string[] {
+  const [first] = caches;
+  if (started.length === 0 || !first) return [];
+  const [it, words] = single ? ['It does', ` c=${first.name}`] : ['They do', ''];
+  return [
+    `  log    ${single ? logFile(config, first.name) : join(dirname(logFile(config, first.name)), '<cache>.log')}`,
+    `  store  ${config.cacheDir}`,
+    ...(started.includes('by a socket') ? ['  After a change of settings: make install-sockets'] : []),
+    ...(started.includes('in the background')
+      ? [`  ${it} not survive a reboot: then run make start${words} again. To stop: make stop${words}`]
+      : []),
+  ];
+}
+
+/** @returns undefined once it runs; the process that somebody else's start made in the same moment @throws LarderError start */
+async function launched(context: Context, cache: CacheConfig): Promise<Running | undefined> {
+  const { config } = context;
+  requireOwnFolder('CACHE_DIR', config.cacheDir);
+  requireOwnFolder('STATE_DIR', config.stateDir);
+  requireOwnFolder('STATE_DIR', dirname(logFile(config, cache.name)));
+  try {
+    await launch(context, cache);
+    return undefined;
+  } catch (error) {
+    const faster = await runningHere(context, cache);
+    if (!faster) throw error;
+    return faster;
+  }
+}
+
+async function runningHere({ config }: Context, cache: CacheConfig): Promise<Running | undefined> {
+  return (await findRunning(config.cacheDir, cache.name)).find(({ status }) => status.port === cache.port);
 }
 
 /** How each client is pointed at the cache, and away from it again. */

@@ -59,6 +59,8 @@ export interface ListenOptions {
   readonly addresses: readonly string[];
   /** 0: any free one (tests). */
   readonly port: number;
+  /** The setting that says which, for people. */
+  readonly portSetting: string;
   readonly clients: Nets;
   /** What a CONNECT is answered with, where there are no tunnels. */
   readonly connectRefusal: string;
@@ -79,7 +81,7 @@ export async function listen(door: Door, hot: Hot, options: ListenOptions): Prom
       const server = makeServer(doors);
       servers.push(server);
       const port = listeners[0]?.port ?? options.port;
-      listeners.push(await (typeof place === 'number' ? adopt(server, place) : bind(server, place, port)));
+      listeners.push(await (typeof place === 'number' ? adopt(server, place) : bind(server, place, port, options.portSetting)));
     }
   } catch (error) {
     for (const server of servers) server.close();
@@ -164,7 +166,7 @@ function plain(socket: Socket, status: number, text: string, extra = ''): void {
   setTimeout(() => socket.destroy(), 1000).unref();
 }
 
-function bind(server: Server, address: string, port: number): Promise<Listener> {
+function bind(server: Server, address: string, port: number, portSetting: string): Promise<Listener> {
   return start(server, { host: address, port }, (error) => {
     const code = errorCode(error);
     const what =
@@ -173,7 +175,11 @@ function bind(server: Server, address: string, port: number): Promise<Listener> 
         : code === 'EACCES'
           ? `port ${port} may not be used without privileges`
           : `cannot listen on ${address} port ${port}: ${error.message}`;
-    return new LarderError('start', { what, remedy: 'choose another port with PORT_<cache>, or another address with GLOBAL_IP' }, error);
+    return new LarderError(
+      'start',
+      { what, remedy: `end that, choose another port with ${portSetting}, or another address with GLOBAL_IP` },
+      error,
+    );
   });
 }
 

@@ -98,6 +98,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const listening = await listen(door, hot, {
     addresses: ['127.0.0.1'],
     port: 0,
+    portSetting: 'PORT_stage',
     clients: new Nets(['127.0.0.0/8']),
     connectRefusal: '',
     ...(module.tunnels ? { tunnels } : {}),
