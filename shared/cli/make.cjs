@@ -3,6 +3,7 @@
  * In the JavaScript of 2009, as prepare.cjs.
  */
 'use strict';
+var path = require('path');
 
 /** Somebody tidied up in dist/ or node_modules/. */
 function complain(error) {
@@ -17,7 +18,9 @@ if (wrong) {
   process.exitCode = 1;
 } else {
   try {
-    require('../../dist/shared/cli/main.js').main(process.argv.slice(2)).then(undefined, complain);
+    require(path.join(__dirname, '..', '..', 'dist', 'shared', 'cli', 'main.js'))
+      .main(process.argv.slice(2))
+      .then(undefined, complain);
   } catch (error) {
     complain(error);
   }
