@@ -37,9 +37,6 @@ import { createUpstream } from './upstream/fetch';
 const DRAIN_MS = 10_000;
 /** How long a connection without a request is waited for: one may be on its way over it. */
 const QUIET_MS = 1000;
-/** The same two for who has nothing to do: only connections without a request can be left, and those end by themselves. */
-const IDLE_DRAIN_MS = 25_000;
-const IDLE_QUIET_MS = Infinity;
 /** What no first answer needs is done so much later. */
 const AFTER_START_MS = 250;
 /** How long the status waits for the store's figures before it gives the last ones. */
@@ -72,11 +69,8 @@ export interface Appliance {
   readonly status: () => Promise<Status>;
   /** What there is to do. */
   readonly occupation: Omit<Occupation, 'exit'>;
-  /**
-   * Ends gracefully: stops listening, connections become quiet, responses finish, partial downloads are kept, everything pending is written.
-   * @param isIdle there is nothing to do
-   */
-  close(isIdle?: boolean): Promise<void>;
+  /** Ends gracefully: stops listening at once, connections become quiet, responses finish, partial downloads are kept, everything pending is written. */
+  close(): Promise<void>;
 }
 
 /** Opens one cache. @throws LarderError start, when it cannot listen or its directories cannot be used */
@@ -250,9 +244,9 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     );
   }, AFTER_START_MS).unref();
 
-  const close = async (isIdle = false): Promise<void> => {
+  const close = async (): Promise<void> => {
     clearTimeout(later);
-    await (isIdle ? listening?.close(IDLE_DRAIN_MS, IDLE_QUIET_MS) : listening?.close(DRAIN_MS, options.quietMs ?? QUIET_MS));
+    await listening?.close(DRAIN_MS, options.quietMs ?? QUIET_MS);
     await engine.close();
     upstream.close();
     await Promise.all([pool.close(), ever.close()]);

@@ -46,12 +46,12 @@ async function run(name: string | undefined, inherited: readonly number[], notif
     onStop: () => stop(),
   });
   let stopping = false;
-  const end = (isIdle: boolean): void => {
+  const end = (): void => {
     if (stopping) return;
     stopping = true;
     const told = notifier.stopping();
     appliance
-      .close(isIdle)
+      .close()
       .catch((error: unknown) => log.error('stop-failed', { reason: errorText(error) }))
       .then(() => told)
       .then(() => log.close())
@@ -60,8 +60,8 @@ async function run(name: string | undefined, inherited: readonly number[], notif
         () => process.exit(1),
       );
   };
-  stop = () => end(false);
-  attend(appliance.occupation, notifier, inherited.length > 0 ? config.service.idleExitSeconds * 1000 : 0, () => end(true));
+  stop = end;
+  attend(appliance.occupation, notifier, inherited.length > 0 ? config.service.idleExitSeconds * 1000 : 0, end);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // A bug in one request must not take the others down; it is an error line, loudly.

@@ -60,21 +60,13 @@ test('who was asked nothing that counts goes after two seconds', () => {
   expect(ms).toBeLessThan(2300);
 });
 
-test('as long as there are connections it stays, and goes in the first moment without one', () => {
+test('as long as there are connections it stays, since any of them may still ask; and goes in the first moment without one', () => {
   watch(1000);
   requests++;
   connections = 2;
-  expect(untilExit(20_000)).toBe(-1);
+  expect(untilExit(600_000)).toBe(-1);
   connections = 0;
   expect(untilExit(1000)).toBeLessThanOrEqual(40);
-});
-
-test('connections that ask nothing and never end do not keep it for ever', () => {
-  watch(1000);
-  connections = 1;
-  const ms = untilExit(60_000);
-  expect(ms).toBeGreaterThanOrEqual(30_000);
-  expect(ms).toBeLessThan(32_000);
 });
 
 test('a request over a connection that was there keeps it', () => {

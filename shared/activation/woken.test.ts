@@ -84,7 +84,8 @@ test('a monitor keeps nothing awake', async () => {
 test('nor does one that looks at the pages about itself that an ecosystem has', async () => {
   await open('1h', { cache: 'julia' });
   await until('it exits in spite of the monitor', async () => {
-    expect((await cache.get('/metrics')).status).toBe(200);
+    const { status, headers } = await cache.get('/metrics', { headers: { connection: 'keep-alive' } });
+    expect([status, headers.connection]).toEqual([200, 'close']);
     return ends() > 0;
   });
 });

@@ -117,8 +117,7 @@ export class Door {
     const target = parseTarget(raw, this.rooms.archives !== undefined);
     const trusted = this.rooms.trusted.has(req.socket.remoteAddress);
     if (target.absolute === undefined && target.path.startsWith(OWN_PREFIX)) {
-      // Who looks every few seconds keeps nothing awake, neither by asking nor by a connection.
-      if (this.rooms.isWoken) res.shouldKeepAlive = false;
+      this.isOnlyLookedAt(res);
       // A probe may come under any name; what the other pages tell is for clients that know ours (DNS rebinding).
       this.rooms.own(req, res, target.path, target.path === HEALTH_PATH ? '' : this.rooms.bases.of(facts, trusted));
       return undefined;
@@ -129,6 +128,7 @@ export class Door {
     }
     const page = isForeign(this.rooms, target) ? undefined : ownPageAt(this.rooms.module, req.method, target.path);
     if (page && this.rooms.about) {
+      this.isOnlyLookedAt(res);
       const about = await this.rooms.about(baseOf(this.rooms, facts, target, trusted));
       return { status: 200, bytes: sendOwnPage(req, res, page(about)), outcome: 'own' };
     }
@@ -138,6 +138,11 @@ export class Door {
     } finally {
       this.underWay--;
     }
+  }
+
+  /** Who looks every few seconds keeps nothing awake, neither by asking nor by a connection. */
+  private isOnlyLookedAt(res: ServerResponse): void {
+    if (this.rooms.isWoken) res.shouldKeepAlive = false;
   }
 
   /** What is more than a page of ours. */
