@@ -38,6 +38,14 @@ describe('a cache that systemd wakes', () => {
     expect(said()).toEqual(['/run/s --ready', '/run/s STOPPING=1']);
   });
 
+  test('says so too if it ends before anybody asked it anything: systemd takes who ends without a word for failed', async () => {
+    cache = await activate({ env: { PATH: PATH(), NOTIFY_SOCKET: '/run/s', IDLE_EXIT: '50ms' } });
+    cache.start();
+    await until('it runs', () => cache.starts() > 0);
+    expect(await cache.ended()).toBe(0);
+    expect(said()).toEqual(['/run/s --ready', '/run/s STOPPING=1']);
+  });
+
   test('says so too if nobody asks it anything', async () => {
     cache = await activate({ env: { PATH: PATH(), NOTIFY_SOCKET: '/run/s' } });
     cache.start();

@@ -8,9 +8,9 @@ const PROGRAM = 'systemd-notify';
 const LAST_WORD_MS = 1000;
 
 export interface Notifier {
-  /** The start is over. From now on the watchdog is told too, if there is one. */
+  /** The start is over. From now on the watchdog is told too, if there is one. Another time it is nothing new. */
   ready(): void;
-  /** The end has begun. Resolves when that is told, soon in any case. */
+  /** The end has begun, and so the start is over: who ends without having said so counts as failed. Resolves when that is told, soon in any case. */
   stopping(): Promise<void>;
 }
 
@@ -34,19 +34,19 @@ export function createNotifier(env: NodeJS.ProcessEnv, pid = process.pid): Notif
   };
   const isWatched = period !== undefined && /^[1-9]\d*$/.test(period) && (meant === undefined || meant === String(pid));
   let watchdog: NodeJS.Timeout | undefined;
-  let said = Promise.resolve();
+  let said: Promise<void> | undefined;
+  const ready = (): void => {
+    if (said) return;
+    said = say('--ready');
+    // Half of the time, as sd_watchdog_enabled(3) advises: whose event loop stands still says nothing.
+    if (isWatched) watchdog = setInterval(() => void say('WATCHDOG=1'), Number(period) / 2000).unref();
+  };
   return {
-    ready: () => {
-      said = say('--ready');
-      // Half of the time, as sd_watchdog_enabled(3) advises: whose event loop stands still says nothing.
-      if (isWatched) watchdog = setInterval(() => void say('WATCHDOG=1'), Number(period) / 2000).unref();
-    },
+    ready,
     stopping: async () => {
+      ready();
       clearInterval(watchdog);
-      await within(
-        said.then(() => say('STOPPING=1')),
-        LAST_WORD_MS,
-      );
+      await within(said?.then(() => say('STOPPING=1')) ?? Promise.resolve(), LAST_WORD_MS);
     },
   };
 }

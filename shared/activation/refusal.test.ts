@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { activate, type Activated } from '../testing/activation/activated';
 import { until } from '../testing/until';
 
 jest.setTimeout(90_000);
 
+const SIGTERM = 15;
 let cache: Activated;
 afterEach(() => cache.close());
 
@@ -31,6 +33,26 @@ test('a wrong setting: 503 with the reason in one line, exit status 0, and after
   expect((await cache.get('/_cache/health')).status).toBe(200);
   expect(cache.starts()).toBe(2);
   rmSync(home, { recursive: true, force: true });
+});
+
+test('told to end it does so at once, but who is connected is still answered', async () => {
+  cache = await activate({ env: { TTL_npm: 'soon' } });
+  const slow = connect(cache.port, '127.0.0.1');
+  let said = '';
+  slow.on('data', (text: Buffer) => (said += text.toString()));
+  slow.write('GET /pad HTTP/1.1\r\n');
+  expect((await cache.get('/pad')).status).toBe(503);
+  cache.signal(SIGTERM);
+  await sleep(500);
+  // The next process's: this one does not listen any more.
+  const next = cache.get('/pad');
+  await sleep(500);
+  expect(cache.starts()).toBe(1);
+  slow.write('Host: localhost\r\n\r\n');
+  expect((await next).status).toBe(503);
+  expect(said).toMatch(/^HTTP\/1\.1 503 .*TTL_npm=soon/s);
+  expect(cache.events.find(({ event }) => event === 'ended')?.status).toBe(0);
+  expect(cache.starts()).toBe(2);
 });
 
 test('secrets of the reason are hidden', async () => {

@@ -52,7 +52,11 @@ export async function refuseAll(
     servers.push(server);
   }
   whenListening?.();
-  await new Promise((resolve) => setTimeout(resolve, stayMs));
+  // Told to end (what was wrong is mended, and it is to start anew), it does so at once.
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, stayMs);
+    process.once('SIGTERM', () => resolve());
+  });
   // Those who connect from now on are for the next process; who is here already gets the answer.
   const closed = servers.map((server) => new Promise<void>((resolve) => void TcpServer.prototype.close.call(server, () => resolve())));
   const cut = setTimeout(() => open.forEach((socket) => socket.destroy()), HEADERS_MS + 2000);
