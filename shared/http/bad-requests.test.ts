@@ -293,3 +293,25 @@ function open(): Promise<Socket> {
     socket.on('error', () => undefined);
   });
 }
+
+test('who stops reading for longer than idle connections are kept still gets all of it', async () => {
+  offer(upstream, 'large', { body: file, more: { readme: bytes(4_500_000).toString('base64') } });
+  const ask = (more = ''): string => request('GET /large', more, `127.0.0.1:${house.port}`);
+  let hits = 0;
+  // The first ones still come from disk.
+  await until('it is ready', async () => /^x-cache: hit/im.test(await house.raw(ask('Connection: close\r\n'))) && ++hits > 4);
+  const socket: Socket = connect(house.port, '127.0.0.1');
+  socket.write(ask());
+  let got = 0;
+  let end = Infinity;
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    if (got === 0) {
+      const head = chunk.toString('latin1').split('\r\n\r\n')[0] ?? '';
+      end = head.length + 4 + Number(/content-length: (\d+)/i.exec(head)?.[1]);
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE.keepAliveMs * 8));
+    }
+    got += chunk.length;
+    if (got >= end) break;
+  }
+  expect(got).toBe(end);
+});

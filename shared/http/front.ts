@@ -61,7 +61,8 @@ export class Front {
     };
     const onDrain = (): void => void socket.resume();
     const end = (): void => void socket.destroy();
-    const onTimeout = (): void => closeGently(socket);
+    // Who stopped reading for a while is still being answered, however short the time is that idle connections are kept.
+    const onTimeout = (): void => void (socket.writableLength === 0 && closeGently(socket));
     const onEnd = (): void => void socket.end();
     const onClose = (): void => void this.sockets.delete(socket);
     socket.on('data', onData).on('drain', onDrain).on('timeout', onTimeout).on('error', end).on('end', onEnd).on('close', onClose);
