@@ -139,7 +139,7 @@ module.exports = {
     door('tar-stream', ['^shared/documents/trees/tar-member\\.ts$', '^shared/documents/trees/trees\\.test\\.ts$']),
     door('smol-toml', ['^caches/parsers/toml\\.ts$']),
     door('commander', ['^shared/cli/larder\\.ts$']),
-    door('semver', ['^shared/cli/larder\\.ts$', '^caches/']),
+    door('semver', ['^caches/']),
     door('winston', ['^shared/log/event-logger\\.ts$']),
     door('dotenv', ['^shared/config/sources\\.ts$']),
     door('@socketregistry', ['^shared/config/default-upstream\\.ts$']),
