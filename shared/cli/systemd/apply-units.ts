@@ -1,6 +1,7 @@
 /** Puts a set of units in force: writes them, tells systemd, starts sockets and timers; all of it, or nothing. */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { LarderError } from '../../errors';
 import type { FileChanges } from './file-changes';
 import type { Manager } from './systemctl';
 import { isUnitName } from './unit-names';
@@ -37,11 +38,17 @@ export function ownUnits(folder: string): string[] {
   );
 }
 
-/** @throws LarderError start: what systemd complained of; then everything is as it was before */
+/** @throws LarderError start: units of somebody else's have these names; what systemd complained of, then everything is as it was before */
 export function applyUnits(manager: Manager, set: UnitSet): Applied {
   const { folder, units, changes } = set;
   const before = new Map(ownUnits(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
   const names = [...units.keys()];
+  const foreign = names.find((name) => !before.has(name) && lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined);
+  if (foreign !== undefined)
+    throw new LarderError('start', {
+      what: `${join(folder, foreign)} is there already, and was not written by Larder`,
+      remedy: 'disable and remove it (or unmask it) first',
+    });
   const activeBefore = [...manager.states([...before.keys()])].flatMap(([name, { active }]) => (active === 'active' ? [name] : []));
   try {
     const obsolete = set.obsolete.filter((name) => before.has(name));
@@ -51,7 +58,7 @@ export function applyUnits(manager: Manager, set: UnitSet): Applied {
     const wanted = names.filter((name) => /^\[Install\]$/m.test(units.get(name) ?? ''));
     if (wanted.length > 0) manager.run('enable', '--quiet', ...wanted);
     // What else is new of a socket comes with the next boot: nobody's connection is refused for it.
-    const isMoved = (name: string): boolean => before.has(name) && listensOn(before.get(name)) !== listensOn(units.get(name));
+    const isMoved = (name: string): boolean => before.has(name) && forWhom(before.get(name)) !== forWhom(units.get(name));
     const changedSockets = written.filter((name) => name.endsWith('.socket') && isMoved(name));
     // A socket does not start beside its running service, so that one goes with it.
     if (changedSockets.length > 0) manager.run('stop', ...changedSockets, ...changedSockets.map(startedBy));
@@ -102,10 +109,11 @@ export function withdraw(manager: Manager, folder: string, names: readonly strin
   manager.try('reset-failed', ...names);
 }
 
-function listensOn(unit = ''): string {
+/** Where a socket listens, and who may connect to it: that is settled when it starts to listen. */
+function forWhom(unit = ''): string {
   return unit
     .split('\n')
-    .filter((line) => /^(?:Listen|BindIPv6Only=)/.test(line))
+    .filter((line) => /^(?:Listen|BindIPv6Only=|IPAddress)/.test(line))
     .join('\n');
 }
 

@@ -1,13 +1,13 @@
 /** The units of caches as processes: a socket and a service for each, and the housekeeping that all share. */
 import type { Config } from '../../config/config';
 import type { Scope } from './places';
-import { isHidden, isInHome, SYSTEM } from './places';
+import { isHidden, isInHome, realPlace, SYSTEM } from './places';
 import { containerUnits, filterLines } from './container-units';
 import { HOUSEKEEPING, serviceOf, socketOf } from './unit-names';
 import type { UnitValues } from './unit-text';
-import { commandWord, quoted, renderLines, renderUnit, unitWord } from './unit-text';
+import { commandLine, quoted, renderLines, renderUnit, unitWord } from './unit-text';
 
-/** Responses under way may take 10 s to finish (25 s when it was going to sleep by itself), then everything pending is written. */
+/** Responses under way may take 10 s to finish, then everything pending is written. */
 const STOP_SECONDS = 40;
 /** The first systemd that can restart ever more slowly (RestartSteps=). */
 const SLOWING_VERSION = 254;
@@ -41,7 +41,7 @@ export function cacheUnits(config: Config, caches: readonly string[], facts: Fac
       continue;
     }
     units.set(socketOf(name), socketUnit(name, config.listen, port));
-    const command = [facts.node, `${facts.program}/dist/shared/main.js`, name].map(commandWord).join(' ');
+    const command = commandLine(facts.node, `${facts.program}/dist/shared/main.js`, name);
     units.set(serviceOf(name), renderUnit('cache.service', { ...values, cache: name, command }));
   }
   // In a container it is done, and kept in, by the engine.
@@ -71,7 +71,7 @@ function commonValues(config: Config, facts: Facts): UnitValues {
     stopSeconds: String(STOP_SECONDS),
     watchdog: watchdogSeconds > 0 ? [`WatchdogSec=${watchdogSeconds}s`] : [],
     memoryMax: String(memoryMaxBytes),
-    housekeeping: [facts.node, `${facts.program}/dist/shared/cli/main.js`, 'gc'].map(commandWord).join(' '),
+    housekeeping: commandLine(facts.node, `${facts.program}/dist/shared/cli/main.js`, 'gc'),
     hardening: renderLines(`hardening-${facts.scope}.conf`, { folders: folderLines(config, facts.files) }),
     offNetwork: facts.scope === 'system' ? ['PrivateNetwork=yes', 'IPAddressDeny=any'] : [],
   };
@@ -87,11 +87,18 @@ function folderLines({ cacheDir, stateDir }: Config, files: readonly string[]): 
     { path: cacheDir, usual: SYSTEM.cacheDir, kind: 'Cache' },
     { path: stateDir, usual: SYSTEM.stateDir, kind: 'State' },
   ].flatMap(({ path, usual, kind }) => {
-    if (path === usual) return [`${kind}Directory=larder`, `${kind}DirectoryMode=0750`];
-    return [isHidden(path) ? `BindPaths=${bound(path)}` : `ReadWritePaths=${unitWord(`-${path}`)}`];
+    if (path === usual && realPlace(path) === path) return [`${kind}Directory=larder`, `${kind}DirectoryMode=0750`];
+    return bothPlaces(path).map((each) => (isHidden(each) ? `BindPaths=${bound(each)}` : `ReadWritePaths=${unitWord(`-${each}`)}`));
   });
-  const seen = files.filter(isHidden).map((path) => `BindReadOnlyPaths=${bound(path)}`);
-  return [...folders, ...seen, `ProtectHome=${[cacheDir, stateDir, ...files].some(isInHome) ? 'tmpfs' : 'yes'}`];
+  const named = files.flatMap(bothPlaces);
+  const seen = named.filter(isHidden).map((path) => `BindReadOnlyPaths=${bound(path)}`);
+  const isHomeNeeded = [cacheDir, stateDir].flatMap(bothPlaces).concat(named).some(isInHome);
+  return [...folders, ...seen, `ProtectHome=${isHomeNeeded ? 'tmpfs' : 'yes'}`];
+}
+
+/** A path, and where it leads if that is elsewhere: of a link to what is hidden both ends have to be seen. */
+function bothPlaces(path: string): string[] {
+  return [...new Set([path, realPlace(path)])];
 }
 
 /** A path that may be missing, as a word of BindPaths=, where a colon that is not quoted divides source and target. */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { openSources } from '../../config/sources';
+import { lookUp, openSources } from '../../config/sources';
 import { asEnvFile, asEnvironmentFile } from './carried-settings';
 
 const AWKWARD = ['plain', "it's", 'a "word"', '`x`', '$HOME ${HOME}', 'a # b', 'back\\slash', 'C:\\n', "'quoted'", 'é ☃', 'a=b=c', "\\'"];
@@ -60,6 +60,12 @@ describe('as EnvironmentFile=', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  test('a name with - is written as systemd takes it, and is found all the same', () => {
+    const text = asEnvironmentFile(new Map([['UPSTREAM_pip_my-index', 'http://a.test']]), '# head');
+    expect(text).toBe('# head\nUPSTREAM_pip_my_index="http://a.test"\n');
+    expect(lookUp(openSources({ UPSTREAM_pip_my_index: 'http://a.test' }), 'UPSTREAM_pip_my-index')?.raw).toBe('http://a.test');
   });
 
   test('one with a line break is refused', () => {

@@ -106,9 +106,10 @@ export function asEnvFile(settings: Settings, head: string): string {
   });
 }
 
-/** Settings as a file for EnvironmentFile= (systemd.exec(5)). @throws LarderError config: a value that such a file cannot have */
+/** Settings as a file for EnvironmentFile= (systemd.exec(5)), which has no `-` in names: `_` stands for it. @throws LarderError config: a value that such a file cannot have */
 export function asEnvironmentFile(settings: Settings, head: string): string {
-  return asFile(settings, head, (name, value) => {
+  const named = new Map([...settings].map(([name, value]) => [name.replaceAll('-', '_'), value]));
+  return asFile(named, head, (name, value) => {
     if (/[\r\n]/.test(value)) throw notWritable(name);
     return `"${value.replace(/[\\"`$]/g, (mark) => `\\${mark}`)}"`;
   });

@@ -6,7 +6,7 @@ import { LarderError } from '../../errors';
 import { behindPort } from '../containers/woken-places';
 import type { Scope } from './places';
 import { containerServiceOf, serviceOf } from './unit-names';
-import { commandWord, renderLines, renderUnit } from './unit-text';
+import { commandLine, renderLines, renderUnit } from './unit-text';
 
 /** systemd-socket-proxyd(8). */
 const PROXY = '/usr/lib/systemd/systemd-socket-proxyd';
@@ -29,8 +29,8 @@ export interface ContainerFacts {
 export function containerUnits(config: Config, name: string, port: number, facts: ContainerFacts): Array<readonly [string, string]> {
   const { idleExitSeconds } = config.service;
   const idle = idleExitSeconds > 0 ? [`--exit-idle-time=${idleExitSeconds}s`] : [];
-  const proxy = [PROXY, ...idle, '--connections-max=4096', `127.0.0.1:${behindPort(port)}`].map(commandWord).join(' ');
-  const container = [facts.node, `${facts.program}/dist/shared/cli/main.js`, 'woken', `c=${name}`].map(commandWord).join(' ');
+  const proxy = commandLine(PROXY, ...idle, '--connections-max=4096', `127.0.0.1:${behindPort(port)}`);
+  const container = commandLine(facts.node, `${facts.program}/dist/shared/cli/main.js`, 'woken', `c=${name}`);
   const isSystem = facts.scope === 'system';
   return [
     [
@@ -38,7 +38,7 @@ export function containerUnits(config: Config, name: string, port: number, facts
       renderUnit('cache-proxy.service', {
         cache: name,
         command: proxy,
-        drain: ['/bin/sh', '-c', untilQuiet(behindPort(port))].map(commandWord).join(' '),
+        drain: commandLine('/bin/sh', '-c', untilQuiet(behindPort(port))),
         hardening: renderLines(`hardening-${isSystem ? 'proxy' : 'user'}.conf`, {}),
       }),
     ],

@@ -1,5 +1,5 @@
 /** What must be right before anything is installed: folders, files that settings name, ports, Node. Each fault is one line with its remedy. */
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Config } from '../../config/config';
@@ -12,7 +12,7 @@ import { listenStream } from './cache-units';
 import type { Settings } from './carried-settings';
 import { namedFiles } from './carried-settings';
 import type { Manager } from './systemctl';
-import { isHidden, isInHome, onDisk, SYSTEM } from './places';
+import { isHidden, isInHome, onDisk, realPlace, SYSTEM } from './places';
 import type { Account } from './service-user';
 import { accountOf, failureAs } from './service-user';
 
@@ -70,7 +70,9 @@ export async function requirePorts(
   caches: readonly string[],
   ownUnits: readonly string[],
 ): Promise<void> {
-  const own = [...manager.states(ownUnits.filter((name) => name.endsWith('.socket'))).values()].flatMap(({ listens }) => listens);
+  const sockets = [...manager.states(ownUnits.filter((name) => name.endsWith('.socket'))).values()];
+  // Of one that does not listen at present somebody else may have the port.
+  const own = sockets.flatMap(({ active, listens }) => (active === 'active' ? listens : []));
   for (const { name, port } of config.caches.filter((cache) => caches.includes(cache.name))) {
     for (const address of config.listen) {
       if (own.includes(listenStream(address, port))) continue;
@@ -114,7 +116,7 @@ export function requireNode(env: Environment, user: Account): string {
   };
   if (!node.startsWith('/')) refuse('is no absolute path');
   // A link may lead to where services see nothing.
-  const place = existsSync(node) ? realpathSync(node) : node;
+  const place = realPlace(node);
   if (isInHome(node) || isInHome(place)) refuse('is in a home, which services do not see');
   const failure = failureAs(user, env, node, 'process.exit(0)');
   if (failure !== undefined) refuse(`cannot be run by ${user.name}, who runs the caches (${failure})`);

@@ -1,5 +1,6 @@
 /** `install` and `rollback`: the program's copies for the system scope, and which of them is run. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { printable } from '../../config/setting-reader';
 import { ROOT } from '../../config/sources';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
@@ -41,8 +42,10 @@ export function installProgram(context: Context): void {
 /** Where the program is to be and what runs it: as it was installed, unless PREFIX and NODE say otherwise. @throws LarderError start */
 export function chosenRecord(env: Context['env'], user: Account): InstallRecord {
   const known = installRecord(env);
-  const prefix = env.PREFIX || known?.prefix || SYSTEM.prefix;
-  if (!prefix.startsWith('/')) throw new LarderError('start', { what: `PREFIX=${prefix} is no absolute path`, remedy: 'name one' });
+  const named = env.PREFIX || known?.prefix || SYSTEM.prefix;
+  if (!named.startsWith('/'))
+    throw new LarderError('start', { what: `PREFIX=${printable(named)} is no absolute path`, remedy: 'name one' });
+  const prefix = resolve(named);
   if (isHidden(prefix))
     throw new LarderError('start', {
       what: `PREFIX=${prefix} is where services do not see it`,

@@ -1,5 +1,5 @@
 /** Installing sockets for a user, and what both scopes have in common: everything or nothing, and repeating. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { freePort, Stage, standInModule } from '../../testing/stand-in-systemd';
@@ -71,6 +71,16 @@ describe('install-sockets', () => {
     expect(told).toEqual(['try-restart cache-one.service cache-two.service cache-three.service larder-housekeeping.service']);
     await user('install-sockets');
     expect(stage.told().filter((call) => call.startsWith('try-restart'))).toEqual([]);
+  });
+
+  test('who may connect is settled when a socket starts to listen, so a change of that starts it anew', async () => {
+    await user('install-sockets', 'one');
+    const file = join(stage.userUnits, 'cache-one.socket');
+    writeFileSync(file, unit('cache-one.socket').replace('FreeBind', 'IPAddressDeny=any\nFreeBind'));
+    stage.told();
+    await user('install-sockets', 'one');
+    expect(stage.told()).toContain('stop cache-one.socket cache-one.service');
+    expect(stage.isActive('cache-one.socket')).toBe(true);
   });
 
   test('a socket that listens where it did goes on listening, whatever else is new of it', async () => {
@@ -167,6 +177,32 @@ describe('nothing is half-installed', () => {
     ]);
     expect(unitsThere()).toEqual([]);
     await new Promise((resolve) => other.close(resolve));
+  });
+
+  test('when it is taken while the socket of ours that had it does not listen', async () => {
+    await user('install-sockets');
+    rmSync(join(stage.folder, 'active/cache-two.socket'));
+    const other = createServer().listen(ports[1], '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    expect((await user('install-sockets')).err).toMatch(new RegExp(`^larder: port ${ports[1]} of 127\\.0\\.0\\.1 is taken; .*PORT_two$`));
+    await new Promise((resolve) => other.close(resolve));
+  });
+
+  test.each(['written by somebody else', 'masked'])('when a unit of one of these names is %s: that stays as it is', async (kind) => {
+    mkdirSync(stage.userUnits, { recursive: true });
+    const theirs = join(stage.userUnits, 'cache-two.service');
+    if (kind === 'masked') symlinkSync('/dev/null', theirs);
+    else writeFileSync(theirs, '[Service]\nExecStart=/opt/mine\n');
+    const before = stage.files();
+    const { status, err } = await user('install-sockets');
+    expect([status, err]).toEqual([
+      1,
+      expect.stringMatching(/^larder: \S+cache-two\.service is there already, and was not written by Larder; .*$/),
+    ]);
+    expect(stage.files()).toEqual(before);
+    if (kind !== 'masked') expect(readFileSync(theirs, 'utf8')).toContain('/opt/mine');
+    // Others are none of its business.
+    expect((await user('install-sockets', 'one')).status).toBe(0);
   });
 
   test('when a cache that make start started has it: it says so', async () => {

@@ -216,6 +216,11 @@ asRoot(`for the system${why}`, () => {
       /Node at \/var\/\S+ is in a folder for temporary files/,
     ],
     [
+      'a PREFIX that services do not see, however it is written',
+      () => ({ PREFIX: '/opt/../home/ann/larder/' }),
+      /PREFIX=\/home\/ann\/larder is where services do not see it/,
+    ],
+    [
       'a PREFIX that services do not see',
       () => ({ PREFIX: '/home/ann/larder' }),
       /PREFIX=\/home\/ann\/larder is where services do not see it/,
@@ -372,8 +377,31 @@ asRoot(`for the system${why}`, () => {
     await system('install-sockets', { PREFIX: '/opt/caches' });
     expect(readFileSync(join(stage.systemUnits, 'cache-one.service'), 'utf8')).toContain(' /opt/caches/current/dist/shared/main.js one');
     expect(await system('install-sockets')).toMatchObject({ status: 0 });
+    expect(await system('install-sockets', { PREFIX: '/opt//caches/' })).toMatchObject({ status: 0 });
     expect((await system('install-sockets', { PREFIX: '/usr/lib/x' })).err).toContain('Larder is installed at /opt/caches already');
   });
+
+  test.each(['', '{"prefix":', 'null', '{"prefix":1,"node":2}'])(
+    'where the note of what is installed is damaged (%s): one line, and nothing is changed',
+    async (text) => {
+      await system('install-sockets');
+      writeFileSync(join(stage.root, 'etc/larder/install.json'), text);
+      const before = stage.files();
+      for (const verb of ['install-sockets', 'install', 'upgrade', 'rollback', 'uninstall-sockets', 'uninstall']) {
+        const { status, err } = await system(verb);
+        expect([verb, status, err]).toEqual([
+          verb,
+          1,
+          expect.stringMatching(/^larder: \/etc\/larder\/install\.json is damaged; remove it; .*$/),
+        ]);
+        expect([verb, stage.files()]).toEqual([verb, before]);
+      }
+      rmSync(join(stage.root, 'etc/larder/install.json'));
+      expect(await system('install')).toMatchObject({ status: 0, err: '' });
+      expect(await system('uninstall')).toMatchObject({ status: 0, err: '' });
+      expect(existsSync(prefix)).toBe(false);
+    },
+  );
 });
 
 asRoot(`commands of root that open the store${why}`, () => {

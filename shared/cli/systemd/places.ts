@@ -1,5 +1,5 @@
 /** Where things are, by scope. LARDER_ROOT is a folder that stands for `/` (tests): files are there, what units say is not. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Environment } from '../../config/sources';
@@ -20,6 +20,15 @@ export function scopeOf(options: Options, verb: string): Scope {
 /** A path of this machine, as files of it are opened. */
 export function onDisk(env: Environment, path: string): string {
   return env.LARDER_ROOT ? join(env.LARDER_ROOT, path) : path;
+}
+
+/** Where a path leads, if it is there. */
+export function realPlace(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Whether a place is in a home, which ProtectHome= hides from services. */
@@ -67,7 +76,7 @@ export interface InstallRecord {
   readonly node: string;
 }
 
-/** @returns undefined where nothing is installed for the system */
+/** @returns undefined where nothing is installed for the system @throws LarderError start: what was noted of it is damaged */
 export function installRecord(env: Environment): InstallRecord | undefined {
   let text: string;
   try {
@@ -75,5 +84,18 @@ export function installRecord(env: Environment): InstallRecord | undefined {
   } catch {
     return undefined;
   }
-  return JSON.parse(text) as InstallRecord;
+  const record = parsed(text);
+  if (typeof record?.prefix === 'string' && typeof record.node === 'string') return { prefix: record.prefix, node: record.node };
+  throw new LarderError('start', {
+    what: `${SYSTEM.record} is damaged`,
+    remedy: 'remove it; sudo make install, with the PREFIX as it was (unless it is the usual one), writes it anew',
+  });
+}
+
+function parsed(text: string): Partial<Record<keyof InstallRecord, unknown>> | undefined {
+  try {
+    return (JSON.parse(text) ?? undefined) as Partial<InstallRecord> | undefined;
+  } catch {
+    return undefined;
+  }
 }

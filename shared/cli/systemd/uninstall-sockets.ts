@@ -7,7 +7,7 @@ import { FileChanges, removeIfEmpty } from './file-changes';
 import { requireSystem } from './install-program';
 import type { Manager } from './systemctl';
 import { openManager } from './systemctl';
-import type { Scope } from './places';
+import type { InstallRecord, Scope } from './places';
 import { installRecord, onDisk, scopeOf, SERVICE_USER, SYSTEM, unitFolder, userPlaces } from './places';
 import { removeCopies } from './program-copies';
 import { HOUSEKEEPING, isCacheService, isContainerService, unitNamesOf } from './unit-names';
@@ -27,6 +27,8 @@ export function uninstall(context: Context): void {
 function takeAway({ env, out, caches, single, config }: Context, manager: Manager, scope: Scope): void {
   const folder = unitFolder(env, scope);
   const own = ownUnits(folder);
+  // First, since it may turn out to be damaged.
+  const record = scope === 'system' ? installRecord(env) : undefined;
   const meant = single ? caches.flatMap(({ name }) => unitNamesOf(name)).filter((name) => own.includes(name)) : own;
   const stay = own.filter((name) => !meant.includes(name) && !HOUSEKEEPING.includes(name));
   const going = stay.length > 0 ? meant : own;
@@ -41,7 +43,7 @@ function takeAway({ env, out, caches, single, config }: Context, manager: Manage
   if (scope === 'user') {
     removeOwn(env);
     out(`The store stays: ${placesOf(stores, config.service.project, [config.cacheDir, config.stateDir])}`);
-  } else for (const line of removeSystem(env, stores)) out(line);
+  } else for (const line of removeSystem(env, record, stores)) out(line);
 }
 
 /** Where what was stored is: of caches in containers it is in volumes of the engine. */
@@ -56,8 +58,7 @@ function placesOf({ inVolumes, inFolders }: Stores, project: string, folders: re
 }
 
 /** @returns what stays, for people */
-function removeSystem(env: Context['env'], where: Stores): string[] {
-  const record = installRecord(env);
+function removeSystem(env: Context['env'], record: InstallRecord | undefined, where: Stores): string[] {
   const settings = installedSettings(env);
   const folders = [settings.get('CACHE_DIR') ?? SYSTEM.cacheDir, settings.get('STATE_DIR') ?? SYSTEM.stateDir];
   const places = placesOf(where, settings.get('COMPOSE_PROJECT_NAME') ?? 'larder', folders);

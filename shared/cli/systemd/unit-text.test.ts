@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../config/load';
@@ -7,7 +7,7 @@ import { ROOT } from '../../config/sources';
 import { standInModule } from '../../testing/stand-in-systemd';
 import { cacheUnits, socketUnit } from './cache-units';
 import type { Facts } from './cache-units';
-import { commandWord, render, renderUnit, unitWord } from './unit-text';
+import { commandLine, render, renderUnit, unitWord } from './unit-text';
 
 const modules = [standInModule('one', 7001), standInModule('two', 7002)];
 const facts: Facts = {
@@ -54,7 +54,7 @@ describe('a template', () => {
   test('words are quoted as systemd reads them', () => {
     expect(unitWord('/srv/a b"c\\d%h')).toBe('"/srv/a b\\"c\\\\d%%h"');
     expect(unitWord('/srv/plain-1.x')).toBe('/srv/plain-1.x');
-    expect(commandWord('/srv/$HOME')).toBe('"/srv/$$HOME"');
+    expect(commandLine('/srv/$a/node', '/srv/$HOME', 'x')).toBe('"/srv/$a/node" "/srv/$$HOME" x');
   });
 });
 
@@ -105,6 +105,20 @@ describe('the service', () => {
     const inHome = units({ CACHE_DIR: '/home/a/store' }, { files: ['/root/token', '/etc/larder/token'] }).get('cache-one.service');
     expect([lines(inHome, 'BindPaths'), lines(inHome, 'BindReadOnlyPaths')]).toEqual([['-/home/a/store'], ['-/root/token']]);
     expect(lines(inHome, 'ProtectHome')).toEqual(['tmpfs']);
+  });
+
+  test('of a store or a file that a link leads to in a home, it sees that place too', () => {
+    const folder = mkdtempSync('/var/tmp/larder-links-');
+    try {
+      symlinkSync('/root', join(folder, 'link'));
+      const link = join(folder, 'link');
+      const unit = units({ CACHE_DIR: link }).get('cache-one.service');
+      expect([lines(unit, 'BindPaths'), lines(unit, 'ProtectHome')]).toEqual([[`-${link}`, '-/root'], ['tmpfs']]);
+      const file = units({}, { files: [link] }).get('cache-one.service');
+      expect([lines(file, 'BindReadOnlyPaths'), lines(file, 'ProtectHome')]).toEqual([[`-${link}`, '-/root'], ['tmpfs']]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('paths with a colon are one path', () => {

@@ -84,7 +84,7 @@ export function quoted(text: string): string {
   return `"${text.replaceAll('%', '%%').replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** A text as one word of a command line: as unitWord, and `$` doubled (systemd.service(5), "Command lines"). */
-export function commandWord(text: string): string {
-  return unitWord(text).replaceAll('$', '$$$$');
+/** A command line: its words as unitWord, and `$` doubled in all but the path of the program (systemd.service(5), "Command lines"). */
+export function commandLine(program: string, ...words: readonly string[]): string {
+  return [unitWord(program), ...words.map((word) => unitWord(word).replaceAll('$', '$$$$'))].join(' ');
 }
