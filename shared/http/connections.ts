@@ -24,6 +24,10 @@ export class Connections {
     return this.open.size;
   }
 
+  all(): readonly Socket[] {
+    return [...this.open.keys()];
+  }
+
   /**
    * Ends those on which nothing has moved for so long: neither a request nor its first byte is to be expected any more.
    * @param isBusy whether something is still to be sent over it

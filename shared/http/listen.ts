@@ -46,9 +46,10 @@ export interface Listening {
   /** Connections that there are. */
   readonly connections: number;
   /**
-   * Stops accepting, lets responses under way finish for at most `drainMs`, then cuts what is left.
-   * @param quietMs how long a connection on which nothing is under way is waited for: a request may be on its way; 0: not at all. So long
-   *   is accepted, too, as long as there are connections: whoever comes later is refused, unless the sockets were inherited
+   * Lets responses under way finish for at most `drainMs`, then cuts what is left. Until those connections are at their end that there were, and
+   * no longer than `quietMs` before the cut, others are accepted too: whoever comes later is refused, unless the sockets were inherited.
+   * @param quietMs how long a connection on which nothing is under way is waited for: a request may be on its way; 0: not at all, and nobody is
+   *   accepted any more
    */
   close(drainMs: number, quietMs: number): Promise<void>;
 }
@@ -231,9 +232,15 @@ async function closeAll(servers: readonly Server[], doors: Doors, drainMs: numbe
     tunnels?.closeAll();
     connections.closeAll();
   }, drainMs);
-  // Who comes to an inherited socket from now on is the next process's; to another one, nobody's.
-  const isOnlyOurs = (options.inherited ?? []).length === 0;
-  for (const until = performance.now() + quietMs; isOnlyOurs && connections.size > 0 && performance.now() < until;) await sleep(SWEEP_MS);
+  // Who comes to an inherited socket from now on is the next process's; to another one, nobody's until that process is there, which is when all of
+  // these have ended.
+  const isOnlyOurs = isGentle && (options.inherited ?? []).length === 0;
+  const all = connections.all();
+  for (
+    const until = performance.now() + drainMs - quietMs;
+    isOnlyOurs && all.some(({ destroyed }) => !destroyed) && performance.now() < until;
+  )
+    await sleep(SWEEP_MS);
   // That of node:http ends idle connections at once, whatever is on its way over them.
   const end: TcpServer['close'] = isGentle ? TcpServer.prototype.close : HttpServer.prototype.close;
   await Promise.all(servers.map((server) => new Promise<void>((resolve) => void end.call(server, () => resolve()))));
