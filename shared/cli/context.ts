@@ -111,6 +111,6 @@ export function inUrl(address: string): string {
 }
 
 /** Whether the command is about containers: `with=`, else WITH. */
-export function isAboutContainers({ options, config }: Context): boolean {
+export function isAboutContainers({ options, config }: Pick<Context, 'options' | 'config'>): boolean {
   return (options.with || config.service.runAs) === 'compose';
 }

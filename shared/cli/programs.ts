@@ -9,6 +9,8 @@ export interface Ran {
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
+  /** Whether Ctrl-C or SIGTERM ended it, and not this process (`outlived`). */
+  readonly isInterrupted?: boolean;
 }
 
 /** How a program is run. */
@@ -28,7 +30,11 @@ export function run(program: string, args: readonly string[], options: RunOption
     let [stdout, stderr] = ['', ''];
     child.stdout?.setEncoding('utf8').on('data', (part: string) => (stdout += part));
     child.stderr?.setEncoding('utf8').on('data', (part: string) => (stderr += part));
-    const stop = (): boolean => child.kill();
+    let isInterrupted = false;
+    const stop = (): void => {
+      isInterrupted = true;
+      child.kill();
+    };
     if (outlived) process.on('SIGINT', stop).on('SIGTERM', stop);
     const leave = (): void => void process.off('SIGINT', stop).off('SIGTERM', stop);
     child.once('error', (error) => {
@@ -38,7 +44,7 @@ export function run(program: string, args: readonly string[], options: RunOption
     });
     child.once('close', (code) => {
       leave();
-      resolve({ code: code ?? undefined, stdout, stderr });
+      resolve({ code: code ?? undefined, stdout, stderr, isInterrupted });
     });
   });
 }

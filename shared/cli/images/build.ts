@@ -9,10 +9,10 @@ import type { Engine } from '../containers/engine';
 import { isConfigured, moduleOf } from '../context';
 import { lastLine } from '../programs';
 import { healthPage, placesOf, type Places } from './addresses';
-import { engineOf, imageOf, well, type Image } from './image';
+import { engineOf, imageOf, removeNameless, well, type Image } from './image';
 import type { LedCache } from './layer';
 import { lookInto, type Sight } from './look';
-import { imageNames, type ImageNames } from './reference';
+import { imageNames, layeredOf, withTag, type ImageNames } from './reference';
 import { engineGateway, reachWarnings } from './reach';
 import { isLayered, openOverlay, withOriginal, writeRecipe } from './recipe';
 
@@ -35,6 +35,7 @@ async function layOn(context: Context, options: readonly string[]): Promise<void
   const asked = imageNames(context.options.image);
   const overlay = openOverlay(context.config.service.overlayDir);
   const engine = await engineOf(context);
+  await refuseOriginals(engine, asked);
   const before = await imageOf(engine, asked.layered);
   const names = withOriginal(asked, before);
   const kept = await imageOf(engine, names.original);
@@ -49,8 +50,7 @@ async function layOn(context: Context, options: readonly string[]): Promise<void
     if (code !== 0)
       throw new LarderError('start', { what: `the layer on ${names.source} cannot be built: docker build says above why`, remedy: '' });
     const after = await imageOf(engine, names.layered);
-    // Nobody's any more, unless something was built on it.
-    if (before && isLayered(before, names) && before.id !== after?.id) await engine.docker(['image', 'rm', before.id]);
+    if (before && isLayered(before, names) && before.id !== after?.id) await removeNameless(engine, before.id);
     for (const line of report(names, caches)) context.out(line);
     for (const line of await reachWarnings(context, caches, sight.urls, gateway)) context.out(line);
   } catch (error) {
@@ -67,6 +67,18 @@ async function restore(engine: Engine, name: string, image: Image | undefined): 
   if (now?.id === image?.id) return;
   if (image) await engine.docker(['tag', image.id, name]);
   else await engine.docker(['image', 'rm', '--no-prune', name]);
+}
+
+/** @throws LarderError start: it is what another image was without its layer, and `clean` has to find it as it is */
+async function refuseOriginals(engine: Engine, asked: ImageNames): Promise<void> {
+  const layered = layeredOf(asked);
+  if (!layered) return;
+  const image = await imageOf(engine, layered.layered);
+  if (isLayered(image, layered) && withTag(withOriginal(layered, image).original) === withTag(asked.layered))
+    throw new LarderError('start', {
+      what: `${asked.source} is ${layered.source} without its layer`,
+      remedy: `make build i=${layered.source}`,
+    });
 }
 
 /** The image without a layer: from its registry, else as it is here. @throws LarderError start: there is none */

@@ -1,7 +1,7 @@
 /** `clean i=`: gives an image back what it was. */
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
-import { engineOf, imageOf, well } from './image';
+import { engineOf, imageOf, removeNameless, well } from './image';
 import { isLayered, withOriginal } from './recipe';
 import { imageNames } from './reference';
 
@@ -23,8 +23,7 @@ export async function restoreImage(context: Context): Promise<void> {
     if (isOurs) await well(engine, 'image', 'rm', names.layered);
   } else if (isOurs || !image) await well(engine, 'tag', original.id, names.layered);
   await well(engine, 'image', 'rm', names.original);
-  // Nobody's any more, unless something was built on it.
-  if (image && isOurs && !hasOwnName) await engine.docker(['image', 'rm', image.id]);
+  if (image && isOurs && !hasOwnName) await removeNameless(engine, image.id);
   context.out(
     isOurs || !image
       ? `${names.source} is what it was, and ${names.original} is gone.`

@@ -16,13 +16,24 @@ export interface Image {
   readonly shell: readonly string[] | undefined;
   /** Instructions that a build on this image begins with. */
   readonly onBuild: readonly string[];
+  /** Its names here. */
+  readonly tags: readonly string[];
   /** Whether a registry has it, as far as the engine knows. */
   readonly isOfRegistry: boolean;
 }
 
-/** Whoever interrupts what is done by this engine wants the tags to be as they were. @throws LarderError start: there is none */
-export function engineOf(context: Context): Promise<Engine> {
-  return openEngine(engineEnvironment(context), { compose: false, outlived: true });
+/**
+ * Whoever interrupts what is done by this engine wants the tags to be as they were: that is an error, after which it can be told to take things back.
+ * @throws LarderError start: there is none
+ */
+export async function engineOf(context: Context): Promise<Engine> {
+  const engine = await openEngine(engineEnvironment(context), { compose: false, outlived: true });
+  const docker: Engine['docker'] = async (args, stdio) => {
+    const ran = await engine.docker(args, stdio);
+    if (ran.isInterrupted) throw new LarderError('start', { what: 'it was interrupted', remedy: '' });
+    return ran;
+  };
+  return { ...engine, docker };
 }
 
 /** Runs docker. @throws LarderError start: it fails, in its own words */
@@ -44,13 +55,20 @@ export async function imageOf(engine: Engine, name: string): Promise<Image | und
     labels: Labels ?? {},
     shell: Shell ?? undefined,
     onBuild: OnBuild ?? [],
+    tags: found.RepoTags ?? [],
     isOfRegistry: (found.RepoDigests ?? []).length > 0,
   };
+}
+
+/** Removes what nobody calls by a name any more, unless something was built on it, or runs. By its id the last name that it has would go too. */
+export async function removeNameless(engine: Engine, id: string): Promise<void> {
+  if ((await imageOf(engine, id))?.tags.length === 0) await engine.docker(['image', 'rm', id]);
 }
 
 /** As the engine's API has it (Image, ImageConfig). */
 interface Inspected {
   readonly Id: string;
+  readonly RepoTags?: readonly string[] | null;
   readonly RepoDigests?: readonly string[] | null;
   readonly Config?: {
     readonly User?: string;

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir, type NetworkInterfaceInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { loadConfig } from '../../config/load';
-import { run } from '../main';
+import { optionsOf, run } from '../main';
 import { loadModules } from '../modules';
+import { until } from '../../testing/until';
 import { localOnlyWarning } from './reach';
 
 /** Stands in for docker: images are a JSON file, and what it was asked is another. */
@@ -27,17 +28,24 @@ if (verb === 'network') { console.log('172.17.0.1'); done(); }
 if (verb === 'image' && second === 'inspect') {
   const id = idOf(args[2]);
   if (!id) fail('Error: No such image: ' + args[2]);
-  console.log(JSON.stringify([{ Id: id, ...images[id] }]));
+  console.log(JSON.stringify([{ Id: id, RepoTags: Object.keys(tags).filter((tag) => tags[tag] === id), ...images[id] }]));
   done();
 }
 if (verb === 'tag') { if (!(second in images)) fail('no'); tags[tagOf(args[2])] = second; done(); }
 if (verb === 'image' && second === 'rm') {
   const name = args.at(-1);
-  if (name in images) { if (Object.values(tags).includes(name)) fail('in use'); delete images[name]; }
+  if (name in images) {
+    // As docker: by its id the only name that it has goes too.
+    const all = Object.keys(tags).filter((tag) => tags[tag] === name);
+    if (all.length > 1) fail('must be forced');
+    delete images[name];
+    for (const tag of all) delete tags[tag];
+  }
   else { if (!(tagOf(name) in tags)) fail('Error: No such image: ' + name); delete tags[tagOf(name)]; }
   done();
 }
 if (verb === 'pull') {
+  if (world.slow) return writeFileSync(join(folder, 'pulling'), ''), setTimeout(() => fail('not within a minute'), 60_000);
   const found = world.registry[second];
   if (!found) fail('Error response from daemon: pull access denied for ' + second);
   images[found.id] = { RepoDigests: ['x@' + found.id], Config: found.config };
@@ -52,7 +60,10 @@ if (verb === 'run') {
 if (verb === 'build') {
   const context = args.at(-1);
   const text = readFileSync(join(context, 'Dockerfile'), 'utf8');
-  world.built = { text, options: args.slice(1, -1), files: require('node:fs').readdirSync(context, { recursive: true }).sort() };
+  world.built = { text, options: args.slice(1, -1), files: require('node:fs').readdirSync(context, { recursive: true, withFileTypes: true }).map((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return require('node:path').relative(context, path) + (entry.isSymbolicLink() ? ' -> ' + require('node:fs').readlinkSync(path) : '');
+  }).sort() };
   if (world.broken) { writeFileSync(join(folder, 'world.json'), JSON.stringify(world)); fail(''); }
   const from = idOf(/^FROM (.*)$/m.exec(text)[1]);
   const id = 'sha256:' + String(++world.count).padStart(64, '0');
@@ -77,6 +88,7 @@ interface World {
   down?: true;
   noShell?: true;
   broken?: true;
+  slow?: true;
 }
 
 // Each call of docker is a process.
@@ -243,6 +255,42 @@ describe('make build i=', () => {
     expect(world().built?.files.filter((file) => file.endsWith('npm/base'))).toEqual(['layer/usr/lib/larder/0/npm/base']);
   });
 
+  test('is not done to what another image was without its layer', async () => {
+    local('app:latest');
+    await cli('build i=app');
+    const { tags } = world();
+    for (const name of ['app-original', 'app-original:latest'])
+      expect((await cli(`build i=${name}`)).err).toEqual([`larder: ${name} is app without its layer; make build i=app`]);
+    expect(world().tags).toEqual(tags);
+    // Called so without being one.
+    await cli('clean i=app');
+    local('other:1-original');
+    expect((await cli('build i=other:1-original')).status).toBe(0);
+  });
+
+  test('leaves its names to an image that its user called otherwise too', async () => {
+    local('app:1');
+    await cli('build i=app:1');
+    const mine = world().tags['app:1'] ?? '';
+    change({ tags: { ...world().tags, 'mine:1': mine } });
+    await cli('rebuild i=app:1');
+    expect(world().tags['app:1']).not.toBe(mine);
+    expect(world().tags['mine:1']).toBe(mine);
+    const again = world().tags['app:1'] ?? '';
+    change({ tags: { ...world().tags, 'mine:2': again } });
+    await cli('clean i=app:1');
+    expect(world().tags).toEqual({ 'app:1': ID, 'mine:1': mine, 'mine:2': again });
+  });
+
+  test('that is interrupted while it pulls goes on with nothing, and all is as it was', async () => {
+    change({ images: { [ID]: { RepoDigests: ['x'], Config: CONFIG } }, tags: { 'app:1': ID }, slow: true });
+    const built = cli('build i=app:1');
+    await until('it pulls', () => existsSync(join(folder, 'pulling')), { lookMs: 20 });
+    process.emit('SIGINT');
+    expect(await built).toEqual({ status: 1, out: [], err: ['larder: it was interrupted'] });
+    expect(world().tags).toEqual({ 'app:1': ID });
+  });
+
   test('warns of caches that listen on loopback only', async () => {
     local('app:1');
     change({ sight: ['program npm'] });
@@ -258,7 +306,13 @@ describe('make build i=', () => {
     mkdirSync(join(folder, 'overlay/etc'), { recursive: true });
     writeFileSync(join(folder, 'overlay/etc/motd'), 'hello');
     writeFileSync(join(folder, 'overlay/hook'), 'echo hook');
+    // Its parts may be kept elsewhere.
+    mkdirSync(join(folder, 'elsewhere/bin'), { recursive: true });
+    writeFileSync(join(folder, 'elsewhere/bin/a b'), '');
+    symlinkSync('a b', join(folder, 'elsewhere/bin/link'));
+    symlinkSync(join(folder, 'elsewhere'), join(folder, 'overlay/usr'));
     await cli('build i=app:1');
+    expect(world().built?.files).toEqual(expect.arrayContaining(['overlay/usr/bin/a b', 'overlay/usr/bin/link -> a b']));
     expect(world().built?.text).toContain('COPY overlay/ /\n');
     expect(world().built?.text).toContain('COPY hook /usr/lib/larder/\nRUN ["/usr/lib/larder/hook"]\n');
     expect(world().built?.files).toEqual(expect.arrayContaining(['hook', 'overlay/etc/motd']));
@@ -363,15 +417,27 @@ describe('what cannot be done is one line, and changes nothing', () => {
   });
 });
 
-test('make start says that containers cannot reach what listens on loopback only, where there is an engine', () => {
-  const warning = (settings: Record<string, string>, PATH = folder): readonly string[] =>
-    localOnlyWarning({
-      config: loadConfig({ env: { CACHES: 'npm', ...settings }, modules: loadModules(), envFile: join(folder, '.env') }),
-      env: { PATH },
-    });
-  expect(warning({ GLOBAL_IP: '127.0.0.1 ::1' })).toEqual([
-    'Containers cannot reach the caches. They listen on this machine alone: set GLOBAL_IP=127.0.0.1 ::1 172.17.0.1 in .env, then make restart.',
-  ]);
+test('make start says that containers cannot reach what listens on loopback only, where there are some', () => {
+  const at = (address: string): NetworkInterfaceInfo[] => [{ family: 'IPv4', address } as NetworkInterfaceInfo];
+  const [ofDefault, ofCompose] = [{ docker0: at('172.17.0.1') }, { 'br-0123456789ab': at('172.20.0.1') }];
+  const warning = (settings: Record<string, string>, interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = ofDefault): readonly string[] =>
+    localOnlyWarning(
+      {
+        config: loadConfig({ env: { CACHES: 'npm', ...settings }, modules: loadModules(), envFile: join(folder, '.env') }),
+        options: optionsOf({}),
+      },
+      interfaces,
+    );
+  const line = (addresses: string): string[] => [
+    `Containers that run here cannot reach the caches, if they should. They listen on this machine alone: set GLOBAL_IP=${addresses} in .env, then make restart.`,
+  ];
+  expect(warning({ GLOBAL_IP: '127.0.0.1 ::1' })).toEqual(line('127.0.0.1 ::1 172.17.0.1'));
+  expect(warning({}, ofCompose)).toEqual(line('127.0.0.1 172.20.0.1'));
+  expect(warning({}, { 'cni-podman0': at('10.88.0.1'), ...ofCompose })).toEqual(line('127.0.0.1 10.88.0.1'));
+  expect(warning({}, { eth0: at('192.0.2.3'), virbr0: at('192.168.122.1') })).toEqual([]);
+  // Caches in containers have a network of their own, where others reach them.
+  expect(warning({ WITH: 'compose' }, ofCompose)).toEqual([]);
+  expect(warning({ WITH: 'compose' })).toEqual(line('127.0.0.1 172.17.0.1'));
   for (const settings of [
     { GLOBAL_IP: '127.0.0.1 192.0.2.1' },
     { GLOBAL_IP: '0.0.0.0' },
@@ -379,7 +445,6 @@ test('make start says that containers cannot reach what listens on loopback only
     { PUBLIC_URL_npm: 'https://npm.example' },
   ])
     expect(warning(settings)).toEqual([]);
-  expect(warning({}, '/nowhere')).toEqual([]);
 });
 
 describe('make hosts', () => {

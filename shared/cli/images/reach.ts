@@ -1,8 +1,7 @@
 /** Whether containers reach the caches, and what to do if not. */
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { networkInterfaces } from 'node:os';
 import type { Config } from '../../config/config';
-import type { Context } from '../context';
+import { isAboutContainers, type Context } from '../context';
 import { findRunning } from '../control';
 import { healthPage, isLocalOnly } from './addresses';
 import type { Engine } from '../containers/engine';
@@ -14,13 +13,24 @@ export async function engineGateway(engine: Engine): Promise<string | undefined>
   return stdout.split('\n').find((line) => /^\d+(?:\.\d+){3}$/.test(line));
 }
 
-/** What `start` says where there is a container engine, and the caches listen on loopback only. @returns [] if nothing is wrong */
-export function localOnlyWarning({ config, env }: Pick<Context, 'config' | 'env'>): readonly string[] {
-  const folders = (env.PATH ?? '').split(delimiter);
-  const hasEngine = ['docker', 'podman'].some((name) => folders.some((folder) => existsSync(join(folder, name))));
-  return hasEngine && isLocalOnly(config) && config.caches.some(({ publicUrl }) => publicUrl === undefined)
-    ? [`Containers cannot reach the caches. ${remedy(config)}`]
-    : [];
+/** Bridges that engines make: of the network that containers have by default, and of those that users made. */
+const BRIDGE = /^(?:docker|podman|cni-podman)\d+$/;
+const OTHER_BRIDGE = /^br-[0-9a-f]{12}$/;
+
+/**
+ * What `start` says if containers run here, and the caches listen on loopback only: others have no use for it. A bridge counts as running, and is
+ * among the interfaces, while a container is connected to it. Caches that are containers have a bridge of their own.
+ * @returns [] if nothing is wrong
+ */
+export function localOnlyWarning(context: Pick<Context, 'config' | 'options'>, interfaces = networkInterfaces()): readonly string[] {
+  const { config } = context;
+  if (!isLocalOnly(config) || config.caches.every(({ publicUrl }) => publicUrl !== undefined)) return [];
+  const addressOf = (pattern: RegExp): string | undefined =>
+    Object.entries(interfaces)
+      .flatMap(([name, list = []]) => (pattern.test(name) ? list : []))
+      .find(({ family }) => family === 'IPv4')?.address;
+  const gateway = addressOf(BRIDGE) ?? (isAboutContainers(context) ? undefined : addressOf(OTHER_BRIDGE));
+  return gateway === undefined ? [] : [`Containers that run here cannot reach the caches, if they should. ${remedy(config, gateway)}`];
 }
 
 /** @param answered pages that a container could read @returns a line for each cache with programs there that none can read, or one for all */

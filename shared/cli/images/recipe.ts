@@ -1,5 +1,5 @@
 /** What an image is built from: its Dockerfile, the layer, and what the operator adds. */
-import { chmodSync, cpSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LarderError } from '../../errors';
 import type { Image } from './image';
@@ -53,7 +53,11 @@ export function openOverlay(folder: string): Overlay {
 export function writeRecipe(folder: string, names: ImageNames, original: Image, caches: readonly LedCache[], overlay: Overlay): void {
   writeLayer(join(folder, 'layer'), caches);
   for (const part of overlay.parts)
-    cpSync(join(overlay.folder, part), join(folder, part === HOOK ? HOOK : `overlay/${part}`), { recursive: true, verbatimSymlinks: true });
+    // A link to them is the operator's way to have them elsewhere; links in them are meant for the image.
+    cpSync(realpathSync(join(overlay.folder, part)), join(folder, part === HOOK ? HOOK : `overlay/${part}`), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
   // Here, since an image need not have what could do it there.
   if (overlay.parts.includes(HOOK)) chmodSync(join(folder, HOOK), 0o755);
   writeFileSync(join(folder, 'Dockerfile'), dockerfile(names, original, overlay.parts));

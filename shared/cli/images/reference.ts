@@ -42,6 +42,12 @@ export function originalsOf(layered: string): readonly string[] {
   return [layered, withTag(layered), layered.replace(/:latest$/, '')].map((name) => name + SUFFIX);
 }
 
+/** The image that an original would be of, by its name; undefined: it is called like none. */
+export function layeredOf({ layered }: ImageNames): ImageNames | undefined {
+  const name = layered.replace(/:latest$/, '');
+  return name.endsWith(SUFFIX) ? imageNames(name.slice(0, -SUFFIX.length)) : undefined;
+}
+
 /** The same for all spellings of one name: with its tag. */
 export function withTag(name: string): string {
   return name.includes(':', name.lastIndexOf('/') + 1) ? name : `${name}:latest`;
