@@ -20,13 +20,13 @@ export function clients(base: string): readonly ClientLine[] {
 
 function pipLine(index: string, unsafe: string): ClientLine {
   const value = (name: string, text: string): ClientValue => ({
-    set: `pip config set global.${name}`,
+    set: `pip config --user set global.${name}`,
     value: text,
     get: `pip config --user get global.${name}`,
-    unset: `pip config unset global.${name}`,
+    unset: `pip config --user unset global.${name}`,
   });
   const settings: ClientSettings = {
-    files: ['${PIP_CONFIG_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/pip/pip.conf}'],
+    files: ['${XDG_CONFIG_HOME:-$HOME/.config}/pip/pip.conf'],
     values: [value('index-url', index), ...(unsafe === '' ? [] : [value('trusted-host', unsafe)])],
   };
   const env = { PIP_INDEX_URL: index, ...(unsafe === '' ? {} : { PIP_TRUSTED_HOST: unsafe }) };

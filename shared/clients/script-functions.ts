@@ -57,11 +57,11 @@ drop_lines() {
 }`;
 
 const ON = `
-# Remembers what is there, unless that is what an earlier run of this left; then sets each value.
+# Remembers what is there, unless that is what an earlier run of this left, or broke off at; then sets each value.
 turn_on() {
   numbers=$1
   shift
-  if ! untouched "$@" && ! stands remembered; then
+  if [ ! -e "$kept/begun" ] && ! untouched "$@" && ! stands remembered; then
     rm -rf "$kept"
     (umask 077 && mkdir -p "$kept") || fail "$client: $kept cannot be written"
     if ! stands wanted; then
@@ -70,13 +70,18 @@ turn_on() {
       for i in $numbers; do now "$i" > "$kept/was.$i"; done
     fi
   fi
+  { printf '' > "$kept/begun"; } 2>/dev/null || fail "$client: $kept cannot be written"
   for i in $numbers; do
-    "set_$i" "$("want_$i")" >/dev/null || { copy after "$@"; fail "$client: it could not be set; what it says is above"; }
+    "set_$i" "$("want_$i")" >/dev/null || { settle "$@"; fail "$client: it could not be set; what it says is above"; }
     "want_$i" > "$kept/set.$i"
   done
-  copy after "$@"
+  settle "$@"
   stands wanted || say "$client: set, but where this ran something else counts more (a file of the project, or a variable)"
   say "$client goes to $cache now$hint. Back: $back"
+}
+settle() {
+  copy after "$@"
+  rm -f "$kept/begun"
 }
 copy() {
   word=$1
@@ -110,14 +115,15 @@ turn_off() {
     for file; do
       n=$((n + 1))
       cmp -s "$kept/before.$n" "$kept/after.$n" || [ ! -e "$kept/after.$n" ] || found=yes
-      if [ -e "$kept/before.$n" ]; then cat "$kept/before.$n" > "$file" || fail "$client: $file cannot be written"
-      else rm -f "$file" || fail "$client: $file cannot be removed"
+      if cmp -s "$kept/before.$n" "$file"; then :
+      elif [ -e "$kept/before.$n" ]; then cat "$kept/before.$n" > "$file" || fail "$client: $file cannot be written"
+      else rm -f "$(readlink -f "$file" || printf %s "$file")" || fail "$client: $file cannot be removed"
       fi
     done
   fi
   [ "$found" = yes ] || for i in $numbers; do
     value=$(cat "$kept/set.$i" 2>/dev/null) || value=$("want_$i")
-    [ "$(now "$i")" = "$value" ] || continue
+    case $(now "$i") in "$value" | "$("want_$i")") ;; *) continue ;; esac
     found=yes
     "unset_$i" >/dev/null || fail "$client: it could not be taken back; what it says is above"
     was=$(cat "$kept/was.$i" 2>/dev/null) || was=''

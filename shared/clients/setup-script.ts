@@ -149,12 +149,15 @@ function mainOf({ named }: SetupScript, count: number): string[] {
   if (count === 0) return ["printf '%s\\n' 'larder: this is done by hand: read the script' >&2; exit 1"];
   const calls = Array.from({ length: count }, (_, index) => `client_${index + 1}; note $?`);
   return [
+    // In case that somebody gives it to this shell.
+    '[ -z "${ZSH_VERSION-}" ] || emulate sh',
     'main() {',
-    '  status=0 done=0',
-    '  note() { case $1 in 0) done=1 ;; 2) ;; *) status=1 ;; esac; }',
+    `  [ "\${HOME-}" ] || { printf '%s\\n' 'larder: HOME is not set: whose clients are meant?' >&2; exit 1; }`,
+    '  result=0 done=0',
+    '  note() { case $1 in 0) done=1 ;; 2) ;; *) result=1 ;; esac; }',
     ...calls.map((call) => `  ${call}`),
-    ...(named ? ['  [ "$done" = 1 ] || status=1'] : []),
-    '  exit "$status"',
+    ...(named ? ['  [ "$done" = 1 ] || result=1'] : []),
+    '  exit "$result"',
     '}',
     'main </dev/null',
   ];
