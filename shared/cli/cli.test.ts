@@ -1,22 +1,15 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Module } from '../../caches/module';
 import type { Status } from '../http/status';
-import { run } from './main';
+import { runCommand, type Said } from '../testing/command-line';
+import { freePort } from '../testing/ports';
+import { standInModule } from '../testing/stand-in-systemd';
 import { renderStatus } from './status';
 
-const fake: Module = {
-  name: 'fake',
-  title: 'fake',
-  defaultPort: 1,
-  routes: [],
-  purge: (name) => ({ documents: [`/${name}`], prefix: `/${name}/-/` }),
-  error: () => ({ contentType: '', body: Buffer.alloc(0) }),
-  clients: (base) => [{ client: 'tool', on: `tool use ${base}/`, off: 'tool forget' }],
-};
+const fake = standInModule('fake', 1);
 
 /** A server as the command line knows it: health on its port, status and stop on its socket, one line on a start error. */
 const SERVER = `
@@ -43,14 +36,6 @@ let folder: string;
 let serverPath: string;
 let port: number;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port: free } = server.address() as AddressInfo;
-  await close(server);
-  return free;
-}
-
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
@@ -67,18 +52,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function cli(args: string[], env: Record<string, string> = {}): Promise<{ status: number; out: string; err: string }> {
-  const out: string[] = [];
-  const err: string[] = [];
-  const status = await run({
-    args,
-    modules: [fake],
-    serverPath,
-    env: { ...settings(), ...env },
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
-  });
-  return { status, out: out.join('\n'), err: err.join('\n') };
+function cli(args: string[], env: Record<string, string> = {}): Promise<Said> {
+  return runCommand({ args, modules: [fake], serverPath, env: { ...settings(), ...env } });
 }
 
 function settings(): Record<string, string> {

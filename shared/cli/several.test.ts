@@ -1,21 +1,15 @@
 /** Commands without c= are about every cache of the appliance. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Module } from '../../caches/module';
-import { run } from './main';
+import { runCommand, type Said } from '../testing/command-line';
+import { freePort } from '../testing/ports';
+import { standInModule } from '../testing/stand-in-systemd';
 
 const NAMES = ['one', 'two', 'three'] as const;
-const modules = NAMES.map((name, index): Module => ({
-  name,
-  title: name,
-  defaultPort: index + 1,
-  routes: [],
-  purge: (packageName) => ({ documents: [`/${packageName}`], prefix: `/${packageName}/-/` }),
-  error: () => ({ contentType: '', body: Buffer.alloc(0) }),
-  clients: (base) => [{ client: `tool-${name}`, on: `use ${base}/`, off: 'forget' }],
+const modules = NAMES.map((name, index) => ({
+  ...standInModule(name, index + 1),
+  clients: (base: string) => [{ client: `tool-${name}`, on: `use ${base}/`, off: 'forget' }],
   // Its clients name the archive, so it needs no upstream.
   ...(name === 'three' && { archive: () => undefined }),
 }));
@@ -42,19 +36,16 @@ createServer((request, response) => response.end('larder')).listen(port, '127.0.
 let folder: string;
 let env: Record<string, string>;
 
-async function freePorts(): Promise<number[]> {
-  const servers = NAMES.map(() => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'larder-several-'));
   writeFileSync(join(folder, 'server.cjs'), SERVER);
   writeFileSync(join(folder, '.env'), '');
-  const ports = await freePorts();
+  const ports: number[] = [];
+  // One after the other they might be the same.
+  while (ports.length < NAMES.length) {
+    const port = await freePort();
+    if (!ports.includes(port)) ports.push(port);
+  }
   env = {
     HOME: folder,
     PATH: process.env.PATH ?? '',
@@ -70,22 +61,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function cli(
-  verb: string,
-  more: Record<string, string> = {},
-  ...args: string[]
-): Promise<{ status: number; out: string; err: string }> {
-  const out: string[] = [];
-  const err: string[] = [];
-  const status = await run({
-    args: [verb, ...args],
-    modules,
-    serverPath: join(folder, 'server.cjs'),
-    env: { ...env, ...more },
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
-  });
-  return { status, out: out.join('\n'), err: err.join('\n') };
+function cli(verb: string, more: Record<string, string> = {}, ...args: string[]): Promise<Said> {
+  return runCommand({ args: [verb, ...args], modules, serverPath: join(folder, 'server.cjs'), env: { ...env, ...more } });
 }
 
 test('all are started, shown and stopped; each says how to use it', async () => {

@@ -5,7 +5,7 @@ import type { Module } from '../../caches/module';
 import { judgeRoster, guardNote, readGuard, writeGuard } from '../engine/rosters/roster-guard';
 import { openStore, type LarderStore } from '../store/store';
 import { randomBody, record } from '../store/store-fixture';
-import { run } from './main';
+import { runCommand, type Said } from '../testing/command-line';
 
 // Other work on the machine, not ours, is what may take long.
 jest.setTimeout(60_000);
@@ -42,9 +42,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-async function cli(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const out: string[] = [];
-  const err: string[] = [];
+function cli(...args: string[]): Promise<Said> {
   const env = {
     HOME: folder,
     LARDER_ENV_FILE: '/dev/null',
@@ -53,9 +51,7 @@ async function cli(...args: string[]): Promise<{ status: number; out: string; er
     ...Object.fromEntries(['plain', 'scattered', 'open'].map((name) => [`UPSTREAM_${name}`, `http://${name}.test`])),
     UPSTREAM_plain_more: 'http://more.test',
   };
-  const modules = [plain, scattered, open];
-  const status = await run({ args, modules, env, out: (line) => out.push(line), err: (line) => err.push(line) });
-  return { status, out: out.join('\n'), err: err.join('\n') };
+  return runCommand({ args, modules: [plain, scattered, open], env });
 }
 
 /** Does something with the store as another process would. */

@@ -3,12 +3,10 @@
  * are told, remember which units are active, and refuse what a test wants refused.
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Module } from '../../caches/module';
-import { run } from '../cli/main';
+import { runCommand, type Said } from './command-line';
 
 /** Who stands for the user `larder`: somebody without rights where tests are root's, else whoever runs them. */
 export const STAND_IN_UID = process.getuid?.() === 0 ? 65_534 : (process.getuid?.() ?? 0);
@@ -58,13 +56,6 @@ echo "larder:x:${STAND_IN_UID}:${STAND_IN_UID}::/:/bin/sh"
   loginctl: '#!/bin/sh\ncat "$STAGE/linger" 2>/dev/null || echo no\n',
 };
 
-/** What a command said, and how it ended. */
-export interface Said {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** A machine made of folders. */
 export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'larder-units-'));
@@ -95,17 +86,8 @@ export class Stage {
   }
 
   /** Runs a command as `make` would. */
-  async run(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}): Promise<Said> {
-    const out: string[] = [];
-    const err: string[] = [];
-    const status = await run({
-      args,
-      env: { ...this.env(), ...env },
-      modules: this.modules,
-      out: (line) => out.push(line),
-      err: (line) => err.push(line),
-    });
-    return { status, out: out.join('\n'), err: err.join('\n') };
+  run(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}): Promise<Said> {
+    return runCommand({ args, env: { ...this.env(), ...env }, modules: this.modules });
   }
 
   /** Writes .env. */
@@ -143,15 +125,6 @@ export class Stage {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A cache that is in name only. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { modules } from '../../../caches/index';
 import type { Module } from '../../../caches/module';
-import { run } from '../main';
+import { runCommand, type Said } from '../../testing/command-line';
 
 let home: string;
 beforeEach(() => {
@@ -13,12 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-async function cli(
-  args: string[],
-  settings: Record<string, string> = {},
-  known: readonly Module[] = modules,
-): Promise<{ status: number; out: string; err: string }> {
-  const [out, err]: [string[], string[]] = [[], []];
+async function cli(args: string[], settings: Record<string, string> = {}, known: readonly Module[] = modules): Promise<Said> {
   const env = {
     HOME: home,
     PATH: process.env['PATH'] ?? '',
@@ -28,8 +23,7 @@ async function cli(
     APT_SOURCES: 'no',
     ...settings,
   };
-  const status = await run({ args, env, modules: known, out: (line) => out.push(line), err: (line) => err.push(line) });
-  return { status, out: out.join('\n'), err: err.join('\n') };
+  return runCommand({ args, env, modules: known });
 }
 
 /** A cache with a value that means something to every shell. */

@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ask } from '../../testing/ask';
+import { freePort } from '../../testing/ports';
 import { until } from '../../testing/until';
 
 jest.setTimeout(60_000);
@@ -13,15 +13,6 @@ jest.setTimeout(60_000);
 let home: string;
 beforeEach(() => (home = mkdtempSync(join(tmpdir(), 'woken-'))));
 afterEach(() => rmSync(home, { recursive: true, force: true }));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 test('503 with the reason, without its secrets; systemd hears that it is ready only when it is answered', async () => {
   const port = await freePort();

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir, type NetworkInterfaceInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { loadConfig } from '../../config/load';
-import { optionsOf, run } from '../main';
+import { optionsOf } from '../main';
+import { runCommand } from '../../testing/command-line';
 import { loadModules } from '../modules';
 import { until } from '../../testing/until';
 import { localOnlyWarning } from './reach';
@@ -120,9 +121,7 @@ function local(name: string, config: unknown = CONFIG): void {
 }
 
 async function cli(text: string, env: Record<string, string> = {}): Promise<{ status: number; out: string[]; err: string[] }> {
-  const out: string[] = [];
-  const err: string[] = [];
-  const status = await run({
+  const { status, out, err } = await runCommand({
     args: text.split(' '),
     modules: loadModules(),
     env: {
@@ -135,10 +134,9 @@ async function cli(text: string, env: Record<string, string> = {}): Promise<{ st
       SERVICE_IP: '192.0.2.7',
       ...env,
     },
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
   });
-  return { status, out, err };
+  const lines = (text: string): string[] => (text === '' ? [] : text.split('\n'));
+  return { status, out: lines(out), err: lines(err) };
 }
 
 describe('an image that somebody made to do harm', () => {

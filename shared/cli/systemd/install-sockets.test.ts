@@ -2,7 +2,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { freePort, Stage, standInModule } from '../../testing/stand-in-systemd';
+import { freePort } from '../../testing/ports';
+import { Stage, standInModule } from '../../testing/stand-in-systemd';
 import { MARK } from './unit-text';
 
 jest.setTimeout(60_000);

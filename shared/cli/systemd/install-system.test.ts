@@ -17,7 +17,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadModules } from '../modules';
-import { freePort, Stage, STAND_IN_UID, standInModule } from '../../testing/stand-in-systemd';
+import { freePort } from '../../testing/ports';
+import { Stage, STAND_IN_UID, standInModule } from '../../testing/stand-in-systemd';
 import { addCopy } from './program-copies';
 import { MARK } from './unit-text';
 

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openHouse, type Got, type HouseOptions, type LocalHouse } from '../../testing/house';
 import { bytes, flipped, offer } from '../../testing/packages';
+import { smallDisk } from '../../testing/small-disk';
 import { until } from '../../testing/until';
 import { startUpstream, type FakeUpstream } from '../../testing/upstream';
 
@@ -11,10 +11,7 @@ jest.setTimeout(60_000);
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const disk = mkdtempSync(join(tmpdir(), 'disk-'));
-// At load time, since Jest must know before it begins whether a test is skipped.
-const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]).status === 0;
-const onTmpfs = mounted ? describe : describe.skip;
+const disk = smallDisk();
 let upstream: FakeUpstream;
 let house: LocalHouse;
 let homes = 0;
@@ -25,33 +22,13 @@ beforeEach(async () => {
 afterEach(async () => {
   await house.stop();
   await upstream.close();
-  for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true, force: true });
-});
-afterAll(() => {
-  if (mounted) spawnSync('umount', [disk]);
-  rmSync(disk, { recursive: true, force: true });
+  disk.empty();
 });
 
 async function open(options: Partial<HouseOptions> = {}): Promise<void> {
-  const home = join(disk, `home${homes++}`);
+  const home = join(disk.folder, `home${homes++}`);
   mkdirSync(home);
   house = await openHouse({ upstream: upstream.url, home, ...options, env: { MIN_FREE: '1', MEMORY: '1', ...options.env } });
-}
-
-/** Leaves so many bytes free. */
-function fill(leave: number): void {
-  const file = join(disk, 'ballast');
-  writeFileSync(file, '');
-  for (;;) {
-    const { bavail, bsize } = statfsSync(disk);
-    const more = Math.min(MIB, bavail * bsize - leave);
-    if (more < bsize) return;
-    appendFileSync(file, Buffer.alloc(more));
-  }
-}
-
-function drain(): void {
-  rmSync(join(disk, 'ballast'), { force: true });
 }
 
 function expectRight(got: Got, body: Buffer): void {
@@ -68,7 +45,7 @@ async function hold(name: string, size: number): Promise<Buffer> {
   return body;
 }
 
-onTmpfs('a full disk (skipped where mount is not permitted)', () => {
+disk.describe(`a full disk${disk.why}`, () => {
   it.each([
     ['before the first byte', 0],
     ['in mid-body', 2 * MIB],
@@ -80,13 +57,13 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
     offer(upstream, 'new', { body });
     await house.get('/new');
     await house.kept('/new');
-    fill(room);
+    disk.fill(room);
     expectRight(await house.get(file('new')), body);
     if (room < body.length) expect(house.said('not-storing').length).toBeGreaterThan(0);
     expectRight(await house.get(file('old')), old);
     expect((await house.get('/old')).status).toBe(200);
     // When there is room again, all is as ever.
-    drain();
+    disk.drain();
     await until('it is stored', async () => {
       expectRight(await house.get(file('new')), body);
       return (await house.why(file('new'))).entry !== null;
@@ -97,7 +74,7 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
     await open();
     const body = bytes(6 * MIB, 'new');
     offer(upstream, 'new', { body, promises: 'sha1' });
-    fill(2 * MIB);
+    disk.fill(2 * MIB);
     await house.get(file('new'));
     expectRight(await house.get(file('new')), body);
     expect(house.said('integrity')).toHaveLength(0);
@@ -108,10 +85,10 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
     const body = bytes(6 * MIB, 'new');
     for (const room of [0, 2 * MIB]) {
       offer(upstream, 'new', { body }, { body: flipped(body) });
-      fill(room);
+      disk.fill(room);
       const got = await house.get(file('new'));
       expect(got.complete && got.status === 200).toBe(false);
-      drain();
+      disk.drain();
     }
   });
 
@@ -121,7 +98,7 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
     offer(upstream, 'new', { body });
     await house.get('/new');
     await house.kept('/new');
-    fill(2 * MIB);
+    disk.fill(2 * MIB);
     const slow = house.ask(file('new'));
     slow.pause(true);
     const quick = house.ask(file('new'));
@@ -135,7 +112,7 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
 
   it('packuments are rendered and served, and the pins of those that are not stored still judge', async () => {
     await open();
-    fill(0);
+    disk.fill(0);
     const body = bytes(20 * KIB, 'new');
     offer(upstream, 'new', { body }, { body: flipped(body) });
     expect((await house.get('/new')).status).toBe(200);
@@ -147,7 +124,7 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
   it('no wrong entry is left: after all that, what the store says it holds is right', async () => {
     await open();
     const bodies = new Map<string, Buffer>();
-    fill(3 * MIB);
+    disk.fill(3 * MIB);
     for (let index = 0; index < 12; index++) {
       const name = `p${index}`;
       const body = bytes(700 * KIB, name);
@@ -155,7 +132,7 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
       offer(upstream, name, { body });
       expectRight(await house.get(file(name)), body);
     }
-    drain();
+    disk.drain();
     for (const [name, body] of bodies) expectRight(await house.get(file(name)), body);
   });
 });

@@ -1,85 +1,52 @@
 /** Suites and Python indexes on a disk that is full, or that cannot be written: clients are served all the same, and nothing is mixed. */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startArchive, type FakeArchive } from '../../testing/apt-archive';
+import { closing } from '../../testing/closing';
 import { ecosystems } from '../../testing/ecosystems';
 import { openHouse, type LocalHouse } from '../../testing/house';
 import { bytes, flipped } from '../../testing/packages';
 import { digestIn, generator, sha256, suiteClient } from '../../testing/suite-client';
+import { smallDisk } from '../../testing/small-disk';
 import { until } from '../../testing/until';
 import { startUpstream } from '../../testing/upstream';
 
 jest.setTimeout(120_000);
 
 const KIB = 1024;
-const MIB = 1024 * KIB;
 const FOLDER = '/dists/stable/';
 const INDEXES = ['main/binary-amd64/Packages.gz', 'main/i18n/Translation-en.gz', 'main/Contents-amd64.gz'];
 const EAGER = { STALE_WAIT: '20s', NEGATIVE_TTL: '0s', MIN_FREE: '1', MEMORY: '1' };
-const disk = mkdtempSync(join(tmpdir(), 'disk-'));
-const mount = (...values: string[]): boolean => spawnSync('mount', values).status === 0;
-// At load time, since Jest must know before it begins whether a test is skipped.
-const mounted = mount('-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk);
-const onTmpfs = mounted ? describe : describe.skip;
 
-let closing: Array<() => unknown> = [];
+const disk = smallDisk();
+const later = closing();
 let homes = 0;
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-  for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true, force: true });
-});
-afterAll(() => {
-  if (mounted) spawnSync('umount', [disk]);
-  rmSync(disk, { recursive: true, force: true });
-});
+afterEach(() => disk.empty());
 
 async function house(
   module: string,
   settings: Pick<Parameters<typeof openHouse>[0], 'upstream' | 'env'>,
   home = newHome(),
 ): Promise<LocalHouse> {
-  const opened = await openHouse({
+  const options = {
     module,
     home,
     upstream: settings.upstream,
     env: { ...EAGER, [`TTL_${module}`]: '0s', ...settings.env },
-  });
-  closing.push(() => opened.stop());
-  return opened;
+  };
+  return later(await openHouse(options), (one) => one.stop());
 }
 
 function newHome(): string {
-  const home = join(disk, `home${homes++}`);
+  const home = join(disk.folder, `home${homes++}`);
   mkdirSync(home);
   return home;
 }
 
-/** Leaves so many bytes free. */
-function fill(leave: number): void {
-  const file = join(disk, 'ballast');
-  writeFileSync(file, '');
-  for (;;) {
-    const { bavail, bsize } = statfsSync(disk);
-    const more = Math.min(MIB, bavail * bsize - leave);
-    if (more < bsize) return;
-    try {
-      appendFileSync(file, Buffer.alloc(more));
-    } catch {
-      return;
-    }
-  }
-}
-
-function drain(): void {
-  rmSync(join(disk, 'ballast'), { force: true });
-}
-
 async function archive(): Promise<FakeArchive> {
-  const made = await startArchive({ key: 'none', compressions: ['gz'], byHash: false, crowd: 400 });
-  closing.push(() => made.close());
+  const options = { key: 'none', compressions: ['gz'], byHash: false, crowd: 400 } as const;
+  const made = later(await startArchive(options), (one) => one.close());
   made.addPackage({ name: 'hello', version: '1.0', ballast: 200 * KIB }).publish();
   return made;
 }
@@ -107,7 +74,7 @@ async function update(port: number, between?: () => Promise<unknown>): Promise<{
   }
 }
 
-onTmpfs('a full disk (skipped where mount is not permitted)', () => {
+disk.describe(`a full disk${disk.why}`, () => {
   test.each([0, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB])(
     'a suite changes while %d bytes are free: one generation, whole, and the next one too',
     async (room) => {
@@ -116,13 +83,13 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
       expect(await update(cache.port)).toEqual({ generation: 1, whole: 3 });
       for (let round = 0; round < 3; round++) {
         upstream.addPackage({ name: `more${round}`, version: '1' }).publish();
-        fill(room);
+        disk.fill(room);
         const found = await update(cache.port);
         expect([1, round + 2]).toContain(found.generation === round + 1 ? 1 : found.generation);
         expect(found.whole).toBe(3);
         expect((await cache.get(upstream.pool('hello'))).body.equals(upstream.deb('hello'))).toBe(true);
       }
-      drain();
+      disk.drain();
       await until('the newest is shown', async () => (await update(cache.port)).generation === upstream.newest.number);
       expect((await update(cache.port)).whole).toBe(3);
     },
@@ -131,7 +98,7 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
   test('a cold cache without room: whole suites and files, nothing wrong', async () => {
     const upstream = await archive();
     const home = newHome();
-    fill(0);
+    disk.fill(0);
     const cache = await house('apt', { upstream: upstream.url }, home);
     for (let round = 0; round < 3; round++) {
       const found = await update(cache.port);
@@ -148,8 +115,8 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
     let whole = 0;
     const change = (round: string): void => {
       if (random() < 0.5) upstream.addPackage({ name: `more${round}`, version: '1' }).publish();
-      if (random() < 0.5) fill(Math.floor(random() * 100) * KIB);
-      else drain();
+      if (random() < 0.5) disk.fill(Math.floor(random() * 100) * KIB);
+      else disk.drain();
     };
     for (let round = 0; round < 20; round++) {
       change(`${round}a`);
@@ -167,11 +134,12 @@ onTmpfs('a full disk (skipped where mount is not permitted)', () => {
 function freeze(folder: string): void {
   // A process makes it before it opens anything.
   mkdirSync(folder, { recursive: true });
+  const mount = (...words: string[]): boolean => spawnSync('mount', words).status === 0;
   expect(mount('--bind', folder, folder) && mount('-o', 'remount,ro,bind', folder)).toBe(true);
-  closing.push(() => spawnSync('umount', ['-l', folder]));
+  later(folder, (one) => spawnSync('umount', ['-l', one]));
 }
 
-onTmpfs('a store that cannot be written any more (skipped where mount is not permitted)', () => {
+disk.describe(`a store that cannot be written any more${disk.why}`, () => {
   describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name, row) => {
     const body = (row.bytes ?? bytes)(300_000);
 
@@ -179,8 +147,7 @@ onTmpfs('a store that cannot be written any more (skipped where mount is not per
       ['nothing', false],
       ['something', true],
     ])('with %s in it: documents and files are right or refused, and whoever asks is served', async (_what, isWarm) => {
-      const upstream = await startUpstream();
-      closing.push(() => upstream.close());
+      const upstream = later(await startUpstream(), (one) => one.close());
       row.offer(upstream, { body });
       const cache = await house(row.module, row.house(upstream));
       if (isWarm) {

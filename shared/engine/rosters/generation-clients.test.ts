@@ -5,9 +5,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startArchive, type ArchiveOptions, type FakeArchive, type Generation } from '../../testing/apt-archive';
-import { openHouse, type LocalHouse } from '../../testing/house';
-import { digestIn, generator, sha256, suiteClient, type SuiteClient } from '../../testing/suite-client';
+import type { ArchiveOptions, FakeArchive, Generation } from '../../testing/apt-archive';
+import { digestIn, generator, sha256, type SuiteClient } from '../../testing/suite-client';
+import { suiteStage } from '../../testing/suite-stage';
 import type { Reply } from '../../testing/upstream';
 
 const SUITE = '/dists/stable/';
@@ -15,32 +15,12 @@ const [FIRST, RARE] = ['main/binary-amd64/Packages.gz', 'main/Contents-amd64.gz'
 const INDEXES = [FIRST, 'main/i18n/Translation-en.gz', RARE];
 /** No package here has a source: it never changes. */
 const SAME = 'main/source/Sources.gz';
-/** The upstream is asked each time, and an answer is waited for. */
-const EAGER = { TTL_apt: '0s', STALE_WAIT: '20s', NEGATIVE_TTL: '0s' };
 /** Decides who does what next; another one explores other orders. */
 const SEED = Number(process.env['LARDER_SEED'] ?? 20260101);
 
 jest.setTimeout(240_000);
 
-let closing: Array<() => unknown> = [];
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-});
-
-async function archive(options: ArchiveOptions = {}): Promise<FakeArchive> {
-  const made = await startArchive({ key: 'none', compressions: ['gz'], byHash: false, ...options });
-  closing.push(() => made.close());
-  made.addPackage({ name: 'hello', version: '1.0' }).publish();
-  return made;
-}
-
-async function house(env: Record<string, string> = {}, home?: string): Promise<LocalHouse> {
-  const all = { ...EAGER, ALLOW_NETS: '127.0.0.0/8', ...env };
-  const opened = await openHouse({ module: 'apt', upstream: [], env: all, ...(home === undefined ? {} : { home }) });
-  closing.push(() => opened.stop());
-  return opened;
-}
+const { archive, house, client, later } = suiteStage({ archive: { byHash: false } });
 
 /** Where a cache has the suite of an archive. */
 function folderOf({ host, root }: FakeArchive): string {
@@ -48,15 +28,7 @@ function folderOf({ host, root }: FakeArchive): string {
 }
 
 function sharedHome(): string {
-  const home = mkdtempSync(join(tmpdir(), 'sisters-'));
-  closing.push(() => rmSync(home, { recursive: true, force: true }));
-  return home;
-}
-
-function client(port: number, address?: string): SuiteClient {
-  const made = suiteClient(port, address);
-  closing.push(() => made.leave());
-  return made;
+  return later(mkdtempSync(join(tmpdir(), 'sisters-')), (home) => rmSync(home, { recursive: true, force: true }));
 }
 
 let number = 0;
@@ -164,7 +136,7 @@ test('two processes, clients of different addresses that change between them in 
   const random = generator(SEED + 1);
   const home = sharedHome();
   const upstream = await archive();
-  const ports = [(await house({}, home)).port, (await house({}, home)).port];
+  const ports = [(await house(undefined, { home })).port, (await house(undefined, { home })).port];
   const port = (): number => ports[Math.floor(random() * 2)] as number;
   // Two cold processes ask at the same time: with fewer, neither might ever have a whole generation.
   keepChanging(upstream, random, 6);
@@ -192,7 +164,7 @@ test('two processes, clients of different addresses that change between them in 
 
 test('nothing can be stored: a client that saw a generation gets its files or nothing, while others get the next one', async () => {
   const upstream = await archive();
-  const cache = await house({ MIN_FREE: '1000TB' });
+  const cache = await house(undefined, { env: { MIN_FREE: '1000TB' } });
   const [early, late] = [client(cache.port), client(cache.port)];
   const [name = ''] = INDEXES;
   const first = await early.get(`${folderOf(upstream)}Release`);

@@ -1,7 +1,7 @@
 /** Parts, confirmations and digests of a suite across a change: never are two generations glued, never is an old one confirmed as the new. */
-import { startArchive, type ArchiveOptions, type FakeArchive } from '../../testing/apt-archive';
-import { openHouse, type LocalHouse } from '../../testing/house';
-import { digestIn, sha256, suiteClient, type SuiteClient } from '../../testing/suite-client';
+import type { ArchiveOptions, FakeArchive } from '../../testing/apt-archive';
+import { digestIn, sha256 } from '../../testing/suite-client';
+import { suiteStage } from '../../testing/suite-stage';
 import { until } from '../../testing/until';
 
 const FOLDER = '/dists/stable/';
@@ -9,34 +9,10 @@ const ROSTER = `${FOLDER}Release`;
 const INDEX = 'main/binary-amd64/Packages.gz';
 /** Nobody foresees that somebody asks for it. */
 const RARE = 'main/Contents-amd64.gz';
-const EAGER = { TTL_apt: '0s', STALE_WAIT: '20s', NEGATIVE_TTL: '0s' };
 
 jest.setTimeout(60_000);
 
-let closing: Array<() => unknown> = [];
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-});
-
-async function archive(options: ArchiveOptions = {}): Promise<FakeArchive> {
-  const made = await startArchive({ key: 'none', compressions: ['gz'], byHash: false, crowd: 50, ...options });
-  closing.push(() => made.close());
-  made.addPackage({ name: 'hello', version: '1.0' }).publish();
-  return made;
-}
-
-async function house(upstream: string): Promise<LocalHouse> {
-  const opened = await openHouse({ module: 'apt', upstream, env: EAGER });
-  closing.push(() => opened.stop());
-  return opened;
-}
-
-function client(port: number): SuiteClient {
-  const made = suiteClient(port);
-  closing.push(() => made.leave());
-  return made;
-}
+const { archive, house, client } = suiteStage({ archive: { byHash: false, crowd: 50 } });
 
 let number = 0;
 function change(upstream: FakeArchive): void {
@@ -63,7 +39,7 @@ describe.each<[string, ArchiveOptions]>([
       ['with a date in the future', () => ({ 'if-range': new Date(Date.now() + 1e9).toUTCString() })],
     ])('%s, of a generation that is not shown any more', async (_how, condition) => {
       const upstream = await archive(options);
-      const cache = await house(upstream.url);
+      const cache = await house(upstream);
       const before = client(cache.port);
       await before.get(ROSTER);
       const old = await before.get(FOLDER + name);
@@ -85,7 +61,7 @@ describe.each<[string, ArchiveOptions]>([
 
   test('the rest by its own tag is the rest', async () => {
     const upstream = await archive(options);
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const one = client(cache.port);
     await one.get(ROSTER);
     const { body, headers } = await one.get(FOLDER + INDEX);
@@ -96,7 +72,7 @@ describe.each<[string, ArchiveOptions]>([
 
   test('the rest of a roster is never that of another', async () => {
     const upstream = await archive(options);
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const one = client(cache.port);
     const old = await one.get(ROSTER);
     change(upstream);
@@ -108,7 +84,7 @@ describe.each<[string, ArchiveOptions]>([
 
   test('what a client has of an older roster is not confirmed', async () => {
     const upstream = await archive(options);
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const one = client(cache.port);
     const old = await one.get(ROSTER);
     const date = old.headers['last-modified'] ?? '';
@@ -126,7 +102,7 @@ describe.each<[string, ArchiveOptions]>([
 
   test.each([INDEX, RARE])('HEAD of %s tells what GET gives, held or not, of the generation that the client saw', async (name) => {
     const upstream = await archive(options);
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const one = client(cache.port);
     await one.get(ROSTER);
     const cold = await one.get(FOLDER + name, {}, 'HEAD');
@@ -144,7 +120,7 @@ describe.each<[string, ArchiveOptions]>([
 
 test('HEAD of a file that the upstream has of another generation tells no wrong length', async () => {
   const upstream = await archive();
-  const cache = await house(upstream.url);
+  const cache = await house(upstream);
   const one = client(cache.port);
   const length = bodyOf(upstream, RARE).length;
   await one.get(ROSTER);
@@ -166,7 +142,7 @@ describe('by digest', () => {
 
   test('superseded generations stay, in both algorithms, when the upstream has deleted them or is away', async () => {
     const upstream = await archive({ byHash: true, keepByHash: false, digests });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const one = client(cache.port);
     const roster = await one.get(ROSTER);
     const old = await one.get(FOLDER + INDEX);
@@ -192,7 +168,7 @@ describe('by digest', () => {
 
   test.each([0, 1])('wrong bytes under a digest (%d) are no answer, and the right ones are one as soon as they come', async (which) => {
     const upstream = await archive({ byHash: true, digests });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const one = client(cache.port);
     const roster = await one.get(ROSTER);
     const way = places(roster.body, RARE)[which] ?? '';
@@ -206,7 +182,7 @@ describe('by digest', () => {
 
   test('a part of what is not held yet is the part of the right bytes', async () => {
     const upstream = await archive({ byHash: true, digests });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const one = client(cache.port);
     const roster = await one.get(ROSTER);
     for (const way of places(roster.body, RARE)) {

@@ -1,12 +1,11 @@
 /** A suite is one generation: whatever the upstream does meanwhile, and in every process. */
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Agent, request } from 'node:http';
-import { startArchive, type ArchiveOptions, type FakeArchive } from '../../testing/apt-archive';
-import { openHouse, type LocalHouse } from '../../testing/house';
+import { sri } from '../../testing/packages';
 import { describeSigned, keyOfFile } from '../../testing/signed';
+import { digestIn, sha256 } from '../../testing/suite-client';
+import { suiteStage } from '../../testing/suite-stage';
 import { until } from '../../testing/until';
 
 const ROSTER = '/dists/stable/InRelease';
@@ -14,65 +13,16 @@ const FOLDER = '/dists/stable/';
 const INDEX = 'main/binary-amd64/Packages.gz';
 /** Nobody foresees that somebody asks for it. */
 const RARE = 'main/Contents-amd64.gz';
-/** The upstream is asked each time, and an answer is waited for. */
-const EAGER = { TTL_apt: '0s', STALE_WAIT: '20s', NEGATIVE_TTL: '0s' };
 
 jest.setTimeout(30_000);
 const key = keyOfFile();
 
-let closing: Array<() => unknown> = [];
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-});
-
-async function archive(options: ArchiveOptions = {}): Promise<FakeArchive> {
-  const made = await startArchive({ key, compressions: ['gz'], ...options });
-  closing.push(() => made.close());
-  made.addPackage({ name: 'hello', version: '1.0', ballast: 500 }).publish();
-  return made;
-}
-
-async function house(upstream: string, env: Record<string, string> = EAGER, home?: string): Promise<LocalHouse> {
-  const opened = await openHouse({ module: 'apt', upstream, env, ...(home === undefined ? {} : { home }) });
-  closing.push(() => opened.stop());
-  return opened;
-}
-
-/** What a roster says of a file. */
-function digestIn(roster: Buffer, name: string): string {
-  const found = new RegExp(`^ ([0-9a-f]{64}) +\\d+ ${name.replaceAll('.', '\\.')}$`, 'm').exec(roster.toString());
-  if (!found?.[1]) throw new Error(`the roster does not list ${name}`);
-  return found[1];
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** A client that keeps its connection, as apt does. */
-function client(port: number): { get: (path: string) => Promise<{ status: number; body: Buffer }>; leave: () => void } {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const get = (path: string): Promise<{ status: number; body: Buffer }> =>
-    new Promise((resolve, reject) => {
-      const asked = request({ host: '127.0.0.1', port, path, agent }, (response) => {
-        const pieces: Buffer[] = [];
-        response.on('data', (piece: Buffer) => pieces.push(piece));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(pieces) }));
-        response.on('error', reject);
-      });
-      asked.on('error', reject);
-      asked.end();
-    });
-  const leave = (): void => agent.destroy();
-  closing.push(leave);
-  return { get, leave };
-}
+const { archive, house, client, later } = suiteStage({ archive: { key }, ballast: 500 });
 
 describeSigned('a suite', () => {
   test('a plain name and its digest are one object, fetched once', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const roster = await cache.get(ROSTER);
     expect(roster.status).toBe(200);
     const digest = digestIn(roster.body, INDEX);
@@ -88,7 +38,7 @@ describeSigned('a suite', () => {
 
   test('a weak digest is another name of the same bytes, judged by the strong one', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const roster = (await cache.get(ROSTER)).body.toString();
     const md5 = new RegExp(`^ ([0-9a-f]{32}) +\\d+ ${INDEX}$`, 'm').exec(roster)?.[1] ?? '';
     const plain = await cache.get(FOLDER + INDEX);
@@ -99,7 +49,7 @@ describeSigned('a suite', () => {
 
   test('a new roster is shown only when what clients use of it is held', async () => {
     const upstream = await archive({ byHash: false });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const old = await cache.get(ROSTER);
     await cache.get(FOLDER + INDEX);
     const before = upstream.newest;
@@ -125,7 +75,7 @@ describeSigned('a suite', () => {
 
   test('a client gets the files of the generation that it saw, others the newest', async () => {
     const upstream = await archive({ byHash: false });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const early = client(cache.port);
     const late = client(cache.port);
     const first = await early.get(ROSTER);
@@ -138,11 +88,10 @@ describeSigned('a suite', () => {
   });
 
   test('roster of one process, index of another, while the generation changes: one generation', async () => {
-    const home = mkdtempSync(join(tmpdir(), 'sisters-'));
-    closing.push(() => rmSync(home, { recursive: true, force: true }));
+    const home = later(mkdtempSync(join(tmpdir(), 'sisters-')), (one) => rmSync(one, { recursive: true, force: true }));
     const upstream = await archive({ byHash: false });
-    const one = await house(upstream.url, EAGER, home);
-    const other = await house(upstream.url, EAGER, home);
+    const one = await house(upstream, { home });
+    const other = await house(upstream, { home });
     await one.get(ROSTER);
     await one.get(FOLDER + INDEX);
     let mixed = 0;
@@ -163,7 +112,7 @@ describeSigned('a suite', () => {
 
   test('an index that the upstream cannot give as the roster says: the connection is closed, no wrong byte is sent whole', async () => {
     const upstream = await archive({ byHash: false });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     upstream.switchAfter(/Translation-en/, (upstream.addPackage({ name: 'more', version: '1' }), upstream.prepare()));
     const roster = await cache.get(ROSTER);
     const index = await cache.get(FOLDER + RARE);
@@ -178,7 +127,7 @@ describeSigned('a suite', () => {
 
   test('what nearly every client asks for is had before a cold roster is shown: an archive that changes in between is asked anew', async () => {
     const upstream = await archive({ byHash: false });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     upstream.switchAfter('InRelease', (upstream.addPackage({ name: 'more', version: '1' }), upstream.prepare()));
     const roster = await cache.get(ROSTER);
     expect(sha256((await cache.get(FOLDER + INDEX)).body)).toBe(digestIn(roster.body, INDEX));
@@ -187,7 +136,7 @@ describeSigned('a suite', () => {
 
   test('nothing held and the upstream away: no status is sent at all', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     await upstream.upstream.down();
     expect(await cache.raw(`GET ${ROSTER} HTTP/1.1\r\nHost: localhost:${cache.port}\r\n\r\n`)).toBe('');
   });
@@ -195,7 +144,7 @@ describeSigned('a suite', () => {
   test('the upstream away: the generation that is held is served whole, also past its Valid-Until', async () => {
     const upstream = await archive();
     upstream.publish({ validUntil: Date.now() - 1000 });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const roster = await cache.get(ROSTER);
     const index = await cache.get(FOLDER + INDEX);
     await upstream.upstream.down();
@@ -207,7 +156,7 @@ describeSigned('a suite', () => {
 
   test('what no roster lists is passed on; what the roster lists and the upstream lacks is 404 at once', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     upstream.upstream.on(/\/dists\/stable\/main\/extra\.txt$/, { body: 'extra' });
     await cache.get(ROSTER);
     const extra = await cache.get(`${FOLDER}main/extra.txt`);
@@ -217,7 +166,7 @@ describeSigned('a suite', () => {
 
   test('rosters carry a Last-Modified of ours where the upstream gives none, and answer 304 to it', async () => {
     const upstream = await archive({ bare: true });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const roster = await cache.get(ROSTER);
     const modified = roster.headers['last-modified'] ?? '';
     expect(modified).toMatch(/GMT$/);
@@ -226,7 +175,7 @@ describeSigned('a suite', () => {
 
   test('Release and its detached signature are of one generation', async () => {
     const upstream = await archive({ signatures: 'detached' });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     expect((await cache.get(ROSTER)).status).toBe(404);
     const early = client(cache.port);
     await early.get(`${FOLDER}Release`);
@@ -241,21 +190,19 @@ describeSigned('a suite', () => {
 
   test('an index is learnt, and judges what comes from the pool', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     await cache.get(ROSTER);
     await cache.get(FOLDER + INDEX);
     await until('the index is learnt', () => cache.said('promises-learnt').length > 0);
     const deb = await cache.get(upstream.pool('hello'));
     expect(deb.body).toEqual(upstream.deb('hello'));
-    expect((await cache.kept(upstream.pool('hello'))).pin).toBe(
-      `sha256-${createHash('sha256').update(upstream.deb('hello')).digest('base64')}`,
-    );
+    expect((await cache.kept(upstream.pool('hello'))).pin).toBe(sri(upstream.deb('hello'), 'sha256'));
   });
 
   test('wrong bytes from the pool are never a complete answer, also when the index comes after the file', async () => {
     const upstream = await archive();
     upstream.upstream.on(new RegExp('/pool/.*hello.*\\.deb$'), { body: Buffer.alloc(2000, 1) });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const deb = await cache.get(upstream.pool('hello'));
     expect(deb.status).toBe(502);
     expect(cache.said('promises-learnt')).toHaveLength(1);
@@ -263,7 +210,7 @@ describeSigned('a suite', () => {
 
   test('a file that was uploaded anew under its old name is followed', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const path = upstream.pool('hello');
     await cache.get(ROSTER);
     await cache.get(FOLDER + INDEX);
@@ -280,7 +227,7 @@ describeSigned('a suite', () => {
 
   test('without an upstream, a file that the index does not mean any more is no answer', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const path = upstream.pool('hello');
     await cache.get(ROSTER);
     await cache.get(FOLDER + INDEX);
@@ -296,7 +243,7 @@ describeSigned('a suite', () => {
 
   test('old packages stay when the upstream has deleted them', async () => {
     const upstream = await archive();
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const path = upstream.pool('hello');
     await cache.get(ROSTER);
     await cache.get(FOLDER + INDEX);
@@ -309,9 +256,8 @@ describeSigned('a suite', () => {
 
   test('a suite that has no InRelease is served whole while nobody can be asked: InRelease is what does not exist, not what failed', async () => {
     const upstream = await archive({ signatures: 'detached' });
-    const home = mkdtempSync(join(tmpdir(), 'detached-'));
-    closing.push(() => rmSync(home, { recursive: true, force: true }));
-    const first = await house(upstream.url, EAGER, home);
+    const home = later(mkdtempSync(join(tmpdir(), 'detached-')), (one) => rmSync(one, { recursive: true, force: true }));
+    const first = await house(upstream, { home });
     for (const [name, status] of [
       ['InRelease', 404],
       ['Release', 200],
@@ -322,7 +268,7 @@ describeSigned('a suite', () => {
     expect((await first.get(ROSTER)).status).toBe(404);
     expect((await first.get('/dists/testing/InRelease')).status).toBe(0);
     await first.stop();
-    const offline = await house(upstream.url, { OFFLINE: 'yes' }, home);
+    const offline = await house(upstream, { home, env: { OFFLINE: 'yes' } });
     for (const [name, status] of [
       ['InRelease', 404],
       ['Release', 200],
@@ -333,7 +279,7 @@ describeSigned('a suite', () => {
 
   test('"not modified" confirms only what it is about: neither a forged date nor an older machine of the mirror keeps a roster shown', async () => {
     const upstream = await archive({ bare: true });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const body = (upstream.newest.files.get('dists/stable/InRelease')?.body ?? Buffer.alloc(0)).toString();
     const say = (version: string, lastModified: string): void =>
       void upstream.upstream.on(/InRelease$/, { body: body.replace('Date:', `X-Version: ${version}\nDate:`), lastModified });
@@ -355,7 +301,7 @@ describeSigned('a suite', () => {
 
   test('a file of a flat repository on a cold store: its index is looked for in its folder, and in no suites below it', async () => {
     const upstream = await archive({ suites: ['flat/'] });
-    const cache = await house(upstream.url);
+    const cache = await house(upstream);
     const path = `/flat/${upstream.pool('hello').replace(/^.*\//, '')}`;
     expect((await cache.get(path)).status).toBe(200);
     expect((await cache.kept(path)).pin).toMatch(/^sha256-/);

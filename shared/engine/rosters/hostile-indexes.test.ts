@@ -5,10 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { startArchive, type FakeArchive } from '../../testing/apt-archive';
+import type { FakeArchive } from '../../testing/apt-archive';
 import { possible } from '../../testing/apt-generation';
-import { openHouse, startHouse, type House, type LocalHouse } from '../../testing/house';
+import { startHouse, type House } from '../../testing/house';
 import { sha256 } from '../../testing/suite-client';
+import { suiteStage } from '../../testing/suite-stage';
 import { until } from '../../testing/until';
 
 const MIB = 1024 * 1024;
@@ -26,30 +27,13 @@ const EXTENSIONS = possible(['gz', 'xz', 'bz2', 'zst', 'lz4']);
 
 jest.setTimeout(240_000);
 
-let closing: Array<() => unknown> = [];
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-});
+const { archive, house, later } = suiteStage({ env: ENV });
 
 function pack(bytes: Buffer, extension: string): Buffer {
   if (extension === '') return bytes;
   if (extension === 'gz') return gzipSync(bytes);
   const [command, ...args] = PROGRAMS[extension] ?? ['false'];
   return spawnSync(command, args, { input: bytes, maxBuffer: 1024 * MIB }).stdout;
-}
-
-async function archive(): Promise<FakeArchive> {
-  const made = await startArchive({ key: 'none', compressions: ['gz'] });
-  closing.push(() => made.close());
-  made.addPackage({ name: 'hello', version: '1.0' }).publish();
-  return made;
-}
-
-async function house(): Promise<LocalHouse> {
-  const opened = await openHouse({ module: 'apt', upstream: [], env: ENV });
-  closing.push(() => opened.stop());
-  return opened;
 }
 
 interface Suite {
@@ -125,13 +109,12 @@ const BOMBS: ReadonlyArray<readonly [string, Buffer, string]> = [
 ];
 
 test.each(EXTENSIONS)('2 GB in some KB of %s, as a line, a stanza or many: one complaint each, and little memory', async (extension) => {
-  const cache = await startHouse({ module: 'apt', upstream: [], env: ENV });
-  closing.push(() => cache.stop());
+  const cache = later(await startHouse({ module: 'apt', upstream: [], env: ENV }), (one) => one.stop());
   const name = `${STEM}.${extension}`;
   const before = rssAnon(cache.child.pid ?? 0);
   let most = before;
   const timer = setInterval(() => (most = Math.max(most, rssAnon(cache.child.pid ?? 0))), 20);
-  closing.push(() => clearInterval(timer));
+  later(timer, clearInterval);
   for (const [at, [, unit, reason]] of BOMBS.entries()) {
     const body = Buffer.concat(Array<Buffer>(128).fill(pack(unit, extension)));
     const one = await suite({ [name]: body });
@@ -158,14 +141,13 @@ test('an index that is larger than its roster says of it is not read on', async 
 });
 
 test('a line of 300 MB that is not compressed at all passes through, and is no promise', async () => {
-  const cache = await startHouse({ module: 'apt', upstream: [], env: ENV });
-  closing.push(() => cache.stop());
+  const cache = later(await startHouse({ module: 'apt', upstream: [], env: ENV }), (one) => one.stop());
   const body = Buffer.alloc(300 * MIB, 'a');
   const one = await suite({ [STEM]: body });
   const before = rssAnon(cache.child.pid ?? 0);
   let most = before;
   const timer = setInterval(() => (most = Math.max(most, rssAnon(cache.child.pid ?? 0))), 20);
-  closing.push(() => clearInterval(timer));
+  later(timer, clearInterval);
   await cache.get(`${one.folder}Release`);
   const got = await cache.get(one.folder + STEM);
   expect([got.status, got.complete, got.body.length]).toEqual([200, true, body.length]);

@@ -1,9 +1,10 @@
 /** Rosters that are forged, replayed, broken or absurd: what is held stays, nothing wrong is shown, and the next right one is taken. */
 import { testClock, type TestClock } from '../../testing/clock';
-import { startArchive, type ArchiveOptions, type FakeArchive, type Generation } from '../../testing/apt-archive';
-import { openHouse, type Got, type HouseOptions, type LocalHouse } from '../../testing/house';
+import type { FakeArchive, Generation } from '../../testing/apt-archive';
+import type { Got, LocalHouse } from '../../testing/house';
 import { describeSigned, keyOfFile } from '../../testing/signed';
 import { digestIn, sha256 } from '../../testing/suite-client';
+import { suiteStage } from '../../testing/suite-stage';
 import { until } from '../../testing/until';
 import type { Reply } from '../../testing/upstream';
 
@@ -17,39 +18,13 @@ const NOBODY = ['/nonexistent'];
 jest.setTimeout(60_000);
 const [key, stranger] = [keyOfFile(), keyOfFile()];
 
-let closing: Array<() => unknown> = [];
 let clock: TestClock;
 beforeEach(() => (clock = testClock(Date.now())));
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
+const { archive, house } = suiteStage({
+  archive: { key },
+  env: { STALE_WAIT: '20s' },
+  house: () => ({ keyrings: [key.keyring], now: clock.now }),
 });
-
-async function archive(options: ArchiveOptions = {}): Promise<FakeArchive> {
-  const made = await startArchive({ key, compressions: ['gz'], ...options });
-  closing.push(() => made.close());
-  made.addPackage({ name: 'hello', version: '1.0' }).publish();
-  return made;
-}
-
-/** A cache for any archive of this machine. */
-function anyHouse(options: Partial<HouseOptions>): Promise<LocalHouse> {
-  return house(undefined, { ...options, env: { ALLOW_NETS: '127.0.0.0/8' } });
-}
-
-async function house(upstream: FakeArchive | undefined, options: Partial<HouseOptions> = {}): Promise<LocalHouse> {
-  const env = { STALE_WAIT: '20s', ...options.env };
-  const opened = await openHouse({
-    module: 'apt',
-    upstream: upstream?.url ?? [],
-    keyrings: [key.keyring],
-    now: clock.now,
-    ...options,
-    env,
-  });
-  closing.push(() => opened.stop());
-  return opened;
-}
 
 let number = 0;
 function next(upstream: FakeArchive): Generation {
@@ -108,7 +83,7 @@ describeSigned('rosters', () => {
     test.each(FORGERIES)(
       'a roster of the future, %s: the next real one is shown, whatever was said of the forged one',
       async (how, forge) => {
-        const cache = await anyHouse({ keyrings });
+        const cache = await house(undefined, { keyrings });
         for (const [way, validators] of WAYS) {
           for (const isHeld of [true, false]) {
             const upstream = await archive();
@@ -178,7 +153,7 @@ describeSigned('rosters', () => {
   ];
 
   test('a roster that is broken is not shown; what is held is, else nothing; the next right one is taken', async () => {
-    const cache = await anyHouse({ keyrings: NOBODY });
+    const cache = await house(undefined, { keyrings: NOBODY });
     for (const [what, spoil] of FRAMES) {
       const upstream = await archive();
       const folder = `/${upstream.host}${upstream.root}${FOLDER}`;

@@ -1,35 +1,18 @@
 /** The dates under which clients get rosters and signatures: no two revisions have one, whatever dates the upstream gives. */
-import { startArchive, type FakeArchive } from '../../testing/apt-archive';
+import type { FakeArchive } from '../../testing/apt-archive';
 import { testClock } from '../../testing/clock';
-import { openHouse, type LocalHouse } from '../../testing/house';
+import type { LocalHouse } from '../../testing/house';
 import { describeSigned, keyOfFile } from '../../testing/signed';
+import { suiteStage } from '../../testing/suite-stage';
 
 const SIGNED = '/dists/stable/InRelease';
-const EAGER = { TTL_apt: '0s', STALE_WAIT: '20s', NEGATIVE_TTL: '0s' };
 const clock = testClock();
 const DAY = 24 * 3600_000;
 
 jest.setTimeout(60_000);
 const key = keyOfFile();
 
-let closing: Array<() => unknown> = [];
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-});
-
-async function archive(): Promise<FakeArchive> {
-  const made = await startArchive({ key, compressions: ['gz'], bare: true });
-  closing.push(() => made.close());
-  made.addPackage({ name: 'hello', version: '1.0' }).publish();
-  return made;
-}
-
-async function house(upstream: FakeArchive): Promise<LocalHouse> {
-  const opened = await openHouse({ module: 'apt', upstream: upstream.url, keyrings: [key.keyring], now: clock.now, env: EAGER });
-  closing.push(() => opened.stop());
-  return opened;
-}
+const { archive, house } = suiteStage({ archive: { key, bare: true }, house: () => ({ keyrings: [key.keyring], now: clock.now }) });
 
 /** Its next generation, of which the roster has this date. @param honours whether the upstream confirms by dates */
 function publish(upstream: FakeArchive, name: string, date: number, honours = true): void {
