@@ -1,6 +1,6 @@
 /** What this machine is like, as far as defaults depend on it: folders, disk, networks, processors. */
-import { statfsSync } from 'node:fs';
-import { availableParallelism, homedir, hostname, networkInterfaces, userInfo } from 'node:os';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { availableParallelism, endianness, homedir, hostname, networkInterfaces, userInfo } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Environment } from './sources';
 
@@ -36,13 +36,29 @@ export function diskBytes(folder: string): number {
   }
 }
 
-/** Loopback and the private networks that this machine is attached to. */
-export function attachedNets(): string[] {
+/** Loopback and the private networks that this machine is attached to. @param system where the kernel's files are (tests) */
+export function attachedNets(system = '/'): string[] {
   const nets = Object.values(networkInterfaces())
     .flatMap((entries) => entries ?? [])
     .filter((entry) => !entry.internal && PRIVATE.test(entry.address))
     .flatMap((entry) => entry.cidr ?? []);
-  return [...new Set([...LOOPBACK, ...nets])];
+  return [...new Set([...LOOPBACK, ...nets, ...bridgedNets(system).filter((net) => PRIVATE.test(net))])];
+}
+
+/** IPv4 networks of bridges. One that no container is connected to just now is not among the system's interfaces (proc(5), /proc/net/route). */
+function bridgedNets(system: string): string[] {
+  const table = join(system, 'proc/net/route');
+  if (!existsSync(table)) return [];
+  const lines = readFileSync(table, 'utf8').split('\n').slice(1);
+  return lines.flatMap((line) => {
+    const [name = '', destination = '', gateway, , , , , mask = ''] = line.split('\t').map((word) => word.trim());
+    if (gateway !== '00000000' || !existsSync(join(system, 'sys/class/net', name, 'bridge'))) return [];
+    const [net, bits] = [destination, mask].map((hex) =>
+      endianness() === 'LE' ? Buffer.from(hex, 'hex').reverse() : Buffer.from(hex, 'hex'),
+    );
+    const length = [...(bits ?? [])].flatMap((byte) => [...byte.toString(2)]).filter((bit) => bit === '1').length;
+    return [`${net?.join('.')}/${length}`];
+  });
 }
 
 /** Whether an address, as listened on, is reached from this machine alone. */

@@ -1,5 +1,5 @@
 /** Under which base a client sees the cache: a closed set, whatever it invents. */
-import { networkInterfaces } from 'node:os';
+import os, { networkInterfaces } from 'node:os';
 import type { CacheConfig, Config } from '../config/config';
 import { isLarderError } from '../errors';
 import { Bases } from './bases';
@@ -115,4 +115,17 @@ test('invented spellings do not fill the memory, and are answered all the same',
 test('spellings of one port make one base', () => {
   for (const host of ['localhost:8080', 'localhost:08080', 'LOCALHOST:8080'])
     expect(ask(basesOf(), { host })).toBe('http://localhost:8080');
+});
+
+test('… also by one that it has come by since, as the bridge of containers gets one with the first of them', () => {
+  const bases = basesOf({ listen: ['0.0.0.0'] });
+  expect(ask(bases, { host: '172.31.254.1:8080' })).toBe('misdirected');
+  const more = jest.spyOn(os, 'networkInterfaces').mockReturnValue({ docker0: [{ address: '172.31.254.1' } as os.NetworkInterfaceInfo] });
+  try {
+    expect(ask(bases, { host: '172.31.254.1:8080' })).toBe('http://172.31.254.1:8080');
+    expect(ask(bases, { host: '172.31.254.2:8080' })).toBe('misdirected');
+    expect(ask(basesOf(), { host: '172.31.254.1:8080' })).toBe('misdirected');
+  } finally {
+    more.mockRestore();
+  }
 });

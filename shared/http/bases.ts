@@ -2,6 +2,7 @@
  * Under which base URL a client sees this cache. The base goes into rewritten documents, so it comes from a closed set: nobody can
  * poison or multiply the copies by inventing Host fields.
  */
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { LarderError } from '../errors';
 import type { CacheConfig, Config } from '../config/config';
@@ -74,18 +75,22 @@ export class Bases {
       'localhost',
       '127.0.0.1',
       '[::1]',
-      ...this.addresses().map((address) => hostForm(address).toLowerCase()),
+      ...this.addresses()
+        .filter((address) => !isAny(address))
+        .map((address) => hostForm(address).toLowerCase()),
     ]);
-    return this.names.has(name);
+    return this.names.has(name) || this.isOwnAddress(name);
+  }
+
+  /** Listening on every address means being called by any of this machine's, by those too that it has come by since: of bridges of containers. */
+  private isOwnAddress(name: string): boolean {
+    const address = name.replace(/^\[|\]$/g, '');
+    if (isIP(address) === 0 || !this.addresses().some(isAny)) return false;
+    return Object.values(networkInterfaces()).some((list) => list?.some((entry) => hostForm(entry.address) === name));
   }
 
   private addresses(): readonly string[] {
-    const listen = [...this.config.listen, ...this.listeners().map(({ address }) => address)];
-    const isAny = (address: string): boolean => address === '0.0.0.0' || address === '::';
-    const named = listen.filter((address) => !isAny(address));
-    if (!listen.some(isAny)) return named;
-    // Listening on every address means being called by any of this machine's.
-    return [...named, ...Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))];
+    return [...this.config.listen, ...this.listeners().map(({ address }) => address)];
   }
 
   private compose(host: string, forwarded: RequestFacts | undefined): string {
@@ -95,6 +100,10 @@ export class Bases {
     // One form for every spelling of a port, so that they share their copies.
     return `${proto}://${name}${port === '' ? '' : `:${Number(port)}`}${/^(?:\/[\w~-][\w.~-]*)+$/.test(prefix) ? prefix : ''}`;
   }
+}
+
+function isAny(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
 }
 
 function first(list: string | undefined): string | undefined {
