@@ -3,15 +3,15 @@ import type { CacheConfig } from '../../config/config';
 import { LarderError } from '../../errors';
 import type { Context } from '../context';
 import { forEach } from '../context';
-import { lastLine } from '../programs';
+import { lastLine, runNow } from '../programs';
 import { isWoken, putToSleep } from '../systemd/woken';
 import { openEngine } from './engine';
 import { renewImage } from './image';
 import type { Project } from './project';
 import { engineEnvironment, openProject } from './project';
 import { untilReady } from './readiness';
-import { upAndReady } from './verbs';
-import { wokenName } from './woken-places';
+import { removeBeside, upAndReady } from './verbs';
+import { besideName, wokenName } from './woken-places';
 
 /**
  * Each cache that runs gets a second container of the new image beside it, on the same store and under the same names in the network; when
@@ -30,7 +30,7 @@ export async function updateContainers(context: Context): Promise<void> {
     if (status !== 'running') return context.out(`The ${cache.name} cache does not run; it will start with the new image.`);
     if (image === id) return context.out(`The ${cache.name} cache has that image already.`);
     if (woken) putToSleep(context, cache);
-    else await replace(project, cache);
+    else await replace(context, project, cache);
     context.out(
       woken
         ? `The ${cache.name} cache sleeps until somebody comes; then it has the new image.`
@@ -44,10 +44,21 @@ async function looked(project: Project, container: string): Promise<string[]> {
   return stdout.trim().split(' ');
 }
 
-async function replace(project: Project, cache: CacheConfig): Promise<void> {
-  const beside = `${project.name}-${cache.name}-beside`;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+async function replace(context: Context, project: Project, cache: CacheConfig): Promise<void> {
+  const beside = besideName(project.name, cache);
   const { engine } = project;
-  await engine.docker(['rm', '--force', beside]); // of an update that was broken off
+  await removeBeside(project, cache);
+  // Compose may be in the middle of something, and is told as well: whatever it is, nothing is begun after this.
+  const breakOff = (): never => {
+    runNow(engineEnvironment(context), 'docker', ['rm', '--force', beside]);
+    process.stderr.write(
+      `larder: the update of the ${cache.name} cache was interrupted; make update again, or see make status with=compose\n`,
+    );
+    process.exit(1);
+  };
+  for (const signal of SIGNALS) process.on(signal, breakOff);
   try {
     const run = await project.compose(['run', '--detach', '--no-deps', '--use-aliases', '--name', beside, cache.name]);
     if (run.code !== 0)
@@ -56,6 +67,7 @@ async function replace(project: Project, cache: CacheConfig): Promise<void> {
     await upAndReady(project, cache);
   } finally {
     await engine.docker(['stop', '--time', '30', beside]);
-    await engine.docker(['rm', '--force', beside]);
+    await removeBeside(project, cache);
+    for (const signal of SIGNALS) process.off(signal, breakOff);
   }
 }

@@ -1,5 +1,6 @@
 /** The verbs of containers, with a stand-in for docker on PATH: what they run, with what, and what they say when it goes wrong. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { parse } from 'dotenv';
 import { ROOT } from '../../config/sources';
 import { loadModules } from '../modules';
 import { run } from '../main';
+import { until } from '../../testing/until';
 import { MARK } from '../systemd/unit-text';
 
 /** Notes each call, and answers by the first rule whose pattern its arguments match: [pattern, status, stdout, stderr]. */
@@ -271,6 +273,38 @@ describe('update', () => {
     const places = [...steps.map(at), order.indexOf(`stop --time 30 ${beside}`), order.lastIndexOf(`rm --force ${beside}`)];
     expect(places).toEqual([...places].sort((a, b) => a - b));
     expect(places).not.toContain(-1);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'that is broken off by %s while the new container starts leaves no second one, and goes on with nothing',
+    async (signal) => {
+      const rules: readonly Rule[] = [['^exec larder-npm-beside', 1], ...RUNNING];
+      writeFileSync(join(folder, 'bin/rules'), JSON.stringify(rules));
+      const env = { PATH: join(folder, 'bin'), HOME: folder, LARDER_ENV_FILE: join(folder, '.env'), STATE_DIR: join(folder, 'state') };
+      const child = spawn(process.execPath, [join(ROOT, 'dist/shared/cli/main.js'), 'update'], { env });
+      let said = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+      await until('it starts', () => calls().some(({ args }) => args[0] === 'exec'), { mostMs: 30_000, lookMs: 20 });
+      child.kill(signal);
+      const [code] = (await once(child, 'close')) as [number];
+      expect([code, said]).toEqual([
+        1,
+        'larder: the update of the npm cache was interrupted; make update again, or see make status with=compose\n',
+      ]);
+      // A look at the container may have been under way just then.
+      const order = calls().map(({ args }) => args.join(' '));
+      const began = order.findIndex((line) => line.includes(' run --detach '));
+      expect(order.lastIndexOf('rm --force larder-npm-beside')).toBeGreaterThan(began);
+      expect(composed().map(({ args }) => args[0])).toEqual(['run']);
+    },
+  );
+
+  test.each(['start', 'stop', 'down'])('that was killed leaves a second one, which %s takes away', async (verb) => {
+    expect([await make(`${verb} c=npm with=compose`, RUNNING), errors]).toEqual([0, []]);
+    const order = calls().map(({ args }) => args.join(' '));
+    const at = order.indexOf('rm --force larder-npm-beside');
+    expect(at).toBeGreaterThan(0);
+    expect(at).toBeLessThan(order.findIndex((line) => / (?:up|stop|rm) /.test(line)));
   });
 
   test('leaves the old one alone if the new image does not work', async () => {

@@ -16,7 +16,7 @@ import { CODE_FOLDER } from './inside';
 import type { Project } from './project';
 import { engineEnvironment, ensureNetwork, openProject } from './project';
 import { stateOf, statusOf, untilReady } from './readiness';
-import { wokenName } from './woken-places';
+import { besideName, wokenName } from './woken-places';
 
 /** Starts each, also if another one cannot be started. What does not become ready is taken away again. @throws LarderError start */
 export async function startContainers(context: Context): Promise<void> {
@@ -27,6 +27,7 @@ export async function startContainers(context: Context): Promise<void> {
       listenAgain(context, cache);
       return context.out(`The ${cache.name} cache is woken at ${baseUrlOf(context.config, cache)} (${socketOf(cache.name)}).`);
     }
+    await removeBeside(project, cache);
     await upAndReady(project, cache);
     context.out(`The ${cache.name} cache runs at ${baseUrlOf(context.config, cache)}, in a container of the project ${project.name}.`);
     for (const line of clientLines(context, cache)) context.out(line);
@@ -58,6 +59,11 @@ export async function upAndReady(project: Project, cache: CacheConfig): Promise<
   }
 }
 
+/** Takes away what an update left that lost its power, or was killed. */
+export async function removeBeside({ engine, name }: Project, cache: CacheConfig): Promise<void> {
+  await engine.docker(['rm', '--force', besideName(name, cache)]);
+}
+
 /** Responses under way finish first. */
 export async function stopContainers(context: Context): Promise<void> {
   const project = await openProject(context);
@@ -66,6 +72,7 @@ export async function stopContainers(context: Context): Promise<void> {
       putToSleep(context, cache);
       return context.out(`The ${cache.name} cache sleeps until somebody comes.`);
     }
+    await removeBeside(project, cache);
     const container = await project.containerOf(cache.name);
     const { status } = container ? await stateOf(project.engine, container) : { status: '' };
     if (status !== 'running' && status !== 'restarting') return context.out(`The ${cache.name} cache does not run in a container.`);
@@ -77,8 +84,10 @@ export async function stopContainers(context: Context): Promise<void> {
 /** Takes the containers away; the volumes stay. */
 export async function downContainers(context: Context): Promise<void> {
   const project = await openProject(context);
-  if (context.single) await well(project, ['rm', '--stop', '--force', ...context.caches.map(({ name }) => name)]);
-  else await well(project, ['down']);
+  if (context.single) {
+    for (const cache of context.caches) await removeBeside(project, cache);
+    await well(project, ['rm', '--stop', '--force', ...context.caches.map(({ name }) => name)]);
+  } else await well(project, ['down']);
   context.out(
     `No container of ${context.single ? `the ${context.caches[0]?.name ?? ''} cache` : `the project ${project.name}`} is left; what they stored is.`,
   );
