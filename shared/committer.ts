@@ -134,6 +134,7 @@ class Committer {
     } catch (error) {
       this.catalogue.rollback();
       this.writer.afterRollback();
+      this.compared = ''; // What was noted of them is rolled back too.
       throw error;
     }
   }
@@ -208,8 +209,7 @@ class Committer {
   private async runAlone(requests: readonly Request[]): Promise<void> {
     try {
       const jobs = requests.map(({ job }) => job);
-      const ofLedger = jobs.every(isOfLedger);
-      const value = ofLedger ? performOnLedger(this.ledger, jobs) : await this.performAlone(jobs[0] as Job);
+      const value = jobs.every(isOfLedger) ? performOnLedger(this.ledger, jobs) : await this.performAlone(jobs[0] as Job);
       for (const { id } of requests) this.outbox.answer({ id, value });
     } catch (error) {
       // A damaged ledger is none of the catalogue's business, and cannot be made anew.

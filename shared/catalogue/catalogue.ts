@@ -60,10 +60,18 @@ export class Catalogue {
         else if (!isBusy(error) || Date.now() > giveUpAt) throw error;
         continue;
       }
-      // The file may have been deleted while we waited: two files would be two locks.
-      if (fileIdentity(this.file) === this.identity) return;
-      this.rollback();
-      this.close();
+      let isOurs = false;
+      try {
+        // The file may have been deleted while we waited: two files would be two locks.
+        isOurs = fileIdentity(this.file) === this.identity;
+      } finally {
+        // Also if that cannot be told: whoever throws here has no lock.
+        if (!isOurs) {
+          this.rollback();
+          this.close();
+        }
+      }
+      if (isOurs) return;
     }
   }
 

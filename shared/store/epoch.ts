@@ -142,7 +142,8 @@ export class EpochReader {
   }
 
   private close(state: { descriptor: number }): void {
-    if (state.descriptor >= 0) closeSync(state.descriptor);
+    const { descriptor } = state;
     state.descriptor = -1;
+    if (descriptor >= 0) closeSync(descriptor);
   }
 }

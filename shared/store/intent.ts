@@ -32,10 +32,14 @@ export class Intent {
       throw Object.assign(new Error('no space for the intent'), { code: 'ENOSPC' });
   }
 
-  /** After COMMIT: nothing is left to be made good. */
+  /** After COMMIT: nothing is left to be made good. Never throws: what cannot be removed is acted on once more, which does no harm. */
   fulfilled(): void {
     const file = this.close();
-    if (file !== undefined) rmSync(file, { force: true });
+    try {
+      if (file !== undefined) rmSync(file, { force: true });
+    } catch {
+      // See above.
+    }
   }
 
   /** After a rollback: the file stays for the next transaction (ours or another's) to act on. */
@@ -66,17 +70,18 @@ export class Intent {
     } catch {
       return [];
     }
-    return names.filter((name) => name.startsWith('intent-')).map((name) => this.read(join(this.folder, name)));
+    return names.filter((name) => name.startsWith('intent-')).flatMap((name) => this.read(join(this.folder, name)) ?? []);
   }
 
-  private read(file: string): Intended & { readonly file: string } {
+  /** @returns undefined if it cannot be read: its transaction has just removed it, or it stays for the next one to act on */
+  private read(file: string): (Intended & { readonly file: string }) | undefined {
     const keys: string[] = [];
     const contents: string[] = [];
-    let text = '';
+    let text: string;
     try {
       text = readFileSync(file, 'utf8');
     } catch {
-      // Its transaction was committed and has just removed it.
+      return undefined;
     }
     for (const line of text.split('\n')) {
       try {

@@ -48,13 +48,20 @@ export class Parked {
 
   /**
    * Parks a partial, replacing an older one of the same key.
-   * @param file renamed away @param scratch an unused path in a folder of ours
+   * @param file renamed away, also where that fails: what nobody could resume must not fill the disk
+   * @param scratch an unused path in a folder of ours
+   * @throws NodeJS.ErrnoException
    */
   async park(file: string, sidecar: Sidecar, scratch: string): Promise<void> {
-    await mkdir(scratch);
-    await rename(file, join(scratch, 'body'));
-    await writeFile(join(scratch, 'sidecar.json'), JSON.stringify(sidecar));
-    await mkdir(this.folder, { recursive: true });
+    try {
+      await mkdir(scratch);
+      await writeFile(join(scratch, 'sidecar.json'), JSON.stringify(sidecar));
+      await rename(file, join(scratch, 'body'));
+      await mkdir(this.folder, { recursive: true });
+    } catch (error) {
+      await Promise.all([file, scratch].map((path) => rm(path, { recursive: true, force: true }).catch(() => undefined)));
+      throw error;
+    }
     const target = this.place(sidecar.key);
     for (let attempt = 0; attempt < 3; attempt++) {
       try {

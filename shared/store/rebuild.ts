@@ -6,6 +6,7 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../errors';
 import { bucketLines, contentFile, contentFolder, indexFolder, type IndexLine } from './bucket';
 import type { Rows } from './rows';
 import { rowOfLine, type Writer } from './writer';
@@ -91,7 +92,8 @@ export class Rebuild {
     try {
       const found = statSync(contentFile(this.writer.root, line.integrity ?? ''), { throwIfNoEntry: false });
       return found !== undefined && (line.size === undefined || found.size === line.size);
-    } catch {
+    } catch (error) {
+      if (errorCode(error) !== undefined) throw error;
       return false; // Not a content address.
     }
   }
@@ -111,10 +113,12 @@ function hex(value: number): string {
   return value.toString(16).padStart(2, '0');
 }
 
+/** @throws NodeJS.ErrnoException if it is there and cannot be read: what is in it must not be taken for gone */
 function list(folder: string): string[] {
   try {
     return readdirSync(folder);
-  } catch {
-    return [];
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
+    throw error;
   }
 }

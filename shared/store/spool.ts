@@ -41,7 +41,7 @@ export interface Spool {
   discard(file: string): Promise<void>;
   /** Removes only the note: the file was committed. Never throws. */
   forget(file: string): Promise<void>;
-  /** Lays a partial aside for whoever wants to resume it. @throws NodeJS.ErrnoException */
+  /** Lays a partial aside for whoever wants to resume it. @throws NodeJS.ErrnoException: then it is gone */
   park(file: string, sidecar: Sidecar): Promise<void>;
   /** Takes a parked partial; of two processes one gets it. */
   claimParked(key: string): Promise<Claimed | undefined>;
@@ -92,8 +92,11 @@ class DiskSpool implements Spool {
   }
 
   async park(file: string, sidecar: Sidecar): Promise<void> {
-    await this.parked.park(file, { ...sidecar, boot: currentBoot() }, this.newFile());
-    await this.forget(file);
+    try {
+      await this.parked.park(file, { ...sidecar, boot: currentBoot() }, this.newFile());
+    } finally {
+      await this.forget(file);
+    }
   }
 
   claimParked(key: string): Promise<Claimed | undefined> {
