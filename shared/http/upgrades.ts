@@ -2,7 +2,7 @@
  * Requests to go on in another protocol (RFC 9110 §7.8): WebSockets are joined to the origin by http-proxy where every method is sent on, since
  * nothing of them is a read any more. Any other offer is overlooked, and the request answered in HTTP.
  */
-import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import { STATUS_CODES, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ProxyServer } from 'http-proxy';
 import type { Module } from '../../caches/module';
@@ -90,6 +90,14 @@ export class Upgrades {
     for (const client of this.clients) client.destroy();
   }
 
+  private async load(): Promise<ProxyServer> {
+    const proxy = (await import('http-proxy')).createProxyServer({});
+    proxy.on('proxyReqWs', (asked: ClientRequest, _req, client: Socket) => endTogether(asked, client));
+    // Of a client's connection that breaks off it tells everybody; told nobody, it would throw.
+    proxy.on('error', () => undefined);
+    return proxy;
+  }
+
   /** @param fail told at once of what goes wrong later on: http-proxy then ends the connection @throws LarderError */
   private async join(req: IncomingMessage, client: Socket, head: Buffer, raw: string, fail: (error: unknown) => void): Promise<void> {
     const { module, cache, trusted, viaToken, offline } = this.rooms;
@@ -113,7 +121,8 @@ export class Upgrades {
       ...(connection === undefined ? {} : { connection }),
       ...(upgrade === undefined ? {} : { upgrade }),
     };
-    const proxy = (this.proxy ??= (await import('http-proxy')).createProxyServer({}));
+    const proxy = (this.proxy ??= await this.load());
+    if (client.destroyed) return;
     proxy.ws(req, client, head, { target: way.url.origin, agent: way.agent, changeOrigin: true }, (error: unknown) => {
       // Once joined, both connections simply end.
       if (client.bytesWritten > 0 || client.destroyed) return;
@@ -121,6 +130,20 @@ export class Upgrades {
       fail(isLarderError(error) ? error : new LarderError('upstream-unreachable', { host: way.url.host, reason }));
     });
   }
+}
+
+/**
+ * When one side is gone, the other's connection ends. http-proxy alone waits: for an answer that nobody wants any more, for the rest of one that
+ * broke off, for who was told the end to end too.
+ */
+function endTogether(asked: ClientRequest, client: Socket): void {
+  asked.once('upgrade', (_response, far: Socket) => {
+    if (client.destroyed) far.destroy();
+    client.once('close', () => far.destroy());
+    far.once('close', () => client.destroySoon());
+  });
+  asked.once('response', (response: IncomingMessage) => response.once('close', () => response.complete || client.destroy()));
+  client.once('close', () => asked.destroy());
 }
 
 /** The request's head as it came, but for the offer. */
