@@ -7,7 +7,7 @@ import { askedEncoding, refuseForm } from '../files/file-form';
 import { isAbsence, isOfPlace } from '../files/file-places';
 import { hostOf, notThere, refuseFile } from './head';
 import type { Plan } from '../plan';
-import { pointedAt, promisedBy } from '../files/pointed';
+import { pointedAt, promisedBy, type Pointed } from '../files/pointed';
 import type { EngineRooms } from '../rooms';
 
 /** Whether a Range header asks for everything (`bytes=0-`), or for what is answered with everything: then a fill serves it. */
@@ -45,10 +45,16 @@ async function askPointed(
 ): Promise<UpstreamResponse> {
   const response = await askRange(rooms, plan, path, range, skip);
   if (!(plan.route as ImmutableRoute).pointer || promisedBy(plan, response.url) !== undefined) return response;
-  // That it has no such part may be said of the stub: its first byte comes with its header.
-  const asked = response.status === 416 ? await askRange(rooms, plan, path, 'bytes=0-0', skip) : response;
-  const pointed = pointedAt(rooms, plan, asked);
-  if (asked !== response) asked.body.destroy();
+  let pointed: Pointed | undefined;
+  try {
+    // That it has no such part may be said of the stub: its first byte comes with its header.
+    const asked = response.status === 416 ? await askRange(rooms, plan, path, 'bytes=0-0', skip) : response;
+    if (asked !== response) asked.body.destroy();
+    pointed = pointedAt(rooms, plan, asked);
+  } catch (error) {
+    response.body.destroy();
+    throw error;
+  }
   if (!pointed) return response;
   response.body.destroy();
   return askRange(rooms, plan, pointed.path, range);

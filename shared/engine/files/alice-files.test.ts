@@ -170,6 +170,29 @@ describe('names and encodings', () => {
 });
 
 describe('stubs', () => {
+  it('many that are refused, of which parts are asked, leave room for others', async () => {
+    const house = await stage.open();
+    stage.upstream.on(TARBALL, stub(`http://elsewhere.test${blobPath(body)}`));
+    const range = { headers: { range: 'bytes=5-9' } };
+    for (let times = 0; times < 20; times++) expectClosed(await house.get(TARBALL, range));
+    await until('no connection is held', () => stage.upstream.active.now === 0);
+    stage.upstream.on(TARBALL, { body, ranges: 'yes' });
+    expectWhole(await house.get(TARBALL));
+  });
+
+  it('of which one says that it has no such part, and then nothing more, leaves room for others', async () => {
+    const house = await stage.open();
+    stage.upstream.on(TARBALL, (request, response) => {
+      if (request.headers.range === 'bytes=0-0') return request.socket.destroy();
+      response.writeHead(416, { 'content-range': `bytes */${body.length}`, 'content-length': '100000' });
+      return response.write('x');
+    });
+    const range = { headers: { range: 'bytes=999999-' } };
+    for (let times = 0; times < 20; times++) expectClosed(await house.get(TARBALL, range));
+    stage.upstream.on(TARBALL, { body, ranges: 'yes' });
+    expectWhole(await house.get(TARBALL));
+  });
+
   it.each<[string, (url: string) => string]>([
     ['by a path below the store', () => blobPath(body)],
     ["by a URL on the store's host", (url) => `${url}/other-bucket${blobPath(body)}`],
