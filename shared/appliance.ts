@@ -31,6 +31,7 @@ import type { Status } from './http/status';
 import { openOwned } from './owned';
 import type { Log } from './log/types';
 import { openStore, type LarderStore } from './store/store';
+import { loadFetch } from './upstream/exchange';
 import { createUpstream } from './upstream/fetch';
 
 /** How long responses under way may take to finish when the process is told to stop. */
@@ -238,6 +239,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     store.warm();
     // The default registry's address comes from a library that takes a while to load.
     void cache.origins[0]?.bases.length;
+    if (!engine.mirror) loadFetch().catch(() => undefined);
     spool?.sweep().then(
       (swept) => log.info('swept', { ...swept }),
       (error: unknown) => log.warn('sweep-failed', { reason: errorText(error) }),

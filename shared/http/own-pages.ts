@@ -30,7 +30,11 @@ export function ownPages(pages: OwnPages): OwnPageHandler {
     app ??= makeApp(pages, (asked) => bases.get(asked) ?? '');
     app.then(
       (express) => express(req, res),
-      (error: unknown) => res.writeHead(500).end(errorText(error)),
+      (error: unknown) => {
+        // It may be loaded for the next one.
+        app = undefined;
+        res.writeHead(500).end(errorText(error));
+      },
     );
   };
 }

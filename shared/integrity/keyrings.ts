@@ -61,7 +61,8 @@ export class Keyrings {
       const read = await Promise.all(found.map(({ path }) => readKeyring(path)));
       const packets = Buffer.concat(read.flatMap((one) => (Buffer.isBuffer(one) ? [one] : [])));
       this.material = { packets, keyboxes: found.flatMap(({ path }, index) => (read[index] === 'keybox' ? [path] : [])) };
-      this.stamp = stamp;
+      // One that cannot be read now (too many files are open) may be readable next time, and would not look changed.
+      this.stamp = read.includes('unreadable') ? undefined : stamp;
     }
     return this.material;
   }
@@ -86,8 +87,9 @@ async function look(path: string): Promise<Found | undefined> {
 }
 
 /** A keyring's packets by its content, whatever it is called; undefined if it is none. */
-async function readKeyring(path: string): Promise<Buffer | 'keybox' | undefined> {
-  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+async function readKeyring(path: string): Promise<Buffer | 'keybox' | 'unreadable' | undefined> {
+  const bytes = await readFile(path).catch(() => undefined);
+  if (!bytes) return 'unreadable';
   if (bytes.toString('latin1', 8, 12) === 'KBXf') return 'keybox';
   const packets = ((bytes[0] ?? 0) & 0x80) !== 0 ? bytes : armored(bytes);
   return packets && packetTypes(packets)?.[0] === PUBLIC_KEY_PACKET ? packets : undefined;

@@ -77,7 +77,13 @@ export function runPacked(pack: Packed, root: string, first = 0): { readonly scr
     loaded[index] = module;
     const outside = (id: string): unknown => (id.startsWith('.') ? createRequire(file)(id) : fromRoot(id));
     const find = (id: string): unknown => (required[id] === undefined ? outside(id) : load(required[id]));
-    body.call(module.exports, module.exports, find, module, file, file.slice(0, file.lastIndexOf('/')));
+    try {
+      body.call(module.exports, module.exports, find, module, file, file.slice(0, file.lastIndexOf('/')));
+    } catch (error) {
+      // As Node does: whoever requires it next must not get the half of it.
+      loaded[index] = undefined;
+      throw error;
+    }
     return module.exports;
   };
   return { script, exports: load(first) };

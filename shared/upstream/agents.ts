@@ -50,7 +50,12 @@ export function createAgents(config: Config, check: AddressCheck): Agents {
   const proxy = config.upstreamProxy === undefined ? undefined : new URL(config.upstreamProxy);
   let trust: Promise<SecureContext> | undefined;
   // TLS is loaded (20 ms) and the authorities are read (40 ms) only if something is asked by https.
-  const context = (): Promise<SecureContext> => (trust ??= import('./trust').then(({ createTrust }) => createTrust(config.upstreamCaFile)));
+  const context = (): Promise<SecureContext> => {
+    trust ??= import('./trust').then(({ createTrust }) => createTrust(config.upstreamCaFile));
+    // What could not be read may be readable for the next one.
+    trust.catch(() => (trust = undefined));
+    return trust;
+  };
   const throughProxy = (url: URL): URL | undefined =>
     proxy && !isWithoutProxy(config.noProxy, url.hostname, portOf(url)) ? proxy : undefined;
 

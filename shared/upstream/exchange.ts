@@ -42,13 +42,17 @@ export class ExchangeError extends Error {
   }
 }
 
+/** Loads what requests are made with. Node remembers for ever that a package was not found, also where only too many files were open. */
+export function loadFetch(): Promise<typeof import('node-fetch')> {
+  return import('node-fetch');
+}
+
 /**
  * Asks once. @throws ExchangeError; LarderError (address-refused, loop, config); the signal's reason.
  * The body must be read or destroyed.
  */
 export async function exchange(asked: Exchange): Promise<Answer> {
   const { url, timeouts, signal, watch } = asked;
-  const { default: fetch } = await import('node-fetch');
   let request: ClientRequest | undefined;
   let response: IncomingMessage | undefined;
   let stage: 'connect' | 'sent' = 'connect';
@@ -95,6 +99,7 @@ export async function exchange(asked: Exchange): Promise<Answer> {
   try {
     signal?.throwIfAborted();
     signal?.addEventListener('abort', abort, { once: true });
+    const { default: fetch } = await loadFetch();
     const agent = await asked.agent(onRequest);
     limit(timeouts.connectMs, `no connection within ${timeouts.connectMs} ms`);
     const asking = fetch(url.href, {

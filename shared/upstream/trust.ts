@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { errorText, LarderError } from '../errors';
+import { errorCode, errorText, LarderError } from '../errors';
 
 /** Where Debian, Fedora/RHEL, SUSE, Alpine, the BSDs and macOS keep the bundle; the first that can be read is taken. */
 const BUNDLES = [
@@ -15,6 +15,8 @@ const BUNDLES = [
   '/etc/ssl/cert.pem',
   '/usr/local/share/certs/ca-root-nss.crt',
 ];
+/** What says that there is no such file for us. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM']);
 const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
 /**
@@ -53,7 +55,9 @@ function read(file: string | undefined): string | undefined {
   if (file === undefined || file === '') return undefined;
   try {
     return readFileSync(file, 'latin1');
-  } catch {
+  } catch (error) {
+    // A machine's authorities must not be forgotten because just then too many files were open.
+    if (!ABSENT.has(errorCode(error) ?? '')) throw error;
     return undefined;
   }
 }
