@@ -67,6 +67,11 @@ export class Intake {
     return this.complete;
   }
 
+  /** It can be kept as far as it has come. */
+  get inFile(): boolean {
+    return this.body.inFile;
+  }
+
   /** Nothing more will come of it. */
   get isOver(): boolean {
     return this.complete || this.failure !== undefined;
@@ -121,6 +126,10 @@ export class Intake {
     this.body.notify();
     if (this.readers.size > 0 || this.complete || this.failure) return;
     if (!this.doomed && this.body.inFile && !abandon(this.body.received, this.options.total)) return;
+    this.abandon();
+  }
+
+  private abandon(): void {
     this.abandoned = true;
     this.source.destroy(new LarderError('upstream-failed', { host: '-', reason: 'nobody wants it any more' }));
   }
@@ -191,6 +200,8 @@ export class Intake {
     if (source.destroyed) return Promise.reject(source.errored ?? closed());
     return new Promise((resolve, reject) => {
       source.on('data', (chunk: Buffer) => {
+        // All of it would be in memory, for nobody.
+        if (this.readers.size === 0 && !this.body.inFile) return this.abandon();
         this.digester.update(chunk);
         if (this.body.append(chunk)) return;
         source.pause();

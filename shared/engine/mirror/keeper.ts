@@ -79,7 +79,10 @@ export class Keeper {
     if (isPart && found && !found.stored.held) {
       // A whole that is held is worth more than a part; if it is of other bytes, it has to be confirmed.
       const [is, was] = [policy.strongValidator(received), policy.strongValidator(found.stored)];
-      if (is !== undefined && is !== was) await this.shelf.amend(found, { ...found.stored, invalid: true });
+      if (is !== undefined && is !== was)
+        await this.shelf
+          .amend(found, { ...found.stored, invalid: true })
+          .catch((error: unknown) => this.rooms.log.warn('not-storing', { key: request.plan.key, reason: errorText(error) }));
       return undefined;
     }
     const stored = policy.toStored(request, received);

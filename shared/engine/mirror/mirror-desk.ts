@@ -224,8 +224,8 @@ export class MirrorDesk {
     let kept: Kept | undefined;
     const asking = { ...this.reasonFor(request, found, miss), held, keeps: true, onKept: (each: Kept) => (kept = each) };
     const answer = await this.reception.ask(request, asking);
-    // What is kept goes on without a reader; until it is held, the next one would begin it anew.
-    if (kept) await kept.intake.settled;
+    // What is kept goes on without a reader; until it is held, the next one would begin it anew. What is only in memory would wait for this one.
+    if (kept?.intake.inFile) await kept.intake.settled;
     answer.body?.close();
   }
 

@@ -4,6 +4,7 @@
  * response have the same key, and nobody need list the others.
  */
 import { createHash } from 'node:crypto';
+import { errorText } from '../../errors';
 import type { Digested } from '../../integrity/digest';
 import { toStored, type CacheRequest, type StoredResponse } from '../../rfc9111/cache-policy';
 import type { Entry, NewEntry } from '../../store/entry';
@@ -81,9 +82,10 @@ export class Shelf {
     return heldOf(await this.rooms.store.amend(entry.key, entry.integrity, patch), after.url)[0];
   }
 
-  /** Forgets one response. */
+  /** Forgets one response. Never rejects: the answer that says so has come, whatever becomes of what is held. */
   async drop({ entry }: Held): Promise<void> {
-    await this.rooms.store.remove([entry.key]);
+    const { store, log } = this.rooms;
+    await store.remove([entry.key]).catch((error: unknown) => log.warn('not-storing', { key: entry.key, reason: errorText(error) }));
   }
 
   /** Forgets every response of a URL (RFC 9111 §4.4). */
