@@ -1,6 +1,6 @@
 /** A queue in order of arrival before a bounded number of worker threads. */
 import type { Log } from '../log/types';
-import { LarderError } from '../errors';
+import { errorText, LarderError } from '../errors';
 import { targetOf, type Job, type JobKind, type JobOf, type ResultOf } from './jobs';
 import { RenderThread, type RenderThreadOptions } from './render-thread';
 
@@ -42,9 +42,17 @@ export class Lane {
 
   private next(): void {
     while (this.queue.length > 0 && (this.idle.length > 0 || this.all.size < this.most)) {
-      // The thread used last is the warmest, and lets the others fall idle.
-      const thread = this.idle.pop() ?? this.startThread();
-      void this.work(thread, this.queue.shift() as Waiting);
+      const waiting = this.queue.shift() as Waiting;
+      let thread: RenderThread;
+      try {
+        // The thread used last is the warmest, and lets the others fall idle.
+        thread = this.idle.pop() ?? this.startThread();
+      } catch (error) {
+        // Where no thread can be had, this job fails, and not those that were asked for with it.
+        waiting.reject(new LarderError('internal', { reason: `no thread can be had: ${errorText(error)}` }, error));
+        continue;
+      }
+      void this.work(thread, waiting);
     }
   }
 

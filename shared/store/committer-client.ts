@@ -23,13 +23,23 @@ export class CommitterClient {
 
   /** Starts the worker (about 60 ms of another core), so that the first job does not wait for it. */
   warm(): void {
-    if (!this.closed) this.start();
+    if (this.closed) return;
+    try {
+      this.start();
+    } catch {
+      // No thread can be had now: the first job says so.
+    }
   }
 
-  /** @throws what the job threw, as an Error with the system's `code`; EPIPE if the worker died (the next job starts another) */
+  /** Rejects with what the job threw, as an Error with the system's `code`; EPIPE if the worker died (the next job starts another). Never throws */
   ask<J extends Job>(job: J): Promise<Answers[J['op']]> {
     if (this.closed) return Promise.reject(Object.assign(new Error('the store is closed'), { code: 'EPIPE' }));
-    const worker = this.start();
+    let worker: Worker;
+    try {
+      worker = this.start();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
     const id = ++this.lastId;
     const promise = new Promise<unknown>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
     if (this.waiting.size === 1) worker.ref();
