@@ -66,14 +66,14 @@ export class AnnouncementLists {
   }
 
   /** It is still what the servers say. Never rejects. */
-  async confirm({ entry, body, announced }: ShownList): Promise<ShownList> {
+  async confirm(list: Plan, { entry, body, announced }: ShownList): Promise<ShownList> {
     const { store, log, now } = this.rooms;
+    // What could not be stored may be stored now: else nothing of it would be there after the end of this process.
+    if (this.unstored.has(entry.key)) return this.show(list, announced, entry.url);
     const patch = { checkedAt: now() };
-    const amended = this.unstored.has(entry.key)
-      ? undefined
-      : await store
-          .amend(entry.key, entry.integrity, patch)
-          .catch((error: unknown) => void log.warn('not-storing', { key: entry.key, reason: errorText(error) }));
+    const amended = await store
+      .amend(entry.key, entry.integrity, patch)
+      .catch((error: unknown) => void log.warn('not-storing', { key: entry.key, reason: errorText(error) }));
     return this.keep({ entry: amended ?? { ...entry, ...patch }, body, announced }, !amended);
   }
 

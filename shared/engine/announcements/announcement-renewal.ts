@@ -84,7 +84,7 @@ async function showAll(
   // Another process may have shown something newer while objects were fetched.
   const current = await lists.current(list);
   const merged = current && current.entry.integrity !== held?.entry.integrity ? await newest(about, list, announced, current) : announced;
-  if (current && isSame(current.announced, merged)) return { shown: await lists.confirm(current), outcome: 'revalidated' };
+  if (current && isSame(current.announced, merged)) return { shown: await lists.confirm(list, current), outcome: 'revalidated' };
   const url = words.find((word) => 'listed' in word)?.url ?? '';
   const shown = await lists.show(list, merged, url);
   watch.news++;
