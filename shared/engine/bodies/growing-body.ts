@@ -150,7 +150,13 @@ export class GrowingBody {
     this.pieces = [];
     this.received = Math.min(this.received, offset);
     this.written = Math.min(this.written, offset);
-    if (this.fd !== undefined) fs.ftruncateSync(this.fd, this.received);
+    if (this.fd === undefined) return;
+    try {
+      fs.ftruncateSync(this.fd, this.received);
+    } catch (error) {
+      // What is behind would stay in the file.
+      if (!this.fileFailed) this.giveUpFile(error);
+    }
   }
 
   /** A follower moved on or left: a window in memory may move too. */
@@ -166,8 +172,9 @@ export class GrowingBody {
     this.settle();
     this.notify();
     while (this.busy || this.reading > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
-    if (this.fd !== undefined) fs.closeSync(this.fd);
+    const { fd } = this;
     this.fd = undefined;
+    if (fd !== undefined) fs.closeSync(fd);
   }
 
   private hasRoom(): boolean {

@@ -255,7 +255,7 @@ export class FileFlight {
     const whole = await this.body.flushed();
     const { current } = this.download;
     if (whole && current < this.body.received) this.body.truncate(current);
-    await this.spool.abandon(current, whole && !wrong);
+    await this.spool.abandon(current, whole && this.body.inFile && !wrong);
     return undefined;
   }
 
