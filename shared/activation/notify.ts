@@ -2,6 +2,7 @@
  * Tells systemd how it goes (sd_notify(3)), through its program systemd-notify: Node cannot send to a datagram socket. Where nobody wants to
  * be told, or the program is not there, nothing happens. What is said in the environment is taken out of it, so that children keep silent.
  */
+import { errorCode } from '../errors';
 
 const PROGRAM = 'systemd-notify';
 /** Longest wait for it at the end. */
@@ -25,12 +26,14 @@ export function createNotifier(env: NodeJS.ProcessEnv, pid = process.pid): Notif
     const { spawn } = await import('node:child_process');
     await new Promise<void>((resolve) => {
       const program = spawn(PROGRAM, words, { env: { PATH: env['PATH'], NOTIFY_SOCKET: socket }, stdio: 'ignore' });
-      program.once('error', () => {
-        isThere = false;
+      program.once('error', (error) => {
+        // Too many open files or processes are no reason to keep silent for ever: the watchdog would end a process that works.
+        if (errorCode(error) === 'ENOENT') isThere = false;
         resolve();
       });
       program.once('exit', () => resolve());
-    });
+      // What the system refuses otherwise (memory) is thrown.
+    }).catch(() => undefined);
   };
   const isWatched = period !== undefined && /^[1-9]\d*$/.test(period) && (meant === undefined || meant === String(pid));
   let watchdog: NodeJS.Timeout | undefined;
