@@ -35,6 +35,8 @@ export async function openControl(path: string, status: () => Promise<Status>, s
     server.once('error', reject);
     server.listen(path, resolve);
   });
+  // A connection that cannot be accepted (too many open files) ends nothing.
+  server.on('error', () => undefined);
   chmodSync(path, 0o600);
   return { close: () => closeServer(server) };
 }

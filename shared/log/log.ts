@@ -38,6 +38,8 @@ const FIRST_MS = 400;
 const BATCH_CHARS = 64 * 1024;
 /** What may wait for a slow disk; beyond it lines are dropped, since the log is never the reason that memory runs out. */
 const MOST_CHARS = 8 * 1024 * 1024;
+/** Events that wait for winston, at most. */
+const MOST_WAITING = 1000;
 const ORDER: Readonly<Record<Level, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 /** @throws never: where the folder cannot be written, the log goes to standard error and says so */
@@ -146,9 +148,15 @@ class BatchedLog implements ClosableLog {
   private drainEvents(): void {
     if (this.events.length === 0) return;
     const { level, format } = this.options;
-    this.writeEvent ??= createEventLogger(level, format, (line) => {
-      this.pending += line;
-    });
+    try {
+      this.writeEvent ??= createEventLogger(level, format, (line) => {
+        this.pending += line;
+      });
+    } catch {
+      // It cannot be loaded now (too many open files): what was to be said waits, and the rest is written.
+      this.events = this.events.slice(-MOST_WAITING);
+      return;
+    }
     const events = this.events;
     this.events = [];
     for (const event of events) this.writeEvent(event);

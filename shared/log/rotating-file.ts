@@ -70,9 +70,9 @@ export class RotatingFile {
       const current = fs.statSync(this.options.path, { throwIfNoEntry: false });
       if (current?.ino === mine.ino && mine.size < this.options.maxBytes) return;
       if (current && current.ino === mine.ino) this.shift();
-      const opened = this.open();
-      fs.closeSync(this.descriptor);
-      this.descriptor = opened;
+      const before = this.descriptor;
+      this.descriptor = this.open();
+      fs.closeSync(before);
     } catch {
       // Better a file that grows than a request that fails.
     }
