@@ -8,9 +8,10 @@ import { Intent } from './intent';
 import { Parked } from './parked';
 import { Rebuild } from './rebuild';
 import { openSpool } from './spool';
-import { MODULES, randomBody, record, StoreFixture } from './store-fixture';
+import { randomBody, record, StoreFixture } from './store-fixture';
 import { Writer } from './writer';
 
+const MODULES = ['npm'];
 let fixture: StoreFixture;
 beforeEach(() => {
   fixture = new StoreFixture();
