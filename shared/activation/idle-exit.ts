@@ -12,6 +12,7 @@ const NOTHING_MS = 2_000;
 const SHORTEST_LOOK_MS = 20;
 const LONGEST_LOOK_MS = 5_000;
 
+/** What a process is asked, and told, by whoever looks whether it is idle. */
 export interface Occupation {
   /** Moves with each request that counts. */
   readonly requests: () => number;

@@ -8,6 +8,7 @@ const PROGRAM = 'systemd-notify';
 /** Longest wait for it at the end. */
 const LAST_WORD_MS = 1000;
 
+/** What a service says to its manager. */
 export interface Notifier {
   /** The start is over. From now on the watchdog is told too, if there is one. Another time it is nothing new. */
   ready(): void;

@@ -22,6 +22,7 @@ export interface Options {
   readonly yes: boolean;
 }
 
+/** What a verb works with: everything that its command line and the settings say. */
 export interface Context {
   readonly config: Config;
   readonly modules: readonly Module[];
@@ -39,6 +40,7 @@ export interface Context {
   readonly out: (line: string) => void;
 }
 
+/** What a Context is made of. */
 export interface ContextInput {
   readonly env: Environment;
   readonly modules: readonly Module[];

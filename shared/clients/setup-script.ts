@@ -15,6 +15,7 @@ export interface Section {
   readonly lines: readonly ClientLine[];
 }
 
+/** What a script is to do. */
 export interface SetupScript {
   readonly sections: readonly Section[];
   readonly undo: boolean;

@@ -6,6 +6,7 @@ export function exportLines(values: ReadonlyMap<string, string>): string {
   return [...values].map(([name, value]) => `export ${name}=${quoted(value)}\n`).join('');
 }
 
+/** @returns text that ends with a line's end; '' for none */
 export function unsetLines(names: Iterable<string>): string {
   return [...names].map((name) => `unset ${name}\n`).join('');
 }

@@ -1,18 +1,9 @@
 /** Which header fields of a request that is passed on reach the upstream, and which of its answer reach the client. Pure. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { OF_ONE_HOP } from '../rfc9111/message';
 
-/** RFC 9110 §7.6.1, and the older ones that proxies still meet: for one connection only. */
-const HOP_BY_HOP = [
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'upgrade',
-];
+/** For one connection only. */
+const HOP_BY_HOP = [...OF_ONE_HOP, 'trailer'];
 /** For this cache, or about the client's way to it. `expect` was answered here. */
 const OURS = [
   'cookie',

@@ -3,6 +3,21 @@
 /** Field lines in the order they came, names as they came (RFC 9110 §5.3: order of lines of one name is part of their meaning). */
 export type Fields = readonly (readonly [name: string, value: string])[];
 
+/**
+ * Fields of one connection (RFC 9110 §7.6.1), or of one proxy and its client (§11.7), in lower case. Beside them are those that say how a message
+ * ends (`transfer-encoding`, `trailer`): who passes a message on decides about them.
+ */
+export const OF_ONE_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'upgrade',
+] as const;
+
 /** A request that a cache is to answer. */
 export interface CacheRequest {
   /** Case-sensitive (RFC 9110 §9.1). */

@@ -2,21 +2,9 @@
 import { responseDirectives } from './directives';
 import { firstOf, linesOf, membersOf, without } from './field-lines';
 import { httpDate, imfDate } from './http-date';
-import type { Fields, ReceivedResponse, Rules } from './message';
+import { OF_ONE_HOP, type Fields, type ReceivedResponse, type Rules } from './message';
 import { entityTag, isSameStrongly } from './validators';
 
-/** Of one connection (RFC 9110 §7.6.1), or of one proxy and its client (RFC 9110 §11.7). */
-const OF_ONE_HOP = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-];
 /** Never taken from a later response: they describe the content that is held (RFC 9111 §3.2), or that message alone. */
 const OF_THE_CONTENT = new Set(['content-length', 'content-range', 'trailer']);
 /** What the meaning of the bytes that are held hangs on: taken only from a response that is surely of the same ones. */
@@ -24,7 +12,7 @@ const OF_THE_BYTES = new Set([...OF_THE_CONTENT, 'content-encoding']);
 
 /** Without what may not be forwarded: fields of one hop, and those that Connection names (RFC 9110 §7.6.1). */
 export function endToEnd(fields: Fields): Fields {
-  return without(fields, new Set([...OF_ONE_HOP, ...connectionOptions(fields)]));
+  return without(fields, new Set([...OF_ONE_HOP, 'transfer-encoding', ...connectionOptions(fields)]));
 }
 
 /** Lower case. */

@@ -1,18 +1,7 @@
 /** Header fields on their way out and back: what belongs to one connection only does not pass. */
+import { OF_ONE_HOP } from '../rfc9111/message';
 
-/** RFC 9110 §7.6.1, and the older ones that proxies still meet. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+const HOP_BY_HOP: ReadonlySet<string> = new Set([...OF_ONE_HOP, 'trailer', 'transfer-encoding']);
 const COOKIES = new Set(['set-cookie', 'set-cookie2']);
 /** What describes the body is not removed even if Connection names it: it would make the body unreadable or unlimited. */
 const DESCRIBES_BODY = new Set(['content-length', 'content-range', 'content-type', 'content-encoding', 'cache-control', 'etag', 'vary']);

@@ -6,6 +6,7 @@ import { printable } from '../../config/setting-reader';
 import { LarderError } from '../../errors';
 import { baseUrlOf, isConfigured, moduleOf, type Context } from '../context';
 
+/** A cache with those of its clients that are meant. */
 export interface CacheClients {
   readonly cache: CacheConfig;
   /** URL under which clients of this machine reach it, no trailing slash. */

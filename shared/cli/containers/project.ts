@@ -16,6 +16,7 @@ const DEFAULT_USER = '1000:1000';
 /** What Compose understands of the environment and would change what is meant here. */
 const FOREIGN = ['COMPOSE_FILE', 'COMPOSE_ENV_FILES', 'COMPOSE_PATH_SEPARATOR'];
 
+/** A project of Compose, whose engine answers. */
 export interface Project {
   readonly name: string;
   readonly engine: Engine;

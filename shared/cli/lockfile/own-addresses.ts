@@ -12,6 +12,7 @@ export interface OwnAddress {
   readonly target: string;
 }
 
+/** Takes a URL apart. @returns undefined if it is none of ours */
 export type OwnAddresses = (url: string) => OwnAddress | undefined;
 
 /**

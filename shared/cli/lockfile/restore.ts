@@ -6,6 +6,7 @@ import { moduleOf, type Context } from '../context';
 import { ownAddresses } from './own-addresses';
 import { wayBack, type WayBack } from './way-back';
 
+/** What is to be restored, and the terminal. */
 export interface RestoreOptions {
   /** Paths; `-` is standard input, whose result goes to standard output. */
   readonly files: readonly string[];

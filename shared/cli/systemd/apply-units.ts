@@ -7,6 +7,7 @@ import type { Manager } from './systemctl';
 import { isUnitName } from './unit-names';
 import { MARK } from './unit-text';
 
+/** Units that are to be in force, and what goes with them. */
 export interface UnitSet {
   /** Folder of the units, on disk. */
   readonly folder: string;

@@ -1,8 +1,7 @@
 /** The units of caches as processes: a socket and a service for each, and the housekeeping that all share. */
 import type { Config } from '../../config/config';
-import type { Scope } from './places';
 import { isHidden, isInHome, realPlace, SYSTEM } from './places';
-import { containerUnits, filterLines } from './container-units';
+import { containerUnits, filterLines, type UnitFacts } from './container-units';
 import { HOUSEKEEPING, serviceOf, socketOf } from './unit-names';
 import type { UnitValues } from './unit-text';
 import { commandLine, quoted, renderLines, renderUnit, unitWord } from './unit-text';
@@ -12,15 +11,8 @@ const STOP_SECONDS = 40;
 /** The first systemd that can restart ever more slowly (RestartSteps=). */
 const SLOWING_VERSION = 254;
 
-/** What units are made of, beside the configuration. */
-export interface Facts {
-  readonly scope: Scope;
-  /** Absolute path of Node. */
-  readonly node: string;
-  /** Folder with dist/, as the units name it. */
-  readonly program: string;
-  /** Lines that give the services their settings. */
-  readonly environment: readonly string[];
+/** What units are made of beside the configuration, in both forms. */
+export interface Facts extends UnitFacts {
   /** Files that the settings name: they must be seen although homes are not. */
   readonly files: readonly string[];
   readonly systemdVersion: number;

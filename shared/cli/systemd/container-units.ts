@@ -15,18 +15,19 @@ const STOP_SECONDS = 60;
 /** How long what is under way through the proxy may take to finish; as in appliance.ts. */
 const DRAIN_SECONDS = 10;
 
-export interface ContainerFacts {
+/** What units are made of, in whatever form. */
+export interface UnitFacts {
   readonly scope: Scope;
   /** Absolute path of Node. */
   readonly node: string;
-  /** Folder with dist/ and compose.yaml, as the units name it. */
+  /** Folder with dist/, and for containers compose.yaml, as the units name it. */
   readonly program: string;
-  /** Lines that give the container's service its settings. */
+  /** Lines that give the services their settings. */
   readonly environment: readonly string[];
 }
 
 /** The services of one cache by name; its socket is as in the other form, but for `filterLines`. */
-export function containerUnits(config: Config, name: string, port: number, facts: ContainerFacts): Array<readonly [string, string]> {
+export function containerUnits(config: Config, name: string, port: number, facts: UnitFacts): Array<readonly [string, string]> {
   const { idleExitSeconds } = config.service;
   const idle = idleExitSeconds > 0 ? [`--exit-idle-time=${idleExitSeconds}s`] : [];
   const proxy = commandLine(PROXY, ...idle, '--connections-max=4096', `127.0.0.1:${behindPort(port)}`);

@@ -10,12 +10,14 @@ interface Former {
   readonly gid: number;
 }
 
+/** Whose a file is to be. */
 export interface FileOptions {
   /** 0644 unless given. */
   readonly mode?: number;
   readonly gid?: number;
 }
 
+/** A set of changes that can be taken back. */
 export class FileChanges {
   private readonly former: Former[] = [];
   private readonly madeFolders: string[] = [];

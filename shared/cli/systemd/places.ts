@@ -6,6 +6,7 @@ import type { Environment } from '../../config/sources';
 import { LarderError } from '../../errors';
 import type { Options } from '../context';
 
+/** Whose systemd: the machine's, or that of a user. */
 export type Scope = 'system' | 'user';
 
 /** Whose units the command is about. @throws LarderError start: the system's, and not by root */

@@ -6,6 +6,7 @@ import type { FileChanges } from './file-changes';
 import { onDisk, SERVICE_USER, SYSTEM } from './places';
 import { readTemplate } from './unit-text';
 
+/** A user of this machine, and his own group. */
 export interface Account {
   readonly name: string;
   readonly uid: number;

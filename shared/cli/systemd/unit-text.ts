@@ -6,6 +6,7 @@ import { LarderError } from '../../errors';
 
 /** A text for a place within a line, or whole lines (none, too) for a place that is a line of its own. */
 export type UnitValue = string | readonly string[];
+/** Values by the names of their places. */
 export type UnitValues = Readonly<Record<string, UnitValue>>;
 
 /** First line of every unit of ours: by it they are known again. */
