@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir, type NetworkInterfaceInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { loadConfig } from '../../config/load';
@@ -60,9 +60,11 @@ if (verb === 'run') {
 }
 if (verb === 'build') {
   const context = args.at(-1);
+  const modes = {};
   const text = readFileSync(join(context, 'Dockerfile'), 'utf8');
-  world.built = { text, options: args.slice(1, -1), files: require('node:fs').readdirSync(context, { recursive: true, withFileTypes: true }).map((entry) => {
+  world.built = { text, modes, options: args.slice(1, -1), files: require('node:fs').readdirSync(context, { recursive: true, withFileTypes: true }).map((entry) => {
     const path = join(entry.parentPath, entry.name);
+    if (entry.isDirectory()) modes[require('node:path').relative(context, path)] = (require('node:fs').statSync(path).mode & 0o777).toString(8);
     return require('node:path').relative(context, path) + (entry.isSymbolicLink() ? ' -> ' + require('node:fs').readlinkSync(path) : '');
   }).sort() };
   if (world.broken) { writeFileSync(join(folder, 'world.json'), JSON.stringify(world)); fail(''); }
@@ -85,7 +87,7 @@ interface World {
   sight: string[];
   asked: string[][];
   count: number;
-  built?: { text: string; options: string[]; files: string[] };
+  built?: { text: string; modes: Record<string, string>; options: string[]; files: string[] };
   down?: true;
   noShell?: true;
   broken?: true;
@@ -309,7 +311,18 @@ describe('make build i=', () => {
     writeFileSync(join(folder, 'elsewhere/bin/a b'), '');
     symlinkSync('a b', join(folder, 'elsewhere/bin/link'));
     symlinkSync(join(folder, 'elsewhere'), join(folder, 'overlay/usr'));
+    // As umask 077 makes them.
+    chmodSync(join(folder, 'overlay/etc'), 0o700);
+    chmodSync(join(folder, 'elsewhere/bin'), 0o700);
+    mkdirSync(join(folder, 'overlay/root/.ssh'), { recursive: true });
+    chmodSync(join(folder, 'overlay/root/.ssh'), 0o700);
     await cli('build i=app:1');
+    expect(world().built?.modes).toMatchObject({
+      'overlay/etc': '755',
+      'overlay/usr/bin': '755',
+      'overlay/root': '700',
+      'overlay/root/.ssh': '700',
+    });
     expect(world().built?.files).toEqual(expect.arrayContaining(['overlay/usr/bin/a b', 'overlay/usr/bin/link -> a b']));
     expect(world().built?.text).toContain('COPY overlay/ /\n');
     expect(world().built?.text).toContain('COPY hook /usr/lib/larder/\nRUN ["/usr/lib/larder/hook"]\n');

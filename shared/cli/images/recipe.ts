@@ -52,15 +52,25 @@ export function openOverlay(folder: string): Overlay {
 /** Writes all of it into an empty folder. */
 export function writeRecipe(folder: string, names: ImageNames, original: Image, caches: readonly LedCache[], overlay: Overlay): void {
   writeLayer(join(folder, 'layer'), caches);
-  for (const part of overlay.parts)
+  for (const part of overlay.parts) {
+    const target = join(folder, part === HOOK ? HOOK : `overlay/${part}`);
     // A link to them is the operator's way to have them elsewhere; links in them are meant for the image.
-    cpSync(realpathSync(join(overlay.folder, part)), join(folder, part === HOOK ? HOOK : `overlay/${part}`), {
-      recursive: true,
-      verbatimSymlinks: true,
-    });
+    cpSync(realpathSync(join(overlay.folder, part)), target, { recursive: true, verbatimSymlinks: true });
+    if (statSync(target).isDirectory()) openFolders(target, part);
+  }
   // Here, since an image need not have what could do it there.
   if (overlay.parts.includes(HOOK)) chmodSync(join(folder, HOOK), 0o755);
   writeFileSync(join(folder, 'Dockerfile'), dockerfile(names, original, overlay.parts));
+}
+
+/**
+ * Builders give folders that an image has the modes of those that are laid over them. With a umask of 077 nobody but root could look into its /etc,
+ * and with the usual one everybody into its /root.
+ */
+function openFolders(target: string, part: string): void {
+  if (part === 'root') return chmodSync(target, 0o700);
+  const inner = readdirSync(target, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const path of [target, ...inner.map((entry) => join(entry.parentPath, entry.name))]) chmodSync(path, statSync(path).mode | 0o755);
 }
 
 /** The image stays what it is, but for the PATH, and what runs the shell of a RUN. */
