@@ -65,3 +65,16 @@ test.each([
 ])('Node %s: %s', (version, good) => {
   expect(satisfies(version, '^20.17 || >=22.9')).toBe(good);
 });
+
+test('ranges are read as npm reads them', () => {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- it has no types of its own
+  const { satisfies: npms } = require('semver') as { satisfies: typeof satisfies };
+  const ranges = ['^20.17 || >=22.9', '>=18', '^20', '^20.17 || ^22.9 || >=24.1'];
+  for (const range of ranges)
+    for (let major = 16; major < 27; major++)
+      for (const minor of [0, 1, 8, 9, 10, 16, 17, 18, 99])
+        for (const patch of [0, 1, 20]) {
+          const version = `${major}.${minor}.${patch}`;
+          expect([version, range, satisfies(version, range)]).toEqual([version, range, npms(version, range)]);
+        }
+});
