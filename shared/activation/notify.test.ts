@@ -1,4 +1,6 @@
 /** What systemd is told, by a stand-in for systemd-notify that writes down what it is to say. */
+import childProcess from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +65,31 @@ describe('a cache that systemd wakes', () => {
 });
 
 describe('the watchdog', () => {
+  test('is told again after the program could not be run for want of descriptors', async () => {
+    const real = childProcess.spawn;
+    const refused = jest.spyOn(childProcess, 'spawn').mockImplementationOnce(() => {
+      const child = new EventEmitter();
+      process.nextTick(() => child.emit('error', Object.assign(new Error('spawn EMFILE'), { code: 'EMFILE' })));
+      return child as ReturnType<typeof real>;
+    });
+    const notifier = createNotifier({ PATH: PATH(), NOTIFY_SOCKET: '/run/s', WATCHDOG_USEC: '100000' });
+    notifier.ready();
+    await until('it is told', () => said().includes('/run/s WATCHDOG=1'));
+    await notifier.stopping();
+    refused.mockRestore();
+  });
+
+  test('and after the system threw it out', async () => {
+    const refused = jest.spyOn(childProcess, 'spawn').mockImplementationOnce(() => {
+      throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' });
+    });
+    const notifier = createNotifier({ PATH: PATH(), NOTIFY_SOCKET: '/run/s' });
+    notifier.ready();
+    await notifier.stopping();
+    expect(said()).toEqual(['/run/s STOPPING=1']);
+    refused.mockRestore();
+  });
+
   test('is told as long as the event loop goes round, until the end has begun', async () => {
     const env: NodeJS.ProcessEnv = { PATH: PATH(), NOTIFY_SOCKET: '/run/s', WATCHDOG_USEC: '100000', WATCHDOG_PID: String(process.pid) };
     const notifier = createNotifier(env);

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as formatter from './event-logger';
 import { createLog } from './log';
 import type { LogOptions } from './log';
 import { RotatingFile } from './rotating-file';
@@ -53,6 +55,40 @@ test('what a client said of itself stands at the end of its line', async () => {
   expect(await logged((log) => log.access({ ...line, said }))).toMatch(/ hit 0\.3ms julia-version=1\.5\.3 julia-system=a\\x20b\n$/);
   const json = await logged((log) => log.access({ ...line, said }), { format: 'json' });
   expect(JSON.parse(json.trim().split('\n').at(-1) ?? '')).toMatchObject({ status: 200, fields: said });
+});
+
+test('a file that cannot be closed in order is closed once, and lines go into the next one', async () => {
+  const path = join(stateDir, 'a.log');
+  const file = new RotatingFile({ path, maxBytes: 10, files: 2 });
+  await file.write(Buffer.from('long enough\n'));
+  const real = fs.closeSync;
+  // As close(2) does on Linux: the descriptor is gone all the same.
+  const refused = jest.spyOn(fs, 'closeSync').mockImplementationOnce((descriptor) => {
+    real(descriptor);
+    throw Object.assign(new Error('over quota'), { code: 'EDQUOT' });
+  });
+  await file.write(Buffer.from('one\n'));
+  refused.mockRestore();
+  const other = fs.openSync(join(stateDir, 'other'), 'w+');
+  await file.write(Buffer.from('two\n'));
+  expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n');
+  expect(fs.fstatSync(other).size).toBe(0);
+  fs.closeSync(other);
+  file.close();
+});
+
+test('while events cannot be formatted access lines are written, and events wait', async () => {
+  const log = createLog({ stateDir, name: 'npm', level: 'info', format: 'text' });
+  const refused = jest.spyOn(formatter, 'createEventLogger').mockImplementation(() => {
+    throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+  });
+  log.info('waiting');
+  log.access(line);
+  await log.flush();
+  expect(readFileSync(join(stateDir, 'log/npm.log'), 'utf8')).toMatch(/^\S+ access [^\n]*\n$/);
+  refused.mockRestore();
+  await log.close();
+  expect(readFileSync(join(stateDir, 'log/npm.log'), 'utf8')).toMatch(/ info {2}waiting\n$/);
 });
 
 test('levels: debug is silent at info, access lines are silent at warn', async () => {

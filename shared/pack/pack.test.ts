@@ -52,6 +52,18 @@ describe('a pack of a few modules', () => {
     expect(run()).toEqual({ all: ['b1', 'c', true, [join(folder, 'in/b.js'), join(folder, 'in')]] });
   });
 
+  test('a module that failed is run again for the next one, who does not get the half of it', () => {
+    write({
+      'a.js': `exports.load = () => require("./b");`,
+      'b.js': `exports.half = 1; require("node:fs").readFileSync(__dirname + '/c'); exports.whole = 2;`,
+    });
+    pack('a.js');
+    const { load } = run() as { load: () => object };
+    expect(() => load()).toThrow('ENOENT');
+    write({ c: '' });
+    expect(load()).toEqual({ half: 1, whole: 2 });
+  });
+
   test('letters beyond ASCII, comments without an end of line and modules that require each other are no matter', () => {
     write({
       'a.js': `exports.text = \`…\${'ü😀'}\`; exports.isOne = /^…$/.test('…'); exports.other = require("./b").text; // …`,

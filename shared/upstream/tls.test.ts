@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -33,12 +34,29 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const each of open.splice(0)) each.room.close();
+  jest.restoreAllMocks();
   delete process.env['SSL_CERT_FILE'];
   delete process.env['NODE_EXTRA_CA_CERTS'];
   await Promise.all([secure.close(), plain.close(), proxy.close()]);
 });
 
 describe('certificates', () => {
+  test('authorities that cannot be read for want of descriptors are read for the next request', async () => {
+    process.env['SSL_CERT_FILE'] = authority.file;
+    const real = fs.readFileSync;
+    let isShort = true;
+    jest.spyOn(fs, 'readFileSync').mockImplementation(((file: string, ...more: []) => {
+      if (isShort && file === authority.file) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+      return real(file, ...more);
+    }) as typeof real);
+    let later = 0;
+    const { failure, text } = fetcher([secure.url], { now: () => Date.now() + later });
+    expect((await failure('/a')).message).toContain('too many open files');
+    isShort = false;
+    later = 60_000;
+    expect(await text('/a')).toBe('200 secure');
+  });
+
   test('an authority is believed by UPSTREAM_CA_FILE, SSL_CERT_FILE and NODE_EXTRA_CA_CERTS, else not', async () => {
     expect((await fetcher([secure.url]).failure('/a')).message).toContain('from an unknown authority');
     expect(await fetcher([secure.url], { config: { upstreamCaFile: authority.file } }).text('/a')).toBe('200 secure');

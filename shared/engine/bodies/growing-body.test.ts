@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +89,23 @@ it('what was appended is in the file, and is read from any offset, early or late
   expect((await readAll(growing, { offset: 0 }, body.length)).equals(body)).toBe(true);
   await growing.close();
   expect(growing.joinable).toBe(false);
+});
+
+it('a file that cannot be cut short is given up: what comes is had all the same', async () => {
+  const troubles: unknown[] = [];
+  const growing = new GrowingBody(newFile(), (error) => troubles.push(error));
+  growing.followers.add({ offset: 0 });
+  await pour(growing);
+  expect(await growing.flushed()).toBe(true);
+  const refused = jest.spyOn(fs, 'ftruncateSync').mockImplementationOnce(() => {
+    throw Object.assign(new Error('read-only file system'), { code: 'EROFS' });
+  });
+  growing.truncate(0);
+  refused.mockRestore();
+  expect([growing.inFile, growing.received, troubles.length]).toEqual([false, 0, 1]);
+  growing.append(body.subarray(0, 1000));
+  expect((await growing.read(0, 1000)).equals(body.subarray(0, 1000))).toBe(true);
+  await growing.close();
 });
 
 it('takes over a partial', async () => {
