@@ -3,7 +3,8 @@
  * nothing of it is kept; others are served meanwhile; and as soon as the upstream is well again, so is what was asked for.
  */
 import { join } from 'node:path';
-import { ecosystems, type Ecosystem } from '../testing/ecosystems';
+import type { Ecosystem } from '../testing/ecosystem-row';
+import { ecosystems } from '../testing/ecosystems';
 import { filesBelow } from '../testing/files-below';
 import { openHouse, type Got, type LocalHouse } from '../testing/house';
 import { bytes as anyBytes } from '../testing/packages';

@@ -3,6 +3,7 @@ import { testClock, type TestClock } from './clock';
 import { openHouse, type Got, type HouseOptions, type LocalHouse } from './house';
 import { startUpstream, type FakeUpstream } from './upstream';
 
+/** What the tests of a file share. */
 export interface AliceStage {
   readonly upstream: FakeUpstream;
   /** Of the house; it stands still by itself. */

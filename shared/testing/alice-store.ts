@@ -9,9 +9,11 @@ export interface StoreFile {
   readonly body: Buffer | string;
 }
 
+/** An architecture, as alibuild names it. */
 export const ARCH = 'slc9_x86-64';
 /** An action's hash, and the folder of its tarballs. */
 export const HASH = '94f47f0487bbee38a21ec05e3a1f0b3ece1dc614';
+/** Folder of the file in the store. */
 export const STORE = `/TARS/${ARCH}/store/94/${HASH}/`;
 /** Path of a container that looks like Swift's. */
 export const CONTAINER = '/swift/v1/store';

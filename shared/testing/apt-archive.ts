@@ -39,6 +39,7 @@ export interface Mirror {
   close(): Promise<void>;
 }
 
+/** An archive that tests change, publication by publication. */
 export interface FakeArchive extends Mirror {
   /** Path of the archive at its host: `/debian`. */
   readonly root: string;
@@ -63,12 +64,14 @@ export interface FakeArchive extends Mirror {
   mirror(options?: FakeUpstreamOptions): Promise<Mirror>;
 }
 
+/** What the roster of the next generation says. */
 export interface PrepareOptions {
   /** Date of the Release, ms since the epoch. */
   readonly date?: number;
   readonly validUntil?: number;
 }
 
+/** What is served, and how. */
 export interface ArchiveOptions extends Partial<Omit<Layout, 'url'>> {
   readonly port?: number;
   readonly host?: string;

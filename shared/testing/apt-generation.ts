@@ -29,6 +29,7 @@ export interface Layout {
   readonly url: string;
 }
 
+/** A file of a generation. */
 export interface ArchiveFile {
   readonly body: Buffer;
   /** ms since the epoch. */
@@ -47,6 +48,7 @@ export interface Generation {
   readonly listed: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
 }
 
+/** What a generation is made of. */
 export interface Made {
   readonly layout: Layout;
   readonly packages: readonly DebSpec[];

@@ -6,6 +6,7 @@ import { bytes } from './packages';
 /** Name of the package that is in every index; its version is the generation's number. */
 export const MARK = 'generation';
 
+/** What a package is to be. */
 export interface DebSpec {
   readonly name: string;
   readonly version: string;

@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { run, type Outcome } from './clients/run';
 
+/** A client with sources, lists and a state of its own. */
 export interface AptRoot {
   readonly folder: string;
   /** In which its programs run. */
@@ -22,6 +23,7 @@ export interface AptRoot {
   close(): void;
 }
 
+/** How the client is set up. */
 export interface AptRootOptions {
   /** Lines of sources.list. */
   readonly sources: readonly string[];

@@ -26,6 +26,7 @@ export interface Asked {
   leave(): void;
 }
 
+/** What is sent beside the target. */
 export interface AskOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -3,12 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** In PEM. */
 export interface Certificate {
   /** PEM. */
   readonly key: string;
   readonly cert: string;
 }
 
+/** An authority that nobody but a test trusts. */
 export interface TestAuthority {
   /** PEM file of the authority's certificate. */
   readonly file: string;

@@ -7,6 +7,7 @@ import { sendReply } from './reply';
 import { startUpstream, type FakeUpstream } from './upstream';
 import { makeZip } from './wheel';
 
+/** What a release is to be. */
 export interface ReleaseSpec {
   /** As a composer.json has it: `1.2.0`, `dev-main`. */
   readonly version: string;
@@ -21,6 +22,7 @@ export interface ReleaseSpec {
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
+/** A repository that tests change. */
 export interface FakeRepository {
   /** URL that a client is given, no trailing slash. */
   readonly url: string;
@@ -80,6 +82,7 @@ export function archiveOf(name: string, { version, body }: ReleaseSpec): Buffer 
   return body ?? makeZip({ [`${name.replace('/', '-')}/composer.json`]: Buffer.from(JSON.stringify({ name, version })) });
 }
 
+/** What stands for the commit of a release, 40 hexadecimal digits unless it has its own. */
 export function referenceOf(name: string, { version, reference }: ReleaseSpec): string {
   return reference ?? createHash('sha1').update(`${name} ${version}`).digest('hex');
 }

@@ -12,6 +12,7 @@ export function stanza(fields: Stanza): string {
     .join('');
 }
 
+/** What a package is made of. */
 export interface DebContent {
   readonly name: string;
   readonly version: string;

@@ -4,11 +4,13 @@ import { isLarderError, type LarderError } from '../errors';
 import { createUpstream, type UpstreamOptions } from '../upstream/fetch';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/types';
 
+/** What differs from a plain room. */
 export interface FetcherOptions extends Partial<Omit<UpstreamOptions, 'config'>> {
   readonly config?: Partial<Config>;
   readonly origin?: Partial<Origin>;
 }
 
+/** A room, and questions to its origin. */
 export interface Fetcher {
   readonly room: Upstream;
   readonly origin: Origin;

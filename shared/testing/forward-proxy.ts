@@ -2,6 +2,7 @@
 import { createServer, request as ask } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 
+/** A proxy of the kind that UPSTREAM_PROXY names. */
 export interface ForwardProxy {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
@@ -14,6 +15,7 @@ export interface ForwardProxy {
   close(): Promise<void>;
 }
 
+/** Starts one. Close it. */
 export async function startForwardProxy(): Promise<ForwardProxy> {
   const sockets = new Set<Socket>();
   const seen: string[] = [];

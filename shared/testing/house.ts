@@ -22,6 +22,7 @@ export type { Asked, AskOptions, Got } from './ask';
 
 const DIST = resolve(__dirname, '..', '..');
 
+/** What the cache is, and what it asks. */
 export interface HouseOptions {
   /** The ecosystems there are, if not those of this house; in this process only. */
   readonly modules?: readonly Module[];
@@ -55,12 +56,14 @@ export interface Why {
   readonly pin: Pin | null;
 }
 
+/** One event of the log. */
 export interface LoggedEvent {
   readonly level: string;
   readonly event: string;
   readonly facts: LogFacts;
 }
 
+/** A cache that runs, and clients of it. */
 export interface House {
   /** `http://127.0.0.1:<port>`, no trailing slash. */
   readonly url: string;
@@ -80,6 +83,7 @@ export interface House {
   stop(): Promise<void>;
 }
 
+/** One in this process: what it logs can be read. */
 export interface LocalHouse extends House {
   readonly appliance: Appliance;
   readonly events: readonly LoggedEvent[];
@@ -88,6 +92,7 @@ export interface LocalHouse extends House {
   said(event: string): readonly LoggedEvent[];
 }
 
+/** One in a process of its own: it can be killed. */
 export interface ChildHouse extends House {
   readonly child: ChildProcess;
   /** What its log file has so far. */

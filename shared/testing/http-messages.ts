@@ -4,7 +4,9 @@ import { imfDate, toStored } from '../rfc9111/cache-policy';
 
 /** A whole second, so that dates lose nothing: Sun, 06 Nov 1994 08:49:37 GMT. */
 export const NOW = 784_111_777_000;
+/** In ms. */
 export const SECOND = 1000;
+/** What is asked for unless a test says otherwise. */
 export const URL = 'https://files.example/a';
 
 /** `Name: value` lines. */
@@ -15,10 +17,12 @@ export function fields(...lines: readonly string[]): Fields {
   });
 }
 
+/** A GET with these field lines, `Name: value`. */
 export function get(...lines: readonly string[]): CacheRequest {
   return { method: 'GET', url: URL, fields: fields(...lines) };
 }
 
+/** A request with these field lines, `Name: value`. */
 export function request(method: string, ...lines: readonly string[]): CacheRequest {
   return { method, url: URL, fields: fields(...lines) };
 }

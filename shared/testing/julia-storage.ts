@@ -16,6 +16,7 @@ export const PRIVATE = 'c0ffee00-0000-4000-8000-000000000001';
 /** A package's. */
 export const EXAMPLE = '7876af07-990d-54b4-ab0e-23690620f79a';
 
+/** An archive and the git tree that is in it. */
 export interface TreeArchive {
   /** Git tree hash of its content. */
   readonly tree: string;

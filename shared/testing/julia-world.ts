@@ -9,6 +9,7 @@ const PKG = '44cfe95a-1eb2-52ea-b672-e2afdf69b78f';
 /** Where nobody listens: a client that leaves the cache fails loudly. */
 const NOWHERE = 'http://127.0.0.1:9';
 
+/** A registry with its packages. */
 export interface JuliaWorld {
   /** Target → archive, of all packages and artifacts. */
   readonly files: ReadonlyMap<string, TreeArchive>;

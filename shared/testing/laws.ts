@@ -16,6 +16,7 @@ import {
 import { onlyDocumentErrors, survivesMutations } from './mutations';
 import { leadLaws, listLaws, SOME_SHA256 } from './list-laws';
 
+/** What a module gives to the laws. */
 export interface LawTables {
   /** Groups of targets that must be one key. */
   readonly spellings: readonly (readonly string[])[];
@@ -31,6 +32,7 @@ export interface LawTables {
   filled?(url: string): string;
 }
 
+/** A document to try them on. */
 export interface LawDocument {
   /** Shown in the test's name. */
   readonly title: string;

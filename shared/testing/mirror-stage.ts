@@ -4,6 +4,7 @@ import { testClock, type TestClock } from './clock';
 import { until } from './until';
 import { startUpstream, type FakeUpstream, type SeenRequest } from './upstream';
 
+/** What the tests of a file share. */
 export interface MirrorStage {
   readonly house: LocalHouse;
   readonly origin: FakeUpstream;

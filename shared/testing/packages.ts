@@ -13,6 +13,7 @@ export function sri(body: Buffer, algorithm = 'sha512'): string {
   return `${algorithm}-${createHash(algorithm).update(body).digest('base64')}`;
 }
 
+/** A version of a package. */
 export interface MadeVersion {
   /** What the index promises: the digest of this body. */
   readonly body: Buffer;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createDocumentPool, type DocumentPoolOptions } from '../documents/pool';
 import type { DocumentPool } from '../documents/types';
 
+/** Pools of a test file, closed after each test. */
 export interface PoolFixture {
   /** Temporary folder of the test file. */
   readonly directory: string;

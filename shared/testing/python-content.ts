@@ -32,6 +32,7 @@ export interface ReleaseSpec {
   readonly unhashed?: boolean;
 }
 
+/** What a project is to be. */
 export interface ProjectSpec {
   /** Display name; any spelling. */
   readonly name: string;
@@ -67,6 +68,7 @@ export interface HeldFile {
   readonly href?: string;
 }
 
+/** A project as an index has it. */
 export interface HeldProject {
   /** Normalized (PEP 503). */
   readonly name: string;
@@ -75,10 +77,12 @@ export interface HeldProject {
   readonly requires: Record<string, readonly string[]>;
 }
 
+/** A name as indexes compare it (PEP 503). */
 export function normalized(name: string): string {
   return name.replace(/[-_.]+/g, '-').toLowerCase();
 }
 
+/** In hex. */
 export function sha256(body: Buffer | string): string {
   return createHash('sha256').update(body).digest('hex');
 }

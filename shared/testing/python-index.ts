@@ -20,6 +20,7 @@ import {
 import { sendReply, type Reply } from './reply';
 import { startUpstream, type FakeUpstream } from './upstream';
 
+/** An index that tests change. */
 export interface FakeIndex {
   /** Index URL, as pip's `index-url` has it, no trailing slash: with `/simple`, or that of a flat one. */
   readonly url: string;
@@ -41,6 +42,7 @@ export interface FakeIndex {
   close(): Promise<void>;
 }
 
+/** How it answers. */
 export interface IndexOptions {
   readonly port?: number;
   readonly host?: string;

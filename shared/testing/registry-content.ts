@@ -20,6 +20,7 @@ export interface VersionSpec {
   readonly deprecated?: string;
 }
 
+/** What a package is to be. */
 export interface PackageSpec {
   readonly name: string;
   readonly versions: Readonly<Record<string, VersionSpec>>;
@@ -27,8 +28,10 @@ export interface PackageSpec {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/** Any object of JSON. */
 export type Json = Record<string, unknown>;
 
+/** A package as the registry has it. */
 export interface HeldPackage {
   readonly name: string;
   readonly tags: Record<string, string>;
@@ -47,6 +50,7 @@ export interface SigningKey {
   readonly secret: KeyObject;
 }
 
+/** A key as registries sign with (ECDSA, P-256). */
 export function createSigningKey(): SigningKey {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const der = publicKey.export({ type: 'spki', format: 'der' });

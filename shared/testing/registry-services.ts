@@ -14,14 +14,17 @@ export function json(value: unknown): Reply {
   return { body: JSON.stringify(value), headers: { 'content-type': 'application/json' } };
 }
 
+/** 404 as npm's registry says it. */
 export function notFound(): Reply {
   return { ...json({ error: 'Not found' }), status: 404 };
 }
 
+/** 401 as npm's registry says it. */
 export function denied(): Reply {
   return { ...json({ error: 'Unauthorized' }), status: 401 };
 }
 
+/** A validator that depends on the content alone. */
 export function etagOf(body: string | Buffer): string {
   return `"${createHash('md5').update(body).digest('hex')}"`;
 }

@@ -19,6 +19,7 @@ import { attestations, bulkAudit, denied, etagOf, json, notFound, quickAudit, SC
 import { sendReply, type Reply } from './reply';
 import { startUpstream, type FakeUpstream, type SeenRequest } from './upstream';
 
+/** A registry that tests change. */
 export interface FakeRegistry {
   /** Base URL without trailing slash. */
   readonly url: string;
@@ -40,6 +41,7 @@ export interface FakeRegistry {
   close(): Promise<void>;
 }
 
+/** How it answers. */
 export interface RegistryOptions {
   readonly port?: number;
   readonly host?: string;

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** A key of OpenPGP in a home of its own. */
 export interface SigningKey {
   /** Binary keyring with the public key, for `signed-by` and gpgv. */
   readonly keyring: string;

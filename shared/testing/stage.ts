@@ -16,6 +16,7 @@ import type { Passthrough } from '../http/passthrough';
 import { Door, type ServerRooms } from '../http/server';
 import { Tunnels } from '../http/tunnels';
 
+/** What differs from a plain door. */
 export interface StageOptions {
   /** OFFLINE; false unless given. */
   readonly offline?: boolean;
@@ -30,6 +31,7 @@ export interface StageOptions {
   readonly tunnelIdleMs?: number;
 }
 
+/** The door, and what came through it. */
 export interface Stage {
   readonly port: number;
   readonly asked: EngineRequest[];
@@ -42,6 +44,7 @@ export interface Stage {
 
 const VIA = 'stage';
 
+/** Opens one. Close it. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const { hosts = 'any', origins = [{ name: 'registry', bases: [], operatorNamed: false }] } = options;
   const asked: EngineRequest[] = [];

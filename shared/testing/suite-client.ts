@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 
+/** What the client was given. */
 export interface SuiteAnswer {
   /** 0: the connection was closed without an answer, or in the middle of one. */
   readonly status: number;
@@ -9,6 +10,7 @@ export interface SuiteAnswer {
   readonly body: Buffer;
 }
 
+/** A client with one connection. */
 export interface SuiteClient {
   /** Over its one connection; a new one if that was closed. */
   get(path: string, headers?: Readonly<Record<string, string>>, method?: string): Promise<SuiteAnswer>;
@@ -42,6 +44,7 @@ export function suiteClient(port: number, address = '127.0.0.1'): SuiteClient {
   };
 }
 
+/** In hex. */
 export function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 const BLOCK = 512;
 
+/** What an archive is to have. */
 export interface TarEntry {
   /** As it stands in the header; latin1 text stands for bytes. */
   readonly name: string;
@@ -69,11 +70,13 @@ function octal(value: number, width: number): string {
 
 /** A folder, to be hashed by git: what is in it by name (bytes as latin1). */
 export type Folder = ReadonlyMap<string, Leaf | Folder>;
+/** A file or link of a tree. */
 export interface Leaf {
   readonly kind: 'file' | 'executable' | 'link';
   readonly body: Buffer;
 }
 
+/** Whether a node is a folder. */
 export function isFolder(node: Leaf | Folder): node is Folder {
   return !('kind' in node);
 }

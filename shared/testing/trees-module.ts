@@ -1,6 +1,7 @@
 /** A made-up ecosystem whose files are named by the git tree that they unpack to, each in two encodings. */
 import type { Module } from '../../caches/module';
 
+/** A module whose files are git trees in archives. */
 export const trees: Module = {
   name: 'trees',
   title: 'Trees',

@@ -11,6 +11,7 @@ export type { Reply } from './reply';
 
 /** Answers by itself; anything it throws becomes a 500. */
 export type Handler = (request: IncomingMessage, response: ServerResponse, seen: SeenRequest) => unknown;
+/** What is answered: this, or what is made of the request. */
 export type Behaviour = Reply | Handler;
 
 /** One request as it arrived. */
@@ -27,6 +28,7 @@ export interface SeenRequest {
   readonly body: Promise<Buffer>;
 }
 
+/** A server that answers as it was told, and notes what it was asked. */
 export interface FakeUpstream {
   /** `http://127.0.0.1:<port>`, no trailing slash. */
   readonly url: string;
@@ -54,6 +56,7 @@ export interface FakeUpstream {
   close(): Promise<void>;
 }
 
+/** Where it listens, and how. */
 export interface FakeUpstreamOptions {
   /** 0 (any) unless given. */
   readonly port?: number;

@@ -12,6 +12,7 @@ export interface Distribution {
   readonly requiresPython?: string;
 }
 
+/** What the wheel is to have. */
 export interface WheelOptions extends Distribution {
   /** `py3-none-any` unless given. */
   readonly tag?: string;

@@ -10,6 +10,7 @@ import { until } from '../until';
 const DIST = resolve(__dirname, '..', '..', '..');
 const ACTIVATOR = resolve(DIST, '..', 'shared', 'testing', 'activation', 'activator.py');
 
+/** How the sockets are made, and what they start. */
 export interface ActivatedOptions {
   /** Whose cache it is; npm's unless given. */
   readonly cache?: string;
@@ -34,6 +35,7 @@ export interface Activation {
   readonly status?: number;
 }
 
+/** Sockets that start a process with their first connection. */
 export interface Activated {
   /** Of the first socket. */
   readonly port: number;

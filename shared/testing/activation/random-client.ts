@@ -10,6 +10,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What the clients do, and to whom. */
 export interface Visits {
   /** What is asked for; must have a Content-Length and always the same bytes. */
   readonly url: string;
@@ -22,6 +23,7 @@ export interface Visits {
   readonly random?: () => number;
 }
 
+/** What became of the visits. */
 export interface Tally {
   readonly visits: number;
   readonly answers: number;

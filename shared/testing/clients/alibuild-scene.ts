@@ -12,6 +12,7 @@ import { temporaryFolder } from './folder';
 import { canConnect, freePort } from '../ports';
 import { bareEnvironment, run, runWell, type Outcome } from './run';
 
+/** An architecture, as alibuild names it. */
 export const ARCH = 'slc9_x86-64';
 /** aliBuild asks for `@` as %40. */
 const APP_VERSION = '2.0@e2e';
@@ -26,6 +27,7 @@ const RECIPES: Readonly<Record<string, string>> = {
   'apptiny.sh': `package: apptiny\nversion: "${APP_VERSION}"\nrequires:\n  - libtiny\n---\nmkdir -p "$INSTALLROOT/bin"\nhead -c 100000 /dev/urandom > "$INSTALLROOT/bin/apptiny.dat"\n`,
 };
 
+/** Packages that were built and published, and builds that download them. */
 export interface AlibuildScene {
   readonly folder: string;
   /** Where the published store is: paths as in URLs. */
@@ -102,6 +104,7 @@ function filesBelow(folder: string): string[] {
   return found.map((entry) => join(entry.parentPath, entry.name)).sort();
 }
 
+/** A server of a folder. */
 export interface WebServer {
   readonly url: string;
   /** Lines `<path> <status>` of what it was asked. */

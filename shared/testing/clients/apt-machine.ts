@@ -17,6 +17,7 @@ export type Form = 'proxy' | 'path' | 'name';
 
 /** Longest wait for an archive's one answer, ms. */
 const PROBE_MS = 20_000;
+/** Keys of Debian's archives, as Debian installs them. */
 export const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Debian's suites that this machine's apt is configured for, over plain http: https ones cannot be led through a proxy unchanged. */

@@ -117,6 +117,7 @@ const bun: Client = {
   environment: (home) => ({ BUN_INSTALL_CACHE_DIR: join(home, 'cache') }),
 };
 
+/** Package managers by name. */
 export const CLIENTS = { npm, yarn, berry, pnpm, bun } as const;
 
 /** A project folder with a home and a cache of its own: what one user on one new machine has. */

@@ -8,6 +8,7 @@ export function temporaryFolder(purpose: string): Promise<string> {
   return mkdtemp(join(tmpdir(), `larder-${purpose}-`));
 }
 
+/** Removes a folder; tries again while something still writes into it. */
 export async function removeFolder(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -18,6 +18,7 @@ const [archive] = suites.filter(({ base }) => base.endsWith('/debian'));
 /** Why this machine cannot have one; '' if it can. */
 export const noJulia: string = reason();
 
+/** A Debian that has Julia. */
 export interface JuliaRoot {
   /** Runs a program of Julia's. @param depot name of the folder for its packages, made when it is not there */
   julia(program: string, depot: string, env: Readonly<Record<string, string>>): Promise<Outcome>;

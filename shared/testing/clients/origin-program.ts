@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { canConnect, freePort } from '../ports';
 import { until } from '../until';
 
+/** A program that serves as an origin. */
 export interface OriginProgram {
   readonly port: number;
   readonly url: string;

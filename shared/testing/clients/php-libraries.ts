@@ -9,6 +9,7 @@ import { makeZip } from '../wheel';
 import { KEYRING, suites, unreachable } from './apt-machine';
 import { runWell } from './run';
 
+/** A library as Debian ships it. */
 export interface PhpLibrary {
   /** `vendor/name`. */
   readonly name: string;

@@ -9,6 +9,7 @@ import { until } from '../until';
 import { freePort } from '../ports';
 import type { PhpLibrary } from './php-libraries';
 
+/** A repository of Composer that has those libraries. */
 export interface PhpRepository {
   /** URL that a client is given. */
   readonly url: string;

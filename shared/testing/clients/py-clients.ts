@@ -21,6 +21,7 @@ const pipInstall = (requirements: string, ...options: readonly string[]): readon
   ...['install', '--quiet', '--no-compile', '--only-binary', ':all:', '--target', TARGET, ...options, '-r', requirements],
 ];
 
+/** Installers by name. */
 export const INSTALLERS: Readonly<Record<'uv' | 'pip' | 'oldPip', Installer>> = {
   uv: {
     client: 'uv',
@@ -41,6 +42,7 @@ export const INSTALLERS: Readonly<Record<'uv' | 'pip' | 'oldPip', Installer>> = 
   oldPip: { client: 'oldPip', install: pipInstall },
 };
 
+/** A project, and clients that lock and install it. */
 export interface Developer {
   readonly folder: string;
   /** Calls a client in the project's folder; its status is in the outcome. */

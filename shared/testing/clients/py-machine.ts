@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 
+/** The index that this machine is set to. */
 export interface MachineIndex {
   /** Index URL as pip has it, without a slash at its end. */
   readonly url: string;

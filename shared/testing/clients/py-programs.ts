@@ -22,6 +22,7 @@ const ENVIRONMENTS = {
 const UV = 'uv==0.13.9';
 const INSTALL_MS = 180_000;
 
+/** Names of the programs. */
 export type ClientName = keyof typeof ENVIRONMENTS | 'uv';
 /** The start of each one's command line. */
 export type PythonPrograms = Readonly<Record<ClientName, readonly string[]>>;

@@ -12,6 +12,7 @@ export interface Outcome {
   readonly elapsedMs: number;
 }
 
+/** Where, and for how long, a program runs. */
 export interface RunOptions {
   readonly cwd: string;
   /** The whole environment: nothing of the test's own is inherited. */

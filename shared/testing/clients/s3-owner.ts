@@ -2,6 +2,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { ask, type Got } from '../ask';
 
+/** Who has the key of a bucket. */
 export interface Owner {
   /** Asks for a path and query, signed. */
   ask(method: string, target: string, body?: Buffer | string, headers?: Readonly<Record<string, string>>): Promise<Got>;

@@ -9,6 +9,7 @@ const MIB = 1024 * 1024;
 /** Longest time from the request to the kill, ms. */
 const LONGEST_LIFE_MS = 400;
 
+/** A body and its name. */
 export interface Cargo {
   readonly name: string;
   readonly body: Buffer;
@@ -22,6 +23,7 @@ export interface Struck {
   byName: number;
 }
 
+/** A cache that is killed and started again, and its clients. */
 export class Lane {
   readonly struck: Struck = { beforeFirstByte: 0, inMidBody: 0, afterwards: 0, byName: 0 };
   /** What was asked for in the life that ended last. */

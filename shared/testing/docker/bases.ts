@@ -27,6 +27,7 @@ export const TRUSTED = '/etc/ssl/certs/ca-certificates.crt';
 /** Whoever changes what is in the images raises it. */
 const EDITION = 3;
 
+/** An image to build on, as a file to import. */
 export interface Base {
   /** What it is imported as. */
   readonly tag: string;

@@ -10,6 +10,7 @@ import { folderFor, onMachine, well, type Here } from './stage';
 /** Settings as in .env. */
 export type Settings = Readonly<Record<string, string>>;
 
+/** A clone of this repository in a folder of its own. */
 export interface Clone {
   readonly folder: string;
   /** Writes its .env. */
@@ -20,6 +21,7 @@ export interface Clone {
   makeWell(words: readonly string[], here?: Here): Promise<string>;
 }
 
+/** What differs from a plain clone. */
 export interface CloneOptions {
   /** Who has and uses it; root unless given. */
   readonly uid?: number;

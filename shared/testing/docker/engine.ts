@@ -24,6 +24,7 @@ export interface Engine {
   readonly programs: string;
 }
 
+/** An engine, and what ends it. */
 export interface StartedEngine extends Engine {
   /** Ends it and everything that runs in it. */
   stop(): Promise<void>;

@@ -5,6 +5,7 @@ import { stage } from './stage';
 /** Networks of containers, and the line to the engine's machine. */
 export const INNER_NETS = '127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16';
 
+/** Where builds get their packages from. */
 export interface BuildRegistry {
   /** For NPM_CONFIG_REGISTRY. */
   readonly url: string;

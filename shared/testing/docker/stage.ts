@@ -9,6 +9,7 @@ export const HANDED = 'LARDER_E2E_STAGE';
 /** Longest time for one command, ms. */
 const LONGEST_MS = 180_000;
 
+/** What all these tests share: an engine with base images in it. */
 export interface Stage {
   readonly engine: Engine;
   /** The engine's only way to the registries: a proxy. */
@@ -37,6 +38,7 @@ export function stage(): Stage {
   return handed as Stage;
 }
 
+/** How a command is run there. */
 export interface Here {
   readonly cwd?: string;
   /** Added to what the client needs to reach the engine. */

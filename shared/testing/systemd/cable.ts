@@ -1,6 +1,7 @@
 /** A cable between a test and its machine: one network namespace, two addresses, nothing else on it. */
 import { execFileSync } from 'node:child_process';
 
+/** A network between this machine and another. */
 export interface Cable {
   /** Path of the machine's network namespace. */
   readonly namespace: string;

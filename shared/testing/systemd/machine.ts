@@ -22,6 +22,7 @@ import { failureText, run, type Outcome } from '../clients/run';
 import { until } from '../until';
 import { layCable, type Cable } from './cable';
 
+/** A machine that has booted. */
 export interface Machine {
   /** Its `/`, seen from here. */
   readonly root: string;
@@ -40,6 +41,7 @@ export interface Machine {
   close(): Promise<void>;
 }
 
+/** As whom, and with what, a program runs inside. */
 export interface RunInside {
   /** User; root unless given. */
   readonly as?: string;
@@ -51,6 +53,7 @@ export interface RunInside {
 
 /** Somebody who may log in, is nobody special, and has a clone of this repository. */
 export const USER = 'ann';
+/** The clone in the home of a user inside. */
 export const CLONE = `/home/${USER}/larder`;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const NPM = '/usr/local/lib/node_modules/npm';

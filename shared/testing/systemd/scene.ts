@@ -11,8 +11,10 @@ import { startRegistry, type FakeRegistry } from '../registry';
 import { until } from '../until';
 import { CLONE, makeMachine, type Machine, type RunInside } from './machine';
 
+/** Settings by name. */
 export type Settings = Readonly<Record<string, string>>;
 
+/** A machine with Larder on it. */
 export interface Scene extends Machine {
   readonly registry: FakeRegistry;
   readonly archive: FakeArchive;
@@ -36,6 +38,7 @@ export interface Scene extends Machine {
 
 /** Where caches listen here, on every address. */
 export const PORTS = { npm: 4801, apt: 4802, pip: 4803 } as const;
+/** Caches of the scene. */
 export type CacheName = keyof typeof PORTS;
 /** How long a cache waits for a request before it sleeps, ms, unless a test says otherwise. */
 export const NAP_MS = 1500;
