@@ -1,7 +1,8 @@
 import cacache from 'cacache';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { verifyChunk } from '../integrity/digest';
+import { until } from '../testing/until';
 import { bucketFile } from './bucket';
 import type { LarderStore } from './store';
 import { bytesOf, randomBody, record, sri, StoreFixture } from './store-fixture';
@@ -351,6 +352,25 @@ describe('the catalogue', () => {
     expect(await store.counts('npm')).toMatchObject({ entries: 30 });
     await put('npm|registry|/0');
     await expectSound(30);
+  });
+
+  it('is compared in a copy of the store, although the first transaction there fails', async () => {
+    await fill();
+    await fixture.closeAll();
+    const copy = join(fixture.folder, 'copy');
+    cpSync(fixture.cacheDir, copy, { recursive: true });
+    const orphan = join(copy, 'content-v2', 'sha512', 'aa', 'bb', 'cc');
+    mkdirSync(join(orphan, '..'), { recursive: true });
+    writeFileSync(orphan, 'orphan');
+    // In the way of what every transaction does first.
+    const obstacle = join(copy, 'spool', 'committing', 'body');
+    mkdirSync(obstacle, { recursive: true });
+    store = fixture.store({ cacheDir: copy });
+    await expect(put('npm|registry|/new')).rejects.toThrow();
+    rmSync(obstacle, { recursive: true });
+    await put('npm|registry|/new');
+    await until('what nothing refers to is gone', () => !existsSync(orphan));
+    expect(await store.counts('npm')).toMatchObject({ entries: 31 });
   });
 
   it('drops lines without bytes and bytes without lines on gc', async () => {

@@ -7,6 +7,9 @@ import { until } from '../../testing/until';
 
 jest.setTimeout(60_000);
 
+/** More than is under way between origin and cache at a time. */
+const MUCH = 64 * 1024 * 1024;
+
 describe('messages through a mirror', () => {
   let stage: MirrorStage;
   beforeEach(async () => {
@@ -33,6 +36,39 @@ describe('messages through a mirror', () => {
   function speaks(path: string, text: string | Buffer): void {
     stage.origin.on(`/base${path}`, (request) => void request.socket.end(text));
   }
+
+  it('what nobody reads and nothing can keep is not fetched to its end', async () => {
+    const other = await openMirror({ MIN_FREE: '1000TB' }, { home: stage.house.home });
+    try {
+      // Held by the other house of this home, which could store.
+      stage.says('/a', { 'Cache-Control': 'max-age=10', ETag: '"1"' });
+      await stage.get('/a');
+      await stage.idle();
+      await until('nothing is stored', async () => (await other.house.appliance.status()).notStoring !== undefined);
+      let sent = 0;
+      let isOver = false;
+      other.origin.on('/base/a', (_request, response) => {
+        const piece = Buffer.alloc(256 * 1024);
+        response.once('close', () => (isOver = true));
+        response.writeHead(200, { 'Cache-Control': 'max-age=10', ETag: '"2"', Date: new Date(other.clock.now()).toUTCString() });
+        const more = (): void => {
+          while (!isOver && sent < MUCH) {
+            sent += piece.length;
+            if (!response.write(piece)) return void response.once('drain', more);
+          }
+          response.end();
+        };
+        more();
+      });
+      other.pass(20);
+      // It has what the origin has: nothing of the body is for it.
+      expect((await other.get('/a', { 'If-None-Match': '"2"' })).status).toBe(304);
+      await until('the origin is left alone', () => isOver);
+      expect(sent).toBeLessThan(MUCH);
+    } finally {
+      await other.close();
+    }
+  });
 
   describe('§4: one request for many clients', () => {
     const body = bytes(300_000);

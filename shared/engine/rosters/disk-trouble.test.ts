@@ -6,6 +6,7 @@ import { startArchive, type FakeArchive } from '../../testing/apt-archive';
 import { closing } from '../../testing/closing';
 import { ecosystems } from '../../testing/ecosystems';
 import { openHouse, type LocalHouse } from '../../testing/house';
+import { openMirror } from '../../testing/mirror-stage';
 import { bytes, flipped } from '../../testing/packages';
 import { digestIn, generator, sha256, suiteClient } from '../../testing/suite-client';
 import { smallDisk } from '../../testing/small-disk';
@@ -139,7 +140,42 @@ function freeze(folder: string): void {
   later(folder, (one) => spawnSync('umount', ['-l', one]));
 }
 
+disk.describe(`a list of announcements that could not be stored${disk.why}`, () => {
+  test('is stored when there is room again, though it is still the same', async () => {
+    const row = ecosystems.find(({ module }) => module === 'julia');
+    if (!row) throw new Error('there is no such ecosystem');
+    const upstream = later(await startUpstream(), (one) => one.close());
+    row.offer(upstream, { body: (row.bytes ?? bytes)(1000) });
+    const { env, ...rest } = row.house(upstream);
+    disk.fill(1024 * KIB);
+    const cache = await house('julia', { ...rest, env: { ...env, MIN_FREE: '8MB' } });
+    await until('nothing is stored', async () => (await cache.appliance.status()).notStoring !== undefined);
+    expect((await cache.get(row.document)).status).toBe(200);
+    expect((await cache.why(row.document)).entry).toBeNull();
+    disk.drain();
+    await until('there is room', async () => (await cache.appliance.status()).notStoring === undefined);
+    await until('it is held', async () => (await cache.get(row.document)).status === 200 && (await cache.why(row.document)).entry !== null);
+  });
+});
+
 disk.describe(`a store that cannot be written any more${disk.why}`, () => {
+  test.each<[string, number, Record<string, string>]>([
+    ['what is not to be kept', 200, { 'Cache-Control': 'no-store', ETag: '"2"' }],
+    ['that there is nothing', 404, { 'Cache-Control': 'no-store' }],
+    ['that there is nothing any more', 410, { 'Cache-Control': 'no-store' }],
+    ['that what is held is the same, for others', 304, { 'Cache-Control': 'max-age=1', ETag: '"1"', Vary: 'Accept' }],
+  ])('a mirror whose origin says %s in place of what is held: so it is answered', async (_what, status, fields) => {
+    const stage = later(await openMirror({}, { home: newHome() }), (one) => one.close());
+    stage.says('/a', { 'Cache-Control': 'max-age=10', ETag: '"1"' }, 'before');
+    await stage.get('/a');
+    await stage.idle();
+    freeze(stage.house.cacheDir);
+    stage.pass(20);
+    stage.says('/a', fields, 'now', status);
+    const got = await stage.get('/a');
+    expect([got.status, String(got.body)]).toEqual(status === 304 ? [200, 'before'] : [status, 'now']);
+  });
+
   describe.each(ecosystems.map((row) => [row.module, row] as const))('%s', (_name, row) => {
     const body = (row.bytes ?? bytes)(300_000);
 
