@@ -181,6 +181,35 @@ test('SIGTERM: a request over a kept connection is answered, and told that it wa
   expect(cache.starts()).toBe(1);
 });
 
+test('SIGTERM: what is on its way to a slow client is not lost because he goes on asking', async () => {
+  const large = bytes(1_500_000, 'large');
+  offer(upstream, 'pad', { body: large });
+  await open('1h');
+  await until('it is held', async () => (await cache.get(TARGET)).headers['x-cache'] === 'hit');
+  const answered = (): number => cache.log().split(TARGET).length;
+  // It reads nothing yet, so the answers wait in the kernel's buffers, as they do on a slow line.
+  const slow = connect(cache.port, '127.0.0.1');
+  const request = `GET ${TARGET} HTTP/1.1\r\nHost: localhost:${cache.port}\r\n\r\n`;
+  let before = answered();
+  slow.write(request);
+  await until('the first is sent', () => answered() > before);
+  cache.signal(SIGTERM);
+  await sleep(300);
+  before = answered();
+  slow.write(request);
+  await until('the second is sent, and said to be the last', () => answered() > before);
+  for (let i = 0; i < 3; i++) {
+    slow.write(request);
+    await sleep(200);
+  }
+  let got = Buffer.alloc(0);
+  for await (const piece of slow as AsyncIterable<Buffer>) got = Buffer.concat([got, piece]);
+  expect(answers(got.toString('latin1'))).toBe(2);
+  const head = got.lastIndexOf('\r\n\r\n', got.length - large.length);
+  expect(got.subarray(head + 4).equals(large)).toBe(true);
+  expect(await cache.ended()).toBe(0);
+});
+
 test('killed while it serves: the next request is right', async () => {
   const large = bytes(2_000_000, 'large');
   offer(upstream, 'pad', { body: large }, { bytesPerSecond: 500_000 });

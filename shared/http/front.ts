@@ -4,7 +4,7 @@
  * slightest doubt included, hands the connection to node:http for good, with these bytes unread; so there is one strict parser.
  */
 import type { Socket } from 'node:net';
-import { closeGently } from './close-unanswered';
+import { closeGently, isClosing } from './close-unanswered';
 import type { Hot } from './hot';
 import type { RequestFacts } from './request-facts';
 
@@ -42,6 +42,7 @@ export class Front {
     const address = socket.remoteAddress ?? '-';
     let isKnown = false;
     const onData = (chunk: Buffer): void => {
+      if (isClosing(socket)) return;
       const left = this.answerAll(socket, chunk, address);
       if (left === undefined) {
         // Each chunk and each write start it anew by themselves.

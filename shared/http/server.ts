@@ -13,7 +13,7 @@ import type { Log } from '../log/types';
 import { ownPageAt, sendOwnPage } from './about';
 import type { Archives } from './archives';
 import type { Bases } from './bases';
-import { closeUnanswered, isClosing } from './close-unanswered';
+import { closeUnanswered, endGently, isClosing } from './close-unanswered';
 import type { Counters } from './counters';
 import { onDeparture } from './departure';
 import { baseOf, destinationOf, isForeign, routeOf } from './destination';
@@ -86,7 +86,10 @@ export class Door {
   }
 
   readonly handle = (req: IncomingMessage, res: ServerResponse): void => {
-    if (this.isEnding) res.shouldKeepAlive = false;
+    if (this.isEnding) {
+      res.shouldKeepAlive = false;
+      endGently(req.socket);
+    }
     if (isClosing(req.socket) || this.rooms.hot.serve(req, res)) return;
     const began = performance.now();
     this.newest.set(req.socket, res);
