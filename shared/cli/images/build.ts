@@ -93,7 +93,10 @@ async function findOriginal(
   if (here) refuseOthers(names, here);
   // What was only ever made here is not looked for in a registry, which may have something else of that name.
   if (here && !here.isOfRegistry) return here;
-  const { code, stderr } = await engine.docker(['pull', names.source], PROGRESS);
+  const { code, stderr } = await engine.docker(
+    ['pull', ...(here?.platform === undefined ? [] : ['--platform', here.platform]), names.source],
+    PROGRESS,
+  );
   if (code !== 0) {
     if (!here) throw noImage(names, lastLine(stderr), before !== undefined);
     out(`${names.source} cannot be pulled; the one that is here is taken.`);

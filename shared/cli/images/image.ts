@@ -16,6 +16,8 @@ export interface Image {
   readonly shell: readonly string[] | undefined;
   /** Instructions that a build on this image begins with. */
   readonly onBuild: readonly string[];
+  /** `linux/arm64`, if it is of another kind than the engine's machine: unless told so, BuildKit looks for its name in a registry. */
+  readonly platform: string | undefined;
   /** Its names here. */
   readonly tags: readonly string[];
   /** Whether a registry has it, as far as the engine knows. */
@@ -48,6 +50,9 @@ export async function imageOf(engine: Engine, name: string): Promise<Image | und
   if (code !== 0) return undefined;
   const [found] = JSON.parse(stdout) as [Inspected];
   const { User, Env, Labels, Shell, OnBuild } = found.Config ?? {};
+  const { Os = '', Architecture = '' } = found;
+  const own = await engine.docker(['version', '--format', '{{.Server.Os}}/{{.Server.Arch}}']);
+  const isForeign = /^[a-z0-9]+$/.test(Architecture) && /^[a-z]+$/.test(Os) && own.stdout.trim() !== `${Os}/${Architecture}`;
   return {
     id: found.Id,
     user: User ?? '',
@@ -55,6 +60,7 @@ export async function imageOf(engine: Engine, name: string): Promise<Image | und
     labels: Labels ?? {},
     shell: Shell ?? undefined,
     onBuild: OnBuild ?? [],
+    platform: isForeign ? `${Os}/${Architecture}` : undefined,
     tags: found.RepoTags ?? [],
     isOfRegistry: (found.RepoDigests ?? []).length > 0,
   };
@@ -68,6 +74,8 @@ export async function removeNameless(engine: Engine, id: string): Promise<void> 
 /** As the engine's API has it (Image, ImageConfig). */
 interface Inspected {
   readonly Id: string;
+  readonly Os?: string;
+  readonly Architecture?: string;
   readonly RepoTags?: readonly string[] | null;
   readonly RepoDigests?: readonly string[] | null;
   readonly Config?: {

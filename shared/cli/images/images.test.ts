@@ -24,7 +24,7 @@ const idOf = (name) => (name in images ? name : tags[name.includes(':', name.las
 const tagOf = (name) => (name.includes(':', name.lastIndexOf('/') + 1) ? name : name + ':latest');
 const [verb, second] = args;
 if (world.down) fail('Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?');
-if (verb === 'version') { console.log('1'); done(); }
+if (verb === 'version') { console.log(args.at(-1).includes('Arch') ? 'linux/amd64' : '1'); done(); }
 if (verb === 'network') { console.log('172.17.0.1'); done(); }
 if (verb === 'image' && second === 'inspect') {
   const id = idOf(args[2]);
@@ -68,7 +68,7 @@ if (verb === 'build') {
     return require('node:path').relative(context, path) + (entry.isSymbolicLink() ? ' -> ' + require('node:fs').readlinkSync(path) : '');
   }).sort() };
   if (world.broken) { writeFileSync(join(folder, 'world.json'), JSON.stringify(world)); fail(''); }
-  const from = idOf(/^FROM (.*)$/m.exec(text)[1]);
+  const from = idOf(/^FROM (?:--\\S+ )?(.*)$/m.exec(text)[1]);
   const id = 'sha256:' + String(++world.count).padStart(64, '0');
   images[id] = { From: from, Config: { ...images[from].Config, Labels: Object.fromEntries(/^LABEL (.*)$/m.exec(text)[1].split(' ').map((pair) => pair.split('='))) } };
   tags[tagOf(args[args.indexOf('--tag') + 1])] = id;
@@ -225,6 +225,21 @@ describe('make build i=', () => {
     await cli('build i=app:1');
     expect(world().tags['app:1-original']).toBe(ID);
     expect(world().asked.filter(([verb]) => verb === 'pull')).toEqual([]);
+  });
+
+  test("tells the builder and the registry of which architecture an image is, if it is not the machine's", async () => {
+    change({ images: { [ID]: { RepoDigests: ['x'], Os: 'linux', Architecture: 'arm64', Config: CONFIG } }, tags: { 'app:1': ID } });
+    await cli('build i=app:1');
+    expect(world().asked.find(([verb]) => verb === 'pull')).toEqual(['pull', '--platform', 'linux/arm64', 'app:1']);
+    expect(world().built?.text).toContain('FROM --platform=linux/arm64 app:1-original\n');
+    change({
+      images: { [ID]: { RepoDigests: ['x'], Os: 'linux', Architecture: 'amd64', Config: CONFIG } },
+      tags: { 'app:1': ID },
+      asked: [],
+    });
+    await cli('build i=app:1');
+    expect(world().asked.find(([verb]) => verb === 'pull')).toEqual(['pull', 'app:1']);
+    expect(world().built?.text).toContain('FROM app:1-original\n');
   });
 
   test('gives the layer on a digest a name of its own', async () => {

@@ -74,13 +74,13 @@ function openFolders(target: string, part: string): void {
 }
 
 /** The image stays what it is, but for the PATH, and what runs the shell of a RUN. */
-function dockerfile(names: ImageNames, { user, env, shell = ['/bin/sh', '-c'] }: Image, parts: readonly string[]): string {
+function dockerfile(names: ImageNames, { user, env, platform, shell = ['/bin/sh', '-c'] }: Image, parts: readonly string[]): string {
   // It may itself be built on a layered one.
   const path = (env.find((one) => one.startsWith('PATH='))?.slice('PATH='.length) ?? PATH).replace(`${LAYER}/bin:`, '');
   const ownShell = shell[0] === `${LAYER}/shell` ? shell.slice(1) : shell;
   const hook = [`COPY ${HOOK} ${LAYER}/`, `RUN ["${LAYER}/${HOOK}"]`];
   return [
-    `FROM ${names.original}`,
+    `FROM ${platform === undefined ? '' : `--platform=${platform} `}${names.original}`,
     // What has none is root's already, and no instruction could give it none again.
     ...(user === '' ? [] : ['USER 0']),
     'COPY layer/ /',
