@@ -27,7 +27,7 @@ export interface SuiteStageOptions {
 }
 
 /** The upstream is asked each time, and its answer is waited for. */
-export const EAGER = { TTL_apt: '0s', STALE_WAIT: '20s', NEGATIVE_TTL: '0s' };
+const EAGER = { TTL_apt: '0s', STALE_WAIT: '20s', NEGATIVE_TTL: '0s' };
 
 /** Call it once, at the top level of a test file. */
 export function suiteStage({ archive, ballast, env = EAGER, house }: SuiteStageOptions = {}): SuiteStage {
