@@ -10,7 +10,7 @@ export interface Engine {
   docker(args: readonly string[], stdio?: StdioOptions): Promise<Ran>;
   /** Runs Compose, whichever there is. */
   compose(args: readonly string[], env: Environment): Promise<Ran>;
-  /** The same with this terminal, until it ends. @returns its exit status; 0 where a signal ended it */
+  /** The same with this terminal, until it ends. @returns its exit status; 0 where a signal ended it, or somebody interrupted it */
   composeHere(args: readonly string[], env: Environment): Promise<number>;
 }
 
@@ -41,7 +41,10 @@ export async function openEngine(
   return {
     docker,
     compose: (args, own) => composed(args, { env: own }),
-    composeHere: async (args, own) => (await composed(args, { env: own, stdio: 'inherit', outlived: true })).code ?? 0,
+    composeHere: async (args, own) => {
+      const { code, isInterrupted } = await composed(args, { env: own, stdio: 'inherit', outlived: true });
+      return isInterrupted ? 0 : (code ?? 0);
+    },
   };
 }
 

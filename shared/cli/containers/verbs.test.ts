@@ -11,13 +11,21 @@ import { run } from '../main';
 import { until } from '../../testing/until';
 import { MARK } from '../systemd/unit-text';
 
-/** Notes each call, and answers by the first rule whose pattern its arguments match: [pattern, status, stdout, stderr]. */
+/** Notes each call, and answers by the first rule whose pattern its arguments match: [pattern, status, stdout, stderr]. Status -1: 130 when it is told to end. */
 const STAND_IN = `#!${process.execPath}
 const { appendFileSync, readFileSync } = require('node:fs');
 const args = process.argv.slice(2);
 appendFileSync(__dirname + '/calls', JSON.stringify({ program: require('node:path').basename(__filename), args, env: process.env }) + '\\n');
 for (const [pattern, status, out, err] of JSON.parse(readFileSync(__dirname + '/rules', 'utf8')))
-  if (new RegExp(pattern).test(args.join(' '))) { process.stdout.write(out ?? ''); process.stderr.write(err ?? ''); process.exit(status); }
+  if (new RegExp(pattern).test(args.join(' '))) {
+    if (status === -1) {
+      process.on('SIGTERM', () => process.exit(130));
+      setInterval(() => {}, 1000);
+      appendFileSync(__dirname + '/waits', '');
+      break;
+    }
+    process.stdout.write(out ?? ''); process.stderr.write(err ?? ''); process.exit(status);
+  }
 `;
 
 type Rule = readonly [pattern: string, status: number, stdout?: string, stderr?: string];
@@ -337,6 +345,13 @@ describe('update', () => {
     expect(await make('update c=npm', [['^inspect --format .*Image', 0, 'running sha256:new\n'], ...RUNNING])).toBe(0);
     expect([lines.at(-1), composed()]).toEqual(['The npm cache has that image already.', []]);
   });
+});
+
+test('logs are followed until somebody interrupts that, which is no error', async () => {
+  const followed = make('logs c=npm with=compose', [[' logs ', -1], ...RUNNING]);
+  await until('it follows', () => existsSync(join(folder, 'bin/waits')), { mostMs: 30_000, lookMs: 20 });
+  process.emit('SIGINT');
+  expect([await followed, errors]).toEqual([0, []]);
 });
 
 test.each(['stop', 'status', 'logs', 'logs-npm', 'purge', 'gc', 'reset-guard', 'uninstall-sockets'])('make %s hands with= on', (verb) => {
