@@ -1,5 +1,5 @@
 /**
- * The table of all settings: it drives parsing, `.env.example`, `make config` and docs/operating.md. In names, <c> stands
+ * The table of all settings: it drives parsing, `.env.example` and `make config`. In names, <c> stands
  * for a cache, <C> for a cache in capitals, <name> for an upstream of it that the operator names, and <N> for a mirror of a plain host.
  */
 import type { Module } from '../../caches/module';
