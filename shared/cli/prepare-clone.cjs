@@ -71,7 +71,7 @@ async function install(onlyStart) {
   }
 }
 
-/** Whether node_modules is what the lock says. npm writes its own record last, so an interrupted install does not count. */
+/** Whether node_modules is what the lock says, and is there. npm writes its own record last, so an interrupted install does not count. */
 function isInstalled(onlyStart) {
   const wanted = readJson(path.join(ROOT, 'package-lock.json'));
   const found = readJson(path.join(ROOT, 'node_modules/.package-lock.json'));
@@ -81,7 +81,7 @@ function isInstalled(onlyStart) {
     const held = found.packages[place];
     // What is optional may be for another platform; then npm leaves it out.
     if (!held) return Boolean(optional || peer);
-    return held.version === version && held.integrity === integrity;
+    return held.version === version && held.integrity === integrity && fs.existsSync(path.join(ROOT, place));
   });
 }
 

@@ -1,9 +1,22 @@
 /** What make does before anything else, in a clone as small as can be: another project, with the same scripts and the same compiler. */
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ROOT } from '../config/sources';
+
+jest.setTimeout(120_000);
 
 let clone: string;
 beforeEach(() => {
@@ -44,8 +57,14 @@ function put(name: string, text: string, at?: number): number {
   return at ?? moment;
 }
 
-function prepare(...words: string[]): { status: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(clone, 'shared/cli/prepare.cjs'), ...words], { encoding: 'utf8' });
+function prepare(
+  words: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): { status: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(clone, 'shared/cli/prepare.cjs'), ...words], {
+    env: { ...process.env, npm_config_cache: '', ...env },
+    encoding: 'utf8',
+  });
   return { status, out: stdout, err: stderr };
 }
 
@@ -54,43 +73,43 @@ const NOTHING = { status: 0, out: '', err: '' };
 const output = (name: string): string => readFileSync(join(clone, 'dist', name), 'utf8');
 
 test('builds what a start needs, once; then everything, once, which is enough for a start', () => {
-  expect(prepare('start')).toEqual(BUILT);
+  expect(prepare(['start'])).toEqual(BUILT);
   expect(existsSync(join(clone, 'dist/caches/one.test.js'))).toBe(false);
-  expect(prepare('start')).toEqual(NOTHING);
+  expect(prepare(['start'])).toEqual(NOTHING);
   expect(prepare()).toEqual(BUILT);
   expect(existsSync(join(clone, 'dist/caches/one.test.js'))).toBe(true);
-  expect([prepare(), prepare('start')]).toEqual([NOTHING, NOTHING]);
+  expect([prepare(), prepare(['start'])]).toEqual([NOTHING, NOTHING]);
 });
 
 test('what a build of the other kind wrote since is not taken for its own', () => {
   const version = (number: number, at?: number): number => put('shared/main.ts', `export const version = ${number};\n`, at);
   prepare();
   version(2);
-  prepare('start');
+  prepare(['start']);
   version(3);
   expect(prepare()).toEqual(BUILT);
   const then = version(2);
-  expect(prepare('start')).toEqual(BUILT);
+  expect(prepare(['start'])).toEqual(BUILT);
   expect(output('shared/main.js')).toContain('version = 2');
   version(3);
   prepare();
   // Also if the files are back with the times that they had.
   version(2, then);
-  expect(prepare('start')).toEqual(BUILT);
+  expect(prepare(['start'])).toEqual(BUILT);
   expect(output('shared/main.js')).toContain('version = 2');
 });
 
 test('what is missing of the output is made again, and so is what an interrupted build left', () => {
-  prepare('start');
+  prepare(['start']);
   rmSync(join(clone, 'dist/caches'), { recursive: true });
-  expect(prepare('start')).toEqual(BUILT);
+  expect(prepare(['start'])).toEqual(BUILT);
   expect(output('caches/one.js')).toContain("'one'");
   // As if it had been killed between two files of the next version, and the sources had come back.
   writeFileSync(join(clone, 'dist/.unfinished'), '');
   writeFileSync(join(clone, 'dist/shared/main.js'), 'half of');
-  expect(prepare('start')).toEqual(BUILT);
+  expect(prepare(['start'])).toEqual(BUILT);
   expect(output('shared/main.js')).toContain('version = 1');
-  expect(prepare('start')).toEqual(NOTHING);
+  expect(prepare(['start'])).toEqual(NOTHING);
 });
 
 test('sources that do not compile: the compiler says where, and the next build is whole', () => {
@@ -102,6 +121,33 @@ test('sources that do not compile: the compiler says where, and the next build i
   put('shared/main.ts', 'export const version = 3;\n');
   expect(prepare()).toEqual(BUILT);
   expect(output('shared/main.js')).toContain('version = 3');
+});
+
+test('a package that is no longer there is installed again', () => {
+  const locked = JSON.stringify({ packages: { 'node_modules/one': { version: '1.0.0', integrity: 'sha512-x' } } });
+  for (const name of ['package-lock.json', 'node_modules/.package-lock.json']) put(name, locked);
+  put('bin/npm', '#!/bin/sh\ncase $1 in config) echo {};; ci) mkdir node_modules/one;; esac\n');
+  chmodSync(join(clone, 'bin/npm'), 0o755);
+  const PATH = `${join(clone, 'bin')}:${process.env.PATH ?? ''}`;
+  const installed = { status: 0, out: 'Installing the locked dependencies… (some 20 MB)\nBuilding…\n', err: '' };
+  expect(prepare(['start'], { PATH })).toEqual(installed);
+  expect(prepare(['start'], { PATH })).toEqual(NOTHING);
+  rmSync(join(clone, 'node_modules/one'), { recursive: true });
+  expect(prepare(['start'], { PATH })).toEqual({ ...installed, out: 'Installing the locked dependencies… (some 20 MB)\n' });
+});
+
+test('where the home cannot be written, what npm keeps meanwhile does not stay', () => {
+  put('package-lock.json', JSON.stringify({ packages: { 'node_modules/one': { version: '1.0.0' } } }));
+  put(
+    'bin/npm',
+    '#!/bin/sh\ncase $1 in config) echo {};; ci) echo "$npm_config_cache" >kept; touch "$npm_config_cache/kept"; exit 1;; esac\n',
+  );
+  chmodSync(join(clone, 'bin/npm'), 0o755);
+  const { status, err } = prepare(['start'], { PATH: `${join(clone, 'bin')}:${process.env.PATH ?? ''}`, HOME: '/proc/nobody' });
+  expect({ status, err }).toEqual({ status: 1, err: 'larder: the dependencies could not be installed (npm ci, see above)\n' });
+  const kept = readFileSync(join(clone, 'kept'), 'utf8').trim();
+  expect(kept).toMatch(/larder-npm-/);
+  expect(existsSync(kept)).toBe(false);
 });
 
 const canLock = spawnSync('flock', ['-n', tmpdir(), 'true']).status === 0;
