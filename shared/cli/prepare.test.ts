@@ -143,7 +143,10 @@ test('where the home cannot be written, what npm keeps meanwhile does not stay',
     '#!/bin/sh\ncase $1 in config) echo {};; ci) echo "$npm_config_cache" >kept; touch "$npm_config_cache/kept"; exit 1;; esac\n',
   );
   chmodSync(join(clone, 'bin/npm'), 0o755);
-  const { status, err } = prepare(['start'], { PATH: `${join(clone, 'bin')}:${process.env.PATH ?? ''}`, HOME: '/proc/nobody' });
+  const { status, err } = prepare(['start'], {
+    PATH: `${join(clone, 'bin')}:${process.env.PATH ?? ''}`,
+    HOME: join(clone, 'package.json/home'),
+  });
   expect({ status, err }).toEqual({ status: 1, err: 'larder: the dependencies could not be installed (npm ci, see above)\n' });
   const kept = readFileSync(join(clone, 'kept'), 'utf8').trim();
   expect(kept).toMatch(/larder-npm-/);

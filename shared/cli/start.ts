@@ -7,14 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { upstreamSetting } from '../../caches/module';
 import type { CacheConfig } from '../config/config';
 import { logFile, startLogFile } from '../config/files';
-import { LarderError } from '../errors';
+import { errorAdvice, LarderError } from '../errors';
 import type { Context } from './context';
 import { baseUrlOf, forEach, isConfigured, moduleOf, reachable } from './context';
 import { findRunning, type Running } from './control';
 import { lastLine, ownReason } from './programs';
 import { requireOwnFolder } from './store-owner';
 import { socketOf } from './systemd/unit-names';
-import { isWoken, listenAgain } from './systemd/woken';
+import { isAboutTheMachine, isWoken, isWokenForAll, listenAgain } from './systemd/woken';
 
 /** Longest wait for the first answer: a big store may have its catalogue to rebuild. */
 const START_MS = 60_000;
@@ -25,7 +25,10 @@ const HEALTH = '/_cache/health';
 export async function startCaches(context: Context): Promise<void> {
   const started: Started[] = [];
   try {
-    await forEach(context, async (cache) => void started.push(await startCache(context, cache)));
+    // Root's make start means the sockets that there are.
+    const meant =
+      isAboutTheMachine(context) && !context.single ? context.caches.filter((cache) => isWoken(context, cache)) : context.caches;
+    await forEach({ ...context, caches: meant }, async (cache) => void started.push(await startCache(context, cache)));
   } finally {
     for (const line of aboutAll(context, started)) context.out(line);
   }
@@ -40,6 +43,11 @@ async function startCache(context: Context, cache: CacheConfig): Promise<Started
   if (isByASocket) {
     listenAgain(context, cache);
     out(`The ${cache.name} cache is woken at ${place} by its socket (${socketOf(cache.name)}); nothing is to be started.`);
+  } else if (isAboutTheMachine(context)) {
+    throw new LarderError('start', {
+      what: `the machine's systemd has no socket of the ${cache.name} cache`,
+      remedy: `make install-sockets c=${cache.name}, or scope=user for a cache of your own`,
+    });
   } else {
     const running = (await runningHere(context, cache)) ?? (await launched(context, cache));
     out(`The ${cache.name} cache ${running ? `already runs at ${place} (process ${running.status.pid}).` : `runs at ${place}`}`);
@@ -75,8 +83,13 @@ async function launched(context: Context, cache: CacheConfig): Promise<Running |
     return undefined;
   } catch (error) {
     const faster = await runningHere(context, cache);
-    if (!faster) throw error;
-    return faster;
+    if (faster) return faster;
+    if (!isWokenForAll(context, cache)) throw error;
+    throw new LarderError(
+      'start',
+      { what: errorAdvice(error), remedy: `the machine's systemd wakes a ${cache.name} cache already: sudo make status` },
+      error,
+    );
   }
 }
 

@@ -11,7 +11,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One of the two places, the stronger first. */
 export interface Source {
-  /** `environment`, `.env` or `LARDER_ENV`, for people. */
+  /** `environment`, `.env`, the path of another such file, or `LARDER_ENV`, for people. */
   readonly label: string;
   readonly values: Environment;
   /** Folder against which relative file names in it are meant. */
@@ -35,7 +35,8 @@ function fileSource(env: Environment, envFile: string | undefined): Source {
   const named = envFile ?? (env.LARDER_ENV_FILE || undefined);
   const path = resolve(named ?? join(ROOT, '.env'));
   if (!named && !existsSync(path)) return { label: '.env', values: {}, folder: ROOT };
-  return { label: '.env', values: parse(readText('LARDER_ENV_FILE', path)), folder: dirname(path) };
+  const label = envFile === undefined && named ? path : '.env';
+  return { label, values: parse(readText('LARDER_ENV_FILE', path)), folder: dirname(path) };
 }
 
 // dotenv is loaded only when there is something to parse: start-up is counted in milliseconds.

@@ -8,6 +8,7 @@ import type { Context, Options } from '../context';
 import { lastLine, ownReason } from '../programs';
 import { installRecord, onDisk, SYSTEM } from './places';
 import { accountOf, failureAs } from './service-user';
+import { isAboutTheMachine } from './woken';
 
 /**
  * The environment with which a command finds the store that is meant: root's, where Larder is installed for the system, is the system's.
@@ -30,7 +31,7 @@ export async function asOwner(context: Context, args: readonly string[], work: (
   const store = [config.cacheDir, config.stateDir].find((folder) => existsSync(folder));
   if (process.getuid?.() !== 0 || store === undefined || statSync(store).uid === 0) return work();
   const { uid, gid } = statSync(store);
-  const record = env.LARDER_ENV_FILE === onDisk(env, SYSTEM.settings) ? installRecord(env) : undefined;
+  const record = isAboutTheMachine(context) ? installRecord(env) : undefined;
   const node = record?.node ?? process.execPath;
   // A clone may be where its owner alone can read it; what is installed can be read by everybody.
   const program = record ? join(onDisk(env, record.prefix), 'current/dist/shared/cli/main.js') : join(__dirname, '../main.js');

@@ -108,11 +108,9 @@ function bindFailure(address: string, port: number, addresses: readonly string[]
  */
 export function requireNode(env: Environment, user: Account): string {
   const node = env.NODE || process.execPath;
-  const refuse = (why: string): never => {
-    throw new LarderError('start', {
-      what: `Node at ${node} ${why}`,
-      remedy: 'install Node for the whole machine (not below a home), and name it if it is not the first in PATH: NODE=/usr/bin/node',
-    });
+  const elsewhere = 'install Node for the whole machine (not below a home), and name it if it is not the first in PATH: NODE=/usr/bin/node';
+  const refuse = (why: string, remedy = elsewhere): never => {
+    throw new LarderError('start', { what: `Node at ${node} ${why}`, remedy });
   };
   if (!node.startsWith('/')) refuse('is no absolute path');
   // A link may lead to where services see nothing.
@@ -121,7 +119,9 @@ export function requireNode(env: Environment, user: Account): string {
   const failure = failureAs(user, env, node, 'process.exit(0)');
   if (failure !== undefined) refuse(`cannot be run by ${user.name}, who runs the caches (${failure})`);
   const { mode, uid } = statSync(node);
-  if (process.getuid?.() === 0 && (uid !== 0 || (mode & 0o022) !== 0)) refuse('can be changed by others than root');
+  if (process.getuid?.() === 0 && (uid !== 0 || (mode & 0o022) !== 0))
+    // As an archive is that root unpacked.
+    refuse('can be changed by others than root', `sudo chown root: ${node} && sudo chmod go-w ${node}, or name another with NODE`);
   if (isHidden(node) || isHidden(place)) refuse('is in a folder for temporary files, which services do not see');
   const tooOld = 'if (!require(process.argv[1]).satisfies(process.versions.node, process.argv[2])) throw process.versions.node';
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- outside dist/, so that it runs before anything is built

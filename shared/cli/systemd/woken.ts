@@ -18,6 +18,16 @@ export function isWoken(context: Context, { name }: CacheConfig): boolean {
   return ownUnits(unitFolder(context.env, scopeSeen(context))).includes(socketOf(name));
 }
 
+/** Whether the command is root's about what is installed for the whole machine: there a cache runs by its socket, or not at all. */
+export function isAboutTheMachine({ env }: Context): boolean {
+  return env.LARDER_ENV_FILE === onDisk(env, SYSTEM.settings);
+}
+
+/** Whether the machine's systemd wakes a cache of that name, and the command is about a user's own. */
+export function isWokenForAll(context: Context, { name }: CacheConfig): boolean {
+  return scopeSeen(context) === 'user' && ownUnits(onDisk(context.env, SYSTEM.units)).includes(socketOf(name));
+}
+
 /** Has systemd listen for it, if somebody stopped that. @throws LarderError start */
 export function listenAgain(context: Context, { name }: CacheConfig): void {
   const manager = openManager(context.env, scopeSeen(context));
