@@ -93,6 +93,17 @@ describe('a pack of a few modules', () => {
     expect(two).not.toBe(one);
   });
 
+  test('is passed over when it is damaged', () => {
+    write({ 'a.js': 'exports.one = 1;' });
+    const whole = makePack(folder, ['a.js']);
+    for (const text of ['', whole.slice(0, 20), whole.slice(0, -3), whole.replace('one = 1', 'one = 3')]) {
+      writeFileSync(join(folder, 'server.js'), text);
+      expect(openPack(folder)).toBeUndefined();
+    }
+    pack('a.js');
+    expect(run()).toEqual({ one: 1 });
+  });
+
   test('is passed over when something was compiled after it, and run with code that V8 cannot take', () => {
     write({ 'a.js': 'exports.one = 1;' });
     pack('a.js');

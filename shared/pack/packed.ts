@@ -3,6 +3,7 @@
  * takes longer than all that a start does with them. Beside the pack may lie V8's code cache of it, of the Node that made it; any other
  * Node ignores it.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -28,13 +29,19 @@ const MARK = 2 + 32;
 /** Written by every compilation: a pack that is older is of other sources. They are not where a copy of the program is. */
 const BUILDS = ['.tsbuildinfo', '.tsbuildinfo-start'];
 
-/** The pack of a folder of compiled modules. @returns undefined if there is none, or an old one */
+/** The pack of a folder of compiled modules. @returns undefined if there is none, an old or a damaged one: then the files are run */
 export function openPack(dist: string): Packed | undefined {
   const file = join(dist, 'server.js');
   try {
     const packedAt = statSync(file).mtimeMs;
     const compiledAt = BUILDS.map((name) => statSync(join(dist, name), { throwIfNoEntry: false })?.mtimeMs ?? 0);
-    return Math.max(...compiledAt) > packedAt ? undefined : { file, text: readFileSync(file, 'latin1') };
+    if (Math.max(...compiledAt) > packedAt) return undefined;
+    const bytes = readFileSync(file);
+    // About a millisecond; a pack that lost its end would have every start crash.
+    const digest = createHash('sha256')
+      .update(bytes.subarray(MARK + 1))
+      .digest('hex');
+    return bytes.toString('latin1', 0, MARK) === `//${digest.slice(0, MARK - 2)}` ? { file, text: bytes.toString('latin1') } : undefined;
   } catch {
     return undefined;
   }
