@@ -54,6 +54,34 @@ function homeOf(hasPlugin: boolean): string {
   return home;
 }
 
+/** What an engine knows of a container that is as tight as compose.yaml says, and that a reverse proxy finds. */
+function asComposeSays(service: string): object {
+  const name = `cache-${service}.lan.test`;
+  return {
+    Config: {
+      StopTimeout: 30,
+      Labels: {
+        'larder.cache': service,
+        'larder.host': name,
+        'traefik.enable': 'true',
+        'traefik.docker.network': 'lb',
+        [`traefik.http.routers.cache-${service}.rule`]: `Host(\`${name}\`)`,
+      },
+    },
+    HostConfig: {
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges:true'],
+      PidsLimit: 256,
+      Memory: 700_000_000,
+      RestartPolicy: { Name: 'unless-stopped' },
+      Tmpfs: { '/tmp': '' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '20m', 'max-file': '5' } },
+    },
+    NetworkSettings: { Networks: { lb: { Aliases: expect.arrayContaining([`cache-${service}`, name]) as unknown } } },
+  };
+}
+
 describe.each(TOOLS)('make … with=compose, by $tool', ({ hasPlugin, uid, ports }) => {
   const lacking = noTool(hasPlugin) || (registry.unreachable ?? '');
   let clone: Clone;
@@ -93,6 +121,8 @@ describe.each(TOOLS)('make … with=compose, by $tool', ({ hasPlugin, uid, ports
         GLOBAL_IP: engine.address,
         CLIENT_NETS: INNER_NETS,
         MIN_FREE: '50MB',
+        DOMAIN: 'lan.test',
+        MEMORY_MAX: '700MB',
         PORT_npm: String(ports.npm),
         PORT_pip: String(ports.pip),
         UPSTREAM_npm: upstream.url,
@@ -110,7 +140,7 @@ describe.each(TOOLS)('make … with=compose, by $tool', ({ hasPlugin, uid, ports
         await until('it is healthy', async () => (await state(id, 'State.Health.Status')) === 'healthy', { mostMs: 60_000, lookMs: 200 });
         const owner = await well(['docker', 'exec', id, 'node', '-p', '`${process.getuid()}:${process.getgid()}`']);
         expect(owner).toBe(uid === 0 ? '1000:1000' : `${UID}:${UID}`);
-        expect(await state(id, 'HostConfig.ReadonlyRootfs')).toBe('true');
+        expect(JSON.parse(await well(['docker', 'inspect', id]))).toMatchObject([asComposeSays(service)]);
       }
       const status = await make('status');
       expect(status).toMatch(/npm[^\n]*up[^]*pip[^\n]*up/);
@@ -156,8 +186,14 @@ describe.each(TOOLS)('make … with=compose, by $tool', ({ hasPlugin, uid, ports
       const signal = async (name: string): Promise<string> =>
         well([...inside, 'sh', '-c', `kill -s ${name} ${await state(id, 'State.Pid')}`]);
       await signal('STOP');
-      await until('it is unhealthy', async () => (await state(id, 'State.Health.Status')) === 'unhealthy', { mostMs: 60_000, lookMs: 200 });
-      await signal('CONT');
+      try {
+        await until('it is unhealthy', async () => (await state(id, 'State.Health.Status')) === 'unhealthy', {
+          mostMs: 60_000,
+          lookMs: 200,
+        });
+      } finally {
+        await signal('CONT');
+      }
       await until('it is healthy again', async () => (await state(id, 'State.Health.Status')) === 'healthy', {
         mostMs: 60_000,
         lookMs: 200,
@@ -165,6 +201,7 @@ describe.each(TOOLS)('make … with=compose, by $tool', ({ hasPlugin, uid, ports
       await signal('KILL');
       await until('it is back', async () => (await state(id, 'RestartCount')) === '1', { mostMs: 60_000, lookMs: 200 });
       await until('it answers', async () => (await fetch(`${at('npm')}/_cache/health`).catch(() => undefined))?.ok === true, {
+        mostMs: 60_000,
         lookMs: 100,
       });
       upstream.forget();
@@ -179,7 +216,7 @@ describe.each(TOOLS)('make … with=compose, by $tool', ({ hasPlugin, uid, ports
     'is updated without a failed request for those who come by the network, as a reverse proxy does',
     async () => {
       const load = 'load-process.js';
-      const url = `http://cache-npm.srv:${ports.npm}${tarballTarget('both-1', '1.0.0')}`;
+      const url = `http://cache-npm.lan.test:${ports.npm}${tarballTarget('both-1', '1.0.0')}`;
       await onMachine(['docker', 'rm', '-f', 'proxy']);
       const mounted = ['-v', `${join(__dirname, load)}:/${load}:ro`];
       await well(['docker', 'run', '-d', '--name', 'proxy', '--network', 'lb', ...mounted, stage().small, 'node', `/${load}`, url]);

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { run, runWell, type Outcome } from '../clients/run';
 
-const START_MS = 30_000;
-const STOP_MS = 20_000;
-const SHORT_MS = 30_000;
+const START_MS = 90_000;
+const STOP_MS = 60_000;
+const SHORT_MS = 90_000;
 
 /** An engine that runs; plain data, so that it can be handed to the tests. */
 export interface Engine {

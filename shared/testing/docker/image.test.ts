@@ -10,6 +10,7 @@ import { addedTo, sizeOf } from './trees';
 const TEST_MS = 300_000;
 const MOST_BYTES = 150_000_000;
 const PORT = 18080;
+const PATIENCE = { mostMs: 60_000, lookMs: 100 } as const;
 
 let packages: BuildRegistry;
 beforeAll(async () => {
@@ -40,6 +41,9 @@ describe('the image of the appliance', () => {
       expect(kit).toEqual(legacy);
       expect(kit.some((line) => line.startsWith('/larder/dist/shared/main.js '))).toBe(true);
       expect(kit.filter((line) => /^\/larder\/(?:.*\/)?(?:\.env|typescript) /.test(line))).toEqual([]);
+      // Whoever it runs as cannot change what it runs.
+      const isRoots = (line: string): boolean => / (?:40755 0:0|100644 0:0 [0-9a-f]{64})$/.test(line);
+      expect(legacy.filter((line) => line.startsWith('/larder') && !isRoots(line))).toEqual([]);
     },
     TEST_MS,
     registry.unreachable,
@@ -90,14 +94,17 @@ describe('a container of the image', () => {
       PORT_npm: String(PORT),
     };
     const variables = Object.entries(settings).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-    const port = ['-p', `${address}:${PORT}:${PORT}`];
-    await well(['docker', 'run', '-d', '--name', 'tried', ...tight, ...volumes, ...variables, ...port, ...options, image, 'npm']);
+    // Looked at every second, so that the test need not wait; how is the image's own.
+    const more = ['-p', `${address}:${PORT}:${PORT}`, '--health-interval', '1s', ...options];
+    await well(['docker', 'run', '-d', '--name', 'tried', ...tight, ...volumes, ...variables, ...more, image, 'npm']);
     const url = `http://${address}:${PORT}`;
-    for (let left = 200; left > 0; left--) {
-      if ((await fetch(`${url}/_cache/health`).catch(() => undefined))?.ok) return url;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error((await onMachine(['docker', 'logs', 'tried'])).stderr);
+    const answers = async (): Promise<boolean> => {
+      if ((await well(['docker', 'inspect', '-f', '{{.State.Running}}', 'tried'])) !== 'true')
+        throw new Error((await onMachine(['docker', 'logs', 'tried'])).stderr);
+      return (await fetch(`${url}/_cache/health`).catch(() => undefined))?.ok === true;
+    };
+    await until('it answers', answers, PATIENCE);
+    return url;
   }
 
   withEngine(
@@ -111,8 +118,10 @@ describe('a container of the image', () => {
       expect([answer.status, sri(Buffer.from(await answer.arrayBuffer()))]).toEqual([200, sri(body)]);
       await upstream.down();
       const again = (): Promise<Response> => fetch(url + tarballTarget('held', '1.0.0'));
-      await until('it is held', async () => (await again()).headers.get('x-cache') === 'hit');
+      await until('it is held', async () => (await again()).headers.get('x-cache') === 'hit', PATIENCE);
       expect(sri(Buffer.from(await (await again()).arrayBuffer()))).toBe(sri(body));
+      const health = (): Promise<string> => well(['docker', 'inspect', '-f', '{{.State.Health.Status}}', 'tried']);
+      await until('the engine finds it healthy', async () => (await health()) === 'healthy', PATIENCE);
       await upstream.up();
     },
     TEST_MS,

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 import { unreachable } from '../clients/apt-machine';
 
-const PROBE_MS = 20_000;
+const PROBE_MS = 60_000;
 /** What the engine of the tests is made of, and the option that makes it say its version. */
 const PROGRAMS = ['dockerd', 'docker', 'iptables', 'nsenter', 'debootstrap'] as const;
 

@@ -2,7 +2,6 @@
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../../http/status';
 import { until } from '../until';
 import { onMachine } from './obstacle';
@@ -58,7 +57,8 @@ onMachine('make status tells of the sockets, and wakes nobody', async () => {
 onMachine('the first apt-get update, and apt-get install, of the day are answered by the cache that they wake', async () => {
   const proxy = `Acquire::http::Proxy=http://127.0.0.1:${PORTS.apt}`;
   await scene.well(['apt-get', '-o', proxy, 'update']);
-  expect(await starts('apt')).toBe(1);
+  // More than once where the machine is slow, and apt thinks for longer than a nap.
+  expect(await starts('apt')).toBeGreaterThan(0);
   await scene.well(['apt-get', '-o', proxy, 'install', '--yes', 'hello']);
   expect(await scene.well(['dpkg-query', '--show', 'hello'])).toBe('hello\t1.0-1');
   expect(await starts('npm')).toBe(0);
@@ -66,7 +66,7 @@ onMachine('the first apt-get update, and apt-get install, of the day are answere
 
 onMachine('so is npm install; then the cache goes, and leaves no process', async () => {
   await npmInstall('left');
-  await scene.comesTo('cache-npm.service', 'active');
+  expect(await starts('npm')).toBeGreaterThan(0);
   for (const cache of ['npm', 'apt']) await asleep(cache);
   expect(await scene.processes()).not.toContain('node');
   expect(await scene.show('cache-npm.service', 'Result')).toBe('success');
@@ -92,10 +92,13 @@ onMachine('a monitor does not keep it awake, nor does a connection that asks for
   const idle = connect(PORTS.npm, scene.cable.there);
   idle.on('error', () => undefined);
   const scraping = setInterval(() => void scene.ask('npm', '/_cache/metrics').whole, NAP_MS / 5);
-  // Asked every 300 ms, it goes all the same; the next time wakes it again.
-  await until('it has slept twice', async () => (await starts('npm')) >= before + 3, { mostMs: 60_000, lookMs: 100 });
-  clearInterval(scraping);
-  idle.destroy();
+  try {
+    // Asked every 300 ms, it goes all the same; the next time wakes it again.
+    await until('it has slept twice', async () => (await starts('npm')) >= before + 3, { mostMs: 60_000, lookMs: 100 });
+  } finally {
+    clearInterval(scraping);
+    idle.destroy();
+  }
 });
 
 onMachine('each service is as locked up as systemd can tell, and systemd finds nothing wrong with its unit', async () => {
@@ -132,8 +135,8 @@ onMachine('a port that is taken, and a cache that there is none of: one line, an
   expect(unknown.code).not.toBe(0);
   expect(oneLine(unknown.stderr)).toMatch(/^larder: .*"nmp".*c=npm/);
   await scene.well(['systemd-run', '--quiet', '--unit=squatter', 'node', '-e', 'require("net").createServer().listen(4899, "127.0.0.1")']);
-  await scene.comesTo('squatter.service', 'active');
-  await sleep(500);
+  const listens = ['grep', '--quiet', ':1323 00000000:0000 0A ', '/proc/net/tcp'];
+  await until('port 4899 is taken', async () => (await scene.run(listens)).code === 0, { mostMs: 60_000, lookMs: 100 });
   scene.configure({ PORT_npm: '4899' });
   const settings = traces(scene.root);
   const taken = await scene.make(['install-sockets', 'c=npm']);

@@ -10,7 +10,12 @@ let scene: Scene;
 const VERSION = '9.9.9';
 const CLIENTS = 4;
 
-afterAll(async () => scene?.close(), 60_000);
+/** Ends the load, also that of a test that failed. */
+let end: ReturnType<typeof load> | undefined;
+afterAll(async () => {
+  await end?.();
+  await scene?.close();
+}, 60_000);
 
 /** Keeps asking, each client on a connection of its own a request. @returns what ends it, and tells what failed */
 function load(targets: readonly string[]): () => Promise<{ readonly asked: number; readonly failures: readonly string[] }> {
@@ -48,7 +53,7 @@ onMachine(
     }
     await scene.made(['install-sockets', 'c=npm']);
     const first = await current();
-    const end = load(targets);
+    end = load(targets);
     const pids = [await pid()];
     const file = join(scene.root, CLONE, 'package.json');
     writeFileSync(file, readFileSync(file, 'utf8').replace(/"version": "[^"]*"/, `"version": "${VERSION}"`));

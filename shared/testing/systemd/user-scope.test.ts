@@ -7,6 +7,7 @@ import { until } from '../until';
 
 let scene: Scene;
 let before: ReadonlyMap<string, string>;
+const HELD = Buffer.alloc(2_000_000, 'held');
 const SESSION = { as: USER, env: { XDG_RUNTIME_DIR: '/run/user/1000' } } as const;
 const show = (unit: string, property: string): Promise<string> =>
   scene.well(['systemctl', '--user', 'show', '--value', `--property=${property}`, unit], SESSION);
@@ -36,9 +37,17 @@ onMachine('with one, whose user stays when he logs out, the first npm install wa
   expect(await show('cache-npm.socket', 'ActiveState')).toBe('active');
   expect(await scene.processes()).not.toContain('node');
   await npmInstall();
-  await until('it runs', async () => (await show('cache-npm.service', 'ActiveState')) === 'active', { mostMs: 60_000, lookMs: 100 });
+  // It cannot go while somebody is served.
+  scene.registry.addPackage({ name: 'held', versions: { '1.0.0': { tarball: HELD } } });
+  const target = scene.registry.tarballTarget('held', '1.0.0');
+  const reply = { body: HELD, etag: '"held"', ranges: 'yes' } as const;
+  scene.registry.upstream.on(target, { ...reply, stallAt: HELD.length / 2 }, reply);
+  const asked = scene.ask('npm', target);
+  await until('it is served', () => asked.received > 0, { mostMs: 60_000 });
   const pid = await show('cache-npm.service', 'MainPID');
   expect(await scene.well(['stat', '--format=%U', `/proc/${pid}`])).toBe(USER);
+  scene.registry.upstream.cutAll();
+  expect((await asked.whole).body.equals(HELD)).toBe(true);
 });
 
 onMachine('it sleeps, is woken again, and survives a reboot', async () => {
